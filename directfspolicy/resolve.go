@@ -1,0 +1,241 @@
+package directfspolicy
+
+import (
+	"fmt"
+	"path"
+)
+
+// Mount is what is known of one mount before the decision.
+type Mount struct {
+	// Destination is the mount's identity: its absolute, cleaned path in the
+	// container.
+	Destination string
+
+	// Hints is everything that users said about this mount, from annotations
+	// and mount options alike. They must agree.
+	Hints []Hint
+
+	// Backend serves the mount.
+	Backend Backend
+
+	// BackendName names a custom backend in reasons and errors.
+	BackendName string
+
+	// Cache is the mount's cache mode.
+	Cache Cache
+}
+
+// Request is everything that the policy looks at for one container.
+type Request struct {
+	// Flag is the sandbox-wide --directfs.
+	Flag bool
+
+	// Scope says how the container relates to its sandbox.
+	Scope Scope
+
+	// HostNetwork is set where the sandbox uses the host's network stack. It
+	// must then run in the user namespace that owns the network namespace,
+	// raised or not.
+	HostNetwork bool
+
+	// Rootfs is the container's root file system. Its Destination is "/" or
+	// empty.
+	Rootfs Mount
+
+	// Mounts are the container's other mounts, in any order.
+	Mounts []Mount
+
+	// Unmatched are hints that name no mount of this container. In a pod they
+	// may be meant for another one; in a standalone container they are errors.
+	Unmatched []Hint
+}
+
+// Reason says why a mount got its access. The reason alone implies the access;
+// see [Reason.Access].
+type Reason uint8
+
+const (
+	// BecauseFlagOff: --directfs=false and no hint.
+	BecauseFlagOff Reason = iota
+
+	// BecauseFlagOn: --directfs=true and no hint.
+	BecauseFlagOn
+
+	// BecauseHintOff: a hint asks for LisaFS.
+	BecauseHintOff
+
+	// BecauseHintOn: a hint asks for directfs.
+	BecauseHintOn
+
+	// BecauseCannotDonate: --directfs=true, and the backend has no root FD.
+	BecauseCannotDonate
+
+	// BecauseNotGofer: no gofer serves the mount.
+	BecauseNotGofer
+)
+
+var reasonNames = enum[Reason]{"reason", []string{"flag-off", "flag-on", "hint-off", "hint-on", "cannot-donate", "not-gofer"}}
+
+// String returns "flag-off", "flag-on", "hint-off", "hint-on",
+// "cannot-donate" or "not-gofer".
+func (r Reason) String() string { return reasonNames.name(r) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (r Reason) MarshalText() ([]byte, error) { return reasonNames.marshal(r) }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (r *Reason) UnmarshalText(b []byte) error { return reasonNames.unmarshal(b, r) }
+
+// Access returns the access that the reason implies.
+func (r Reason) Access() Access {
+	switch r {
+	case BecauseFlagOn, BecauseHintOn:
+		return DirectFS
+	case BecauseNotGofer:
+		return NoAccess
+	}
+	return LisaFS
+}
+
+// possible reports whether the reason can be given under the flag.
+func (r Reason) possible(flag bool) bool {
+	switch r {
+	case BecauseFlagOff:
+		return !flag
+	case BecauseFlagOn, BecauseCannotDonate:
+		return flag
+	}
+	return true
+}
+
+// Resolve decides every mount of one container and what the decisions need.
+// It is pure: equal requests, in any mount order, give equal plans.
+//
+// On error the Plan is zero, which grants nothing. Errors are *HintError, or
+// wrap ErrInvalidRequest where the caller, not a user, is at fault. Resolve
+// does not look at a running sandbox: see [Plan.Admit].
+func Resolve(r Request) (Plan, error) {
+	if int(r.Scope) >= len(scopeNames.words) {
+		return Plan{}, fmt.Errorf("%w: %v", ErrInvalidRequest, r.Scope)
+	}
+	if r.Rootfs.Destination == "" {
+		r.Rootfs.Destination = "/"
+	}
+	if r.Rootfs.Destination != "/" {
+		return Plan{}, fmt.Errorf("%w: rootfs destination %q is not /", ErrInvalidRequest, r.Rootfs.Destination)
+	}
+	if err := checkUnmatched(r); err != nil {
+		return Plan{}, err
+	}
+	p := Plan{
+		Flag:        r.Flag,
+		Scope:       r.Scope,
+		HostNetwork: r.HostNetwork,
+		Decisions:   make([]Decision, 0, 1+len(r.Mounts)),
+		Unmatched:   stated(r.Unmatched),
+	}
+	root, err := decide(r.Flag, r.Rootfs)
+	if err != nil {
+		return Plan{}, err
+	}
+	p.Decisions = append(p.Decisions, root)
+	for _, m := range r.Mounts {
+		if !path.IsAbs(m.Destination) || path.Clean(m.Destination) != m.Destination {
+			return Plan{}, fmt.Errorf("%w: mount destination %q is not an absolute, cleaned path", ErrInvalidRequest, m.Destination)
+		}
+		d, err := decide(r.Flag, m)
+		if err != nil {
+			return Plan{}, err
+		}
+		p.Decisions = append(p.Decisions, d)
+	}
+	if err := checkIdentities(p.Decisions); err != nil {
+		return Plan{}, err
+	}
+	p.derive()
+	return p, nil
+}
+
+// decide is the whole rule for one mount: the table in the package comment.
+// It looks at the mount's own hints, its own backend and the flag, and at
+// nothing else.
+func decide(flag bool, m Mount) (Decision, error) {
+	if !m.Backend.known() || int(m.Cache) >= len(cacheNames.words) {
+		return Decision{}, fmt.Errorf("%w: mount %q: %v, %v", ErrInvalidRequest, m.Destination, m.Backend, m.Cache)
+	}
+	h, err := combine(m.Destination, m.Hints)
+	if err != nil {
+		return Decision{}, err
+	}
+	refuse := func(why error, fix string) (Decision, error) {
+		return Decision{}, &HintError{Key: h.Key, Value: h.Setting.String(), Mount: m.Destination, Allowed: []string{"off", "false", "default"}, Fix: fix, Err: why}
+	}
+	switch {
+	case !m.Backend.Served() && h.Setting == On:
+		return refuse(ErrNotGoferMount, "remove the hint: the mount lives in the sandbox and has no host directory")
+	case !m.Backend.Served():
+		return decision(m, BecauseNotGofer, ""), nil
+	case h.Setting == Off:
+		return decision(m, BecauseHintOff, h.Key), nil
+	case h.Setting == On && !m.Backend.CanDonate():
+		return refuse(ErrCannotDonate, fmt.Sprintf("remove the hint: %s serves this mount over LisaFS only", m.backendName()))
+	case h.Setting == On:
+		return decision(m, BecauseHintOn, h.Key), nil
+	case !flag:
+		return decision(m, BecauseFlagOff, ""), nil
+	case !m.Backend.CanDonate():
+		return decision(m, BecauseCannotDonate, m.backendName()), nil
+	}
+	return decision(m, BecauseFlagOn, ""), nil
+}
+
+func (m Mount) backendName() string {
+	if m.BackendName != "" {
+		return fmt.Sprintf("backend %q", m.BackendName)
+	}
+	return m.Backend.String()
+}
+
+// checkUnmatched refuses hints that match nothing where nobody else could be
+// meant by them.
+func checkUnmatched(r Request) error {
+	for _, h := range r.Unmatched {
+		if h.Setting > Off {
+			return &HintError{Key: h.Key, Value: h.Setting.String(), Allowed: AllowedValues, Fix: "use a Setting of this package", Err: ErrInvalidValue}
+		}
+		if r.Scope == Standalone && h.Setting != Unset {
+			return &HintError{
+				Key: h.Key, Value: h.Setting.String(),
+				Fix: "make the hint's source equal a mount's source, or remove the hint",
+				Err: ErrNoMount,
+			}
+		}
+	}
+	return nil
+}
+
+// checkIdentities refuses a request in which a destination does not identify a
+// decision. Mounts that hide each other are fine while they agree.
+func checkIdentities(ds []Decision) error {
+	seen := make(map[string]Decision, len(ds))
+	for _, d := range ds {
+		if d.Access == NoAccess {
+			continue
+		}
+		if o, ok := seen[d.Mount]; ok && (o.Access != d.Access || o.Cache != d.Cache) {
+			return fmt.Errorf("%w: two mounts at %q have different decisions (%v and %v); give them the same hint or remove one", ErrInvalidRequest, d.Mount, o.Access, d.Access)
+		}
+		seen[d.Mount] = d
+	}
+	return nil
+}
+
+func stated(hints []Hint) []Hint {
+	var out []Hint
+	for _, h := range hints {
+		if h.Setting != Unset {
+			out = append(out, h)
+		}
+	}
+	return out
+}

@@ -1,0 +1,114 @@
+package directfspolicy
+
+import "fmt"
+
+// SetName names a set of system calls that a seccomp filter allows. A Plan
+// names sets; [Calls] lists what is in them.
+type SetName string
+
+const (
+	// SentryBase is what every sandbox process may call, whatever its mounts.
+	SentryBase SetName = "sentry-base"
+
+	// SentryHostFilesystem is what a sentry needs to open files itself. Every
+	// call takes an FD that is not negative, so no path is resolved from the
+	// process's root or working directory.
+	SentryHostFilesystem SetName = "sentry-host-filesystem"
+
+	// GoferBase is what every gofer may call.
+	GoferBase SetName = "gofer-base"
+
+	// GoferDirectFSFallback is what a gofer still does for a directfs mount:
+	// changing modes and owners, and extended attributes of files that the
+	// sentry holds by an O_PATH FD.
+	GoferDirectFSFallback SetName = "gofer-directfs-fallback"
+
+	// GoferLisaFS is what a gofer needs to serve a mount over LisaFS.
+	GoferLisaFS SetName = "gofer-lisafs"
+)
+
+// SetNames lists every set, in the order in which a Plan names them.
+var SetNames = []SetName{SentryBase, SentryHostFilesystem, GoferBase, GoferDirectFSFallback, GoferLisaFS}
+
+// seccompSet is a set with its source, relative to the gVisor module.
+type seccompSet struct {
+	calls  SyscallSet
+	source string
+}
+
+// fallbackCalls are part of the engine's base rules for every gofer, because
+// both ways of serving need them.
+var fallbackCalls = NewSyscallSet("fchmod", "fchmodat", "fchownat", "lgetxattr", "llistxattr", "lremovexattr", "lsetxattr")
+
+// seccompSets holds the names that the sets have on amd64; arm64 has the same
+// calls but for those of its platforms. The calls that a platform (systrap,
+// ptrace, kvm), host networking, profiling or a device proxy add are not
+// directfs's business and are in no set.
+var seccompSets = map[SetName]seccompSet{
+	SentryBase: {
+		source: "runsc/boot/filter/config/config_main.go, allowedSyscalls, selfPIDFilters and controlServerFilters",
+		calls: NewSyscallSet(
+			"accept4", "clock_gettime", "clone", "close", "dup", "dup3", "epoll_create1", "epoll_ctl", "epoll_pwait",
+			"eventfd2", "exit", "exit_group", "fallocate", "fchmod", "fcntl", "fdatasync", "fstat", "fstatfs", "fsync",
+			"ftruncate", "futex", "getcpu", "getpid", "getrandom", "getsockopt", "gettid", "gettimeofday", "io_destroy",
+			"io_getevents", "io_setup", "io_submit", "ioctl", "listen", "lseek", "madvise", "membarrier", "memfd_create",
+			"mincore", "mlock", "mmap", "mprotect", "munlock", "munmap", "nanosleep", "ppoll", "prctl", "pread64",
+			"preadv", "preadv2", "pwrite64", "pwritev", "pwritev2", "read", "recvmmsg", "recvmsg", "restart_syscall",
+			"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_yield", "sendmmsg", "sendmsg", "setitimer",
+			"shutdown", "sigaltstack", "statx", "sync_file_range", "tee", "tgkill", "timer_create", "timer_delete",
+			"timer_settime", "utimensat", "write", "writev",
+		),
+	},
+	SentryHostFilesystem: {
+		source: "runsc/boot/filter/config/config_main.go, hostFilesystemFilters; utimensat is in the base as well, there only for an FD without a path",
+		calls: NewSyscallSet(
+			"fchmodat", "fchownat", "fgetxattr", "flistxattr", "fremovexattr", "fsetxattr", "getdents64", "linkat",
+			"mkdirat", "mknodat", "newfstatat", "openat", "readlinkat", "renameat2", "symlinkat", "unlinkat", "utimensat",
+		),
+	},
+	GoferBase: {
+		source: "runsc/fsgofer/filter/config/config_main.go, allowedSyscalls and selfPIDFilters, less the directfs fallback",
+		calls: NewSyscallSet(
+			"accept", "clock_gettime", "clone", "close", "dup", "epoll_ctl", "epoll_pwait", "eventfd2", "exit",
+			"exit_group", "fcntl", "fsync", "futex", "getcpu", "getpid", "getrandom", "gettid", "gettimeofday", "lseek",
+			"madvise", "memfd_create", "mmap", "mprotect", "munmap", "nanosleep", "newfstatat", "openat", "openat2",
+			"ppoll", "prctl", "pread64", "pwrite64", "read", "recvmsg", "restart_syscall", "rt_sigaction",
+			"rt_sigprocmask", "rt_sigreturn", "sched_getaffinity", "sched_yield", "sendmsg", "shutdown", "sigaltstack",
+			"socketpair", "statx", "tgkill", "write",
+		),
+	},
+	GoferDirectFSFallback: {
+		source: "pkg/sentry/fsimpl/gofer/directfs_inode.go, the calls on controlFDLisa; runsc/fsgofer/lisafs.go, SetStat and the xattr handlers",
+		calls:  fallbackCalls,
+	},
+	GoferLisaFS: {
+		source: "runsc/fsgofer/filter/config/config_main.go, lisafsFilters, and the calls that it shares with the directfs fallback",
+		calls: NewSyscallSet(
+			"fallocate", "fgetxattr", "flistxattr", "fremovexattr", "fsetxattr", "fstatfs", "ftruncate", "getdents64",
+			"linkat", "mkdirat", "mknodat", "readlinkat", "renameat2", "symlinkat", "unlinkat", "utimensat",
+		).Union(fallbackCalls),
+	},
+}
+
+// Calls returns the union of the named sets. An unknown name contributes
+// nothing, so that a Plan of another version never seems to allow more.
+func Calls(names ...SetName) SyscallSet {
+	var all []string
+	for _, n := range names {
+		all = append(all, seccompSets[n].calls.names...)
+	}
+	return NewSyscallSet(all...)
+}
+
+// Source says where the engine defines the set, relative to its module.
+// It is empty for an unknown name.
+func (n SetName) Source() string { return seccompSets[n].source }
+
+// UnmarshalText implements encoding.TextUnmarshaler. It refuses unknown names.
+func (n *SetName) UnmarshalText(b []byte) error {
+	if _, ok := seccompSets[SetName(b)]; !ok {
+		return fmt.Errorf("unknown seccomp set %q", b)
+	}
+	*n = SetName(b)
+	return nil
+}
