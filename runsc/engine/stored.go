@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/ociconfig"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// planAnnotation keeps the Plan in a container's stored spec. Annotations with
+// this prefix may differ between a checkpoint and its restore
+// (runsc/specutils/restore.go:154).
+const planAnnotation = "dev.gvisor.internal.directfs-plan"
+
+// ErrNoPlan: a container's stored spec has no Plan. Another runtime made it.
+var ErrNoPlan = errors.New("container has no directfs plan; it was created by another runtime or version: delete it and create it again")
+
+// ErrForgedPlan: a bundle brings a Plan of its own.
+var ErrForgedPlan = errors.New("the bundle carries the annotation " + planAnnotation + ", which only the runtime may set; remove it")
+
+// CheckBundle refuses a spec from a bundle that carries annotations which only
+// this package may set.
+func CheckBundle(spec *specs.Spec) error {
+	for _, key := range []string{planAnnotation, loweredAnnotation} {
+		if _, ok := spec.Annotations[key]; ok {
+			return fmt.Errorf("annotation %s: %w", key, ErrForgedPlan)
+		}
+	}
+	return nil
+}
+
+// StorePlan prepares the client's spec object, which the engine saves as the
+// container's state: the Plan goes in, and the hints that the engine's own
+// parser would refuse go out. It never writes to the bundle.
+func StorePlan(spec *specs.Spec, p directfspolicy.Plan) error {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("storing plan: %w", err)
+	}
+	annotations := ociconfig.StripAnnotations(spec.Annotations)
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[planAnnotation] = string(b)
+	spec.Annotations = annotations
+	spec.Mounts = slices.Clone(spec.Mounts)
+	for i := range spec.Mounts {
+		spec.Mounts[i].Options = ociconfig.StripOptions(spec.Mounts[i].Options)
+	}
+	return nil
+}
+
+// StoredPlan reads the Plan back from a container's stored spec. Errors are
+// ErrNoPlan, or wrap directfspolicy.ErrPlanVersion or ErrInvalidPlan.
+func StoredPlan(spec *specs.Spec) (directfspolicy.Plan, error) {
+	v, ok := spec.Annotations[planAnnotation]
+	if !ok {
+		return directfspolicy.Plan{}, ErrNoPlan
+	}
+	var p directfspolicy.Plan
+	if err := json.Unmarshal([]byte(v), &p); err != nil {
+		return directfspolicy.Plan{}, fmt.Errorf("stored plan: %w", err)
+	}
+	return p, nil
+}
+
+func cleanDestination(d string) string { return path.Clean(d) }

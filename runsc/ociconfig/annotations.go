@@ -1,0 +1,126 @@
+package ociconfig
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/directfs/runsc/directfspolicy"
+)
+
+const (
+	mountPrefix  = directfspolicy.AnnotationPrefix + "mount."
+	rootfsPrefix = directfspolicy.AnnotationPrefix + "rootfs."
+	directfsKey  = "directfs"
+)
+
+// mountHint is what the annotations say about one <NAME>.
+type mountHint struct {
+	fields map[string]string
+	key    string // of the directfs field
+}
+
+// hintSet is the mount annotations of a container, by name.
+type hintSet map[string]mountHint
+
+// parseMountAnnotations collects the mount annotations of all the maps. A key
+// that two maps give different values is an error: neither wins.
+func parseMountAnnotations(layers ...map[string]string) (hintSet, error) {
+	set := hintSet{}
+	for _, annotations := range layers {
+		for _, key := range slices.Sorted(maps.Keys(annotations)) {
+			value := annotations[key]
+			rest, ok := strings.CutPrefix(key, mountPrefix)
+			if !ok {
+				continue
+			}
+			name, field, ok := strings.Cut(rest, ".")
+			if !ok || name == "" || strings.Contains(field, ".") {
+				return nil, &directfspolicy.HintError{
+					Key: key, Value: value, Allowed: []string{mountPrefix + "<NAME>.<FIELD>"},
+					Fix: "write a key of that form; a name has no dot",
+					Err: directfspolicy.ErrInvalidValue,
+				}
+			}
+			if set[name].fields == nil {
+				set[name] = mountHint{fields: map[string]string{}, key: mountPrefix + name + "." + directfsKey}
+			}
+			if old, ok := set[name].fields[field]; ok && old != value {
+				return nil, &directfspolicy.HintError{
+					Key: key, Value: value, Allowed: []string{old},
+					Fix: "give the pod and the container the same value, or remove one of the two",
+					Err: directfspolicy.ErrConflict,
+				}
+			}
+			set[name].fields[field] = value
+		}
+	}
+	return set, nil
+}
+
+// bySource returns the directfs hints, keyed by the cleaned source of their
+// mount.
+func (s hintSet) bySource() (map[string][]directfspolicy.Hint, error) {
+	out := map[string][]directfspolicy.Hint{}
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		h := s[name]
+		value, ok := h.fields[directfsKey]
+		if !ok {
+			continue
+		}
+		source := h.fields["source"]
+		hint, err := directfspolicy.ParseHint(h.key, value, source)
+		if err != nil {
+			return nil, err
+		}
+		if source == "" {
+			return nil, &directfspolicy.HintError{
+				Key: h.key, Value: value,
+				Fix: fmt.Sprintf("add %s%s.source with the source of the mount that is meant", mountPrefix, name),
+				Err: directfspolicy.ErrNoSource,
+			}
+		}
+		source = path.Clean(source)
+		out[source] = append(out[source], hint)
+	}
+	return out, nil
+}
+
+// engineHint is what the engine makes of a name that has all the keys that it
+// asks for (runsc/boot/mount_hints.go:66). One that lacks a key, or has an
+// unknown value in it, does not exist for the engine.
+type engineHint struct {
+	tmpfs bool   // kept in the sandbox's memory instead of served
+	share string // container, pod or shared
+}
+
+// engineHints returns the engine's hints by source, raw as the engine compares
+// it.
+func (s hintSet) engineHints() map[string]engineHint {
+	out := map[string]engineHint{}
+	for _, h := range s {
+		typ, share, source := h.fields["type"], h.fields["share"], h.fields["source"]
+		known := (typ == "tmpfs" || typ == "bind") && (share == "container" || share == "pod" || share == "shared")
+		if !known || source == "" {
+			continue
+		}
+		bind := typ == "bind" || hasBindOption(strings.Split(h.fields["options"], ","))
+		out[source] = engineHint{tmpfs: !bind && share != "shared", share: share}
+	}
+	return out
+}
+
+// cache returns the cache mode that the engine gives a bind mount with this
+// hint (runsc/boot/mount_hints.go:242).
+func (h engineHint) cache() directfspolicy.Cache {
+	if h.share == "container" {
+		return directfspolicy.CacheExclusive
+	}
+	return directfspolicy.CacheShared
+}
+
+func hasBindOption(options []string) bool {
+	return slices.Contains(options, "bind") || slices.Contains(options, "rbind")
+}

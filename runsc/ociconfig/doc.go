@@ -1,0 +1,21 @@
+// Package ociconfig turns an OCI runtime spec and the runtime's flags into a
+// directfspolicy.Request. It is the only reader of annotations, mount options
+// and the flag; after it, the Plan is the only truth.
+//
+// It imports runtime-spec and directfspolicy alone, so a program can go from a
+// bundle to a Plan without linking a container engine:
+//
+//	req, err := ociconfig.Request(spec, ociconfig.Options{Flag: true})
+//	plan, err := directfspolicy.Resolve(req)
+//
+// # Keys
+//
+//	dev.gvisor.spec.mount.<NAME>.directfs   on, true, off, false or default
+//	dev.gvisor.spec.mount.<NAME>.source     which mount <NAME> is
+//	dev.gvisor.spec.rootfs.directfs         the same values, for the rootfs
+//	directfs=<value>                        an option of the mount itself
+//	dev.gvisor.flag.directfs                the flag, where overrides are allowed
+//
+// A hint with source and directfs alone is complete. The engine's other keys
+// (type, share, options) keep the engine's meaning.
+package ociconfig

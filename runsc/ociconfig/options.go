@@ -1,0 +1,98 @@
+package ociconfig
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/directfs/runsc/directfspolicy"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Options is what the runtime knows beside the container's spec.
+type Options struct {
+	// Flag is --directfs.
+	Flag bool
+
+	// AllowFlagOverride lets the annotation dev.gvisor.flag.directfs replace
+	// Flag, as --allow-flag-override does. A runtime that has already applied
+	// it leaves this unset.
+	AllowFlagOverride bool
+
+	// HostNetwork is set where the sandbox uses the host's network stack.
+	HostNetwork bool
+
+	// RootfsCache and MountCache are the cache modes where nothing else is
+	// said about a mount: --file-access and --file-access-mounts.
+	RootfsCache directfspolicy.Cache
+	MountCache  directfspolicy.Cache
+
+	// Bundle is the directory that relative mount sources are relative to.
+	Bundle string
+
+	// Pod is the spec of the pod's first container, needed for a container
+	// that joins its sandbox: hints are pod-wide.
+	Pod *specs.Spec
+
+	// Backend says who serves a gofer mount. Nil, or an answer of NoGofer,
+	// means the stock gofer.
+	Backend BackendFunc
+}
+
+// BackendFunc tells the backend of a mount that a gofer serves, and its name
+// for people. It must be a pure predicate: it is asked before anything is
+// started. The rootfs is asked for with destination "/".
+type BackendFunc func(spec *specs.Spec, m specs.Mount) (directfspolicy.Backend, string)
+
+const flagAnnotation = "dev.gvisor.flag.directfs"
+
+// flag is the only place that decides what the sandbox-wide flag is.
+func (o Options) flag(spec *specs.Spec) (bool, error) {
+	v, ok := spec.Annotations[flagAnnotation]
+	if !ok || !o.AllowFlagOverride {
+		return o.Flag, nil
+	}
+	b, err := strconv.ParseBool(v)
+	if err != nil {
+		return false, &directfspolicy.HintError{
+			Key: flagAnnotation, Value: v, Allowed: []string{"true", "false"},
+			Fix: "write one of the allowed values or remove the annotation",
+			Err: directfspolicy.ErrInvalidValue,
+		}
+	}
+	return b, nil
+}
+
+func (o Options) backend(spec *specs.Spec, m specs.Mount) (directfspolicy.Backend, string) {
+	if o.Backend != nil {
+		if b, name := o.Backend(spec, m); b != directfspolicy.NoGofer {
+			return b, name
+		}
+	}
+	return directfspolicy.StockGofer, ""
+}
+
+// The annotations by which a CRI runtime says how a container relates to its
+// sandbox: containerd's (pkg/cri/annotations) and CRI-O's (pkg/annotations).
+var scopeAnnotations = []string{"io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType"}
+
+// Scope says how the container relates to its sandbox.
+func Scope(spec *specs.Spec) (directfspolicy.Scope, error) {
+	for _, key := range scopeAnnotations {
+		switch v, ok := spec.Annotations[key]; {
+		case !ok:
+		case v == "sandbox":
+			return directfspolicy.PodSandbox, nil
+		case v == "container":
+			return directfspolicy.PodMember, nil
+		default:
+			return 0, &directfspolicy.HintError{
+				Key: key, Value: v, Allowed: []string{"sandbox", "container"},
+				Fix: "write one of the allowed values or remove the annotation",
+				Err: directfspolicy.ErrInvalidValue,
+			}
+		}
+	}
+	return directfspolicy.Standalone, nil
+}
+
+var errNoPod = fmt.Errorf("%w: a container that joins a sandbox needs the spec of the pod's first container", directfspolicy.ErrInvalidRequest)
