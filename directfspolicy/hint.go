@@ -37,7 +37,8 @@ func (s *Setting) UnmarshalText(b []byte) error { return settingNames.unmarshal(
 // Hint is one statement of a user about one mount, with the key under which it
 // was made, so that reasons and errors can name it.
 type Hint struct {
-	// Key is the annotation key or the mount option, as the user wrote it.
+	// Key is the annotation key or the mount option, as the user wrote it. A
+	// hint that is not Unset must have one.
 	Key string `json:"key"`
 
 	// Setting is what the user asked for. Unset makes the Hint a no-op.
@@ -72,9 +73,10 @@ func ParseHint(key, value, mount string) (Hint, error) {
 func combine(mount string, hints []Hint) (Hint, error) {
 	var all Hint
 	for _, h := range hints {
+		if err := checkHint(mount, h); err != nil {
+			return Hint{}, err
+		}
 		switch {
-		case h.Setting > Off:
-			return Hint{}, &HintError{Key: h.Key, Value: h.Setting.String(), Mount: mount, Allowed: AllowedValues, Fix: "use a Setting of this package", Err: ErrInvalidValue}
 		case h.Setting == Unset:
 		case all.Setting == Unset:
 			all = h

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 )
 
 // PlanVersion is the version of the JSON form that this package writes and the
@@ -61,9 +60,6 @@ func (p *Plan) UnmarshalJSON(b []byte) error {
 	if err := d.Decode(&w); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidPlan, err)
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return fmt.Errorf("%w: data after the plan", ErrInvalidPlan)
-	}
 	q := Plan(w.plainPlan)
 	if err := q.check(); err != nil {
 		return err
@@ -72,15 +68,11 @@ func (p *Plan) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// check reports whether a decoded plan is one that Resolve could have made.
+// check reports whether a decoded plan is one that Resolve could have made, or
+// the zero Plan.
 func (p Plan) check() error {
-	for _, d := range p.Decisions {
-		if d.Reason.Access() != d.Access || !d.Reason.possible(p.Flag) {
-			return fmt.Errorf("%w: mount %q: reason %v with --directfs=%t does not give %v", ErrInvalidPlan, d.Mount, d.Reason, p.Flag, d.Access)
-		}
-	}
-	if p.Scope == Standalone && len(p.Unmatched) > 0 {
-		return fmt.Errorf("%w: a standalone container has unmatched hints", ErrInvalidPlan)
+	if err := p.checkInputs(); err != nil {
+		return fmt.Errorf("%w: %v", ErrInvalidPlan, err)
 	}
 	want := p
 	want.Decisions = make([]Decision, len(p.Decisions))
@@ -88,16 +80,9 @@ func (p Plan) check() error {
 		d.derive()
 		want.Decisions[i] = d
 	}
-	want.derive()
-	got, err := json.Marshal(plainPlan(p))
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalidPlan, err)
-	}
-	exp, err := json.Marshal(plainPlan(want))
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalidPlan, err)
-	}
-	if !bytes.Equal(got, exp) {
+	got, gotErr := json.Marshal(plainPlan(p))
+	exp, expErr := json.Marshal(plainPlan(want.normalized()))
+	if gotErr != nil || expErr != nil || !bytes.Equal(got, exp) {
 		return fmt.Errorf("%w: it does not follow from its own decisions; recreate the container", ErrInvalidPlan)
 	}
 	return nil

@@ -146,7 +146,7 @@ type Plan struct {
 	Decisions []Decision `json:"decisions"`
 
 	// Unmatched are the hints of a pod that matched no mount of this
-	// container.
+	// container, without those that are Unset.
 	Unmatched []Hint `json:"unmatched"`
 
 	// Sandbox is what this container needs of its sandbox or, for the first
@@ -240,7 +240,7 @@ func (p Plan) Admit(c Plan) error {
 	if p.Scope != PodSandbox || c.Scope != PodMember {
 		return &AdmitError{
 			Err: ErrNotAPod,
-			Fix: fmt.Sprintf("a %v container can join only a %v, not a %v", PodMember, PodSandbox, p.Scope),
+			Fix: fmt.Sprintf("only a %v container joins a sandbox, and only one of a %v: this is a %v and a %v", PodMember, PodSandbox, c.Scope, p.Scope),
 		}
 	}
 	if p.Sandbox.Raised {

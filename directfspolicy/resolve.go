@@ -1,14 +1,11 @@
 package directfspolicy
 
-import (
-	"fmt"
-	"path"
-)
+import "fmt"
 
 // Mount is what is known of one mount before the decision.
 type Mount struct {
 	// Destination is the mount's identity: its absolute, cleaned path in the
-	// container.
+	// container, in UTF-8.
 	Destination string
 
 	// Hints is everything that users said about this mount, from annotations
@@ -97,6 +94,11 @@ func (r Reason) Access() Access {
 	return LisaFS
 }
 
+// detailed reports whether a decision with the reason has a Detail.
+func (r Reason) detailed() bool {
+	return r == BecauseHintOff || r == BecauseHintOn || r == BecauseCannotDonate
+}
+
 // possible reports whether the reason can be given under the flag.
 func (r Reason) possible(flag bool) bool {
 	switch r {
@@ -109,7 +111,8 @@ func (r Reason) possible(flag bool) bool {
 }
 
 // Resolve decides every mount of one container and what the decisions need.
-// It is pure: equal requests, in any mount order, give equal plans.
+// It is pure: equal requests give equal plans, and the order of the mounts
+// changes nothing but the order of the Plan's lists.
 //
 // On error the Plan is zero, which grants nothing. Errors are *HintError, or
 // wrap ErrInvalidRequest where the caller, not a user, is at fault. Resolve
@@ -124,7 +127,7 @@ func Resolve(r Request) (Plan, error) {
 	if r.Rootfs.Destination != "/" {
 		return Plan{}, fmt.Errorf("%w: rootfs destination %q is not /", ErrInvalidRequest, r.Rootfs.Destination)
 	}
-	if err := checkUnmatched(r); err != nil {
+	if err := checkUnmatched(r.Scope, r.Unmatched); err != nil {
 		return Plan{}, err
 	}
 	p := Plan{
@@ -140,8 +143,8 @@ func Resolve(r Request) (Plan, error) {
 	}
 	p.Decisions = append(p.Decisions, root)
 	for _, m := range r.Mounts {
-		if !path.IsAbs(m.Destination) || path.Clean(m.Destination) != m.Destination {
-			return Plan{}, fmt.Errorf("%w: mount destination %q is not an absolute, cleaned path", ErrInvalidRequest, m.Destination)
+		if err := checkDestination(m.Destination); err != nil {
+			return Plan{}, err
 		}
 		d, err := decide(r.Flag, m)
 		if err != nil {
@@ -194,48 +197,4 @@ func (m Mount) backendName() string {
 		return fmt.Sprintf("backend %q", m.BackendName)
 	}
 	return m.Backend.String()
-}
-
-// checkUnmatched refuses hints that match nothing where nobody else could be
-// meant by them.
-func checkUnmatched(r Request) error {
-	for _, h := range r.Unmatched {
-		if h.Setting > Off {
-			return &HintError{Key: h.Key, Value: h.Setting.String(), Allowed: AllowedValues, Fix: "use a Setting of this package", Err: ErrInvalidValue}
-		}
-		if r.Scope == Standalone && h.Setting != Unset {
-			return &HintError{
-				Key: h.Key, Value: h.Setting.String(),
-				Fix: "make the hint's source equal a mount's source, or remove the hint",
-				Err: ErrNoMount,
-			}
-		}
-	}
-	return nil
-}
-
-// checkIdentities refuses a request in which a destination does not identify a
-// decision. Mounts that hide each other are fine while they agree.
-func checkIdentities(ds []Decision) error {
-	seen := make(map[string]Decision, len(ds))
-	for _, d := range ds {
-		if d.Access == NoAccess {
-			continue
-		}
-		if o, ok := seen[d.Mount]; ok && (o.Access != d.Access || o.Cache != d.Cache) {
-			return fmt.Errorf("%w: two mounts at %q have different decisions (%v and %v); give them the same hint or remove one", ErrInvalidRequest, d.Mount, o.Access, d.Access)
-		}
-		seen[d.Mount] = d
-	}
-	return nil
-}
-
-func stated(hints []Hint) []Hint {
-	var out []Hint
-	for _, h := range hints {
-		if h.Setting != Unset {
-			out = append(out, h)
-		}
-	}
-	return out
 }

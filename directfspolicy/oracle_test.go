@@ -1,0 +1,179 @@
+package directfspolicy
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// oracle spells out what becomes of one mount: D for directfs, L for LisaFS,
+// N for none; C and G are the refusals "cannot donate" and "not a gofer
+// mount". It is written by hand, not made from decisionTable, so that a slip
+// in one shows in the other.
+var oracle = map[string]string{
+	"false unset no gofer":       "N not-gofer",
+	"false unset stock gofer":    "L flag-off",
+	"false unset virtual gofer":  "L flag-off",
+	"false unset donating gofer": "L flag-off",
+
+	"false default no gofer":       "N not-gofer",
+	"false default stock gofer":    "L flag-off",
+	"false default virtual gofer":  "L flag-off",
+	"false default donating gofer": "L flag-off",
+
+	"false on no gofer":       "G",
+	"false on stock gofer":    "D hint-on",
+	"false on virtual gofer":  "C",
+	"false on donating gofer": "D hint-on",
+
+	"false off no gofer":       "N not-gofer",
+	"false off stock gofer":    "L hint-off",
+	"false off virtual gofer":  "L hint-off",
+	"false off donating gofer": "L hint-off",
+
+	"true unset no gofer":       "N not-gofer",
+	"true unset stock gofer":    "D flag-on",
+	"true unset virtual gofer":  "L cannot-donate",
+	"true unset donating gofer": "D flag-on",
+
+	"true default no gofer":       "N not-gofer",
+	"true default stock gofer":    "D flag-on",
+	"true default virtual gofer":  "L cannot-donate",
+	"true default donating gofer": "D flag-on",
+
+	"true on no gofer":       "G",
+	"true on stock gofer":    "D hint-on",
+	"true on virtual gofer":  "C",
+	"true on donating gofer": "D hint-on",
+
+	"true off no gofer":       "N not-gofer",
+	"true off stock gofer":    "L hint-off",
+	"true off virtual gofer":  "L hint-off",
+	"true off donating gofer": "L hint-off",
+}
+
+var oracleAccess = map[byte]Access{'D': DirectFS, 'L': LisaFS, 'N': NoAccess}
+
+func consult(flag bool, m Mount) string {
+	s := Unset
+	for _, h := range m.Hints {
+		s = h.Setting
+	}
+	v, ok := oracle[fmt.Sprintf("%t %v %v", flag, s, m.Backend)]
+	if !ok {
+		panic(fmt.Sprintf("the oracle does not know %t %v %v", flag, s, m.Backend))
+	}
+	return v
+}
+
+func TestOracleAgreesWithTable(t *testing.T) {
+	if len(oracle) != len(allFlags)*len(allHints)*len(allServers) {
+		t.Errorf("the oracle has %d entries", len(oracle))
+	}
+	for _, flag := range allFlags {
+		for _, s := range allHints {
+			for _, b := range allServers {
+				line, got := linesOf(flag, s, b)[0], consult(flag, hinted("/x", b, s))
+				want := map[Access]string{DirectFS: "D ", LisaFS: "L ", NoAccess: "N "}[line.access] + line.reason.String()
+				switch line.err {
+				case ErrCannotDonate:
+					want = "C"
+				case ErrNotGoferMount:
+					want = "G"
+				}
+				if got != want {
+					t.Errorf("%t %v %v: oracle %q, table %q", flag, s, b, got, want)
+				}
+			}
+		}
+	}
+}
+
+// checkOracle compares the outcome with what the oracle's words add up to.
+// verdicts has one word for the rootfs and each mount.
+func checkOracle(t testing.TB, r Request, verdicts []string) {
+	t.Helper()
+	var word strings.Builder
+	for _, v := range verdicts {
+		word.WriteByte(v[0])
+	}
+	p, err := Resolve(r)
+	refusals := refusalsOf(r, word.String())
+	if len(refusals) > 0 {
+		if !slices.ContainsFunc(refusals, func(e error) bool { return errors.Is(err, e) }) {
+			t.Fatalf("%+v: error %v, want one of %v", r, err, refusals)
+		}
+		if p.Decisions != nil || !reflect.DeepEqual(p, Plan{}) {
+			t.Fatalf("%+v: plan %+v with an error", r, p)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatalf("%+v: %v", r, err)
+	}
+	if len(p.Decisions) != len(verdicts) {
+		t.Fatalf("%+v: %d decisions", r, len(p.Decisions))
+	}
+	for i, d := range p.Decisions {
+		if d.Access != oracleAccess[verdicts[i][0]] || d.Reason.String() != verdicts[i][2:] {
+			t.Fatalf("%+v: decision %d is %v because %v, want %s", r, i, d.Access, d.Reason, verdicts[i])
+		}
+	}
+	checkOracleGrants(t, r, p, word.String())
+}
+
+func refusalsOf(r Request, word string) []error {
+	var out []error
+	if strings.Contains(word, "C") {
+		out = append(out, ErrCannotDonate)
+	}
+	if strings.Contains(word, "G") {
+		out = append(out, ErrNotGoferMount)
+	}
+	if r.Scope == Standalone && slices.ContainsFunc(r.Unmatched, func(h Hint) bool { return h.Setting != Unset }) {
+		out = append(out, ErrNoMount)
+	}
+	return out
+}
+
+// checkOracleGrants compares everything that follows from the decisions.
+func checkOracleGrants(t testing.TB, r Request, p Plan, word string) {
+	t.Helper()
+	hopes := r.Scope == PodSandbox && (r.Flag || slices.ContainsFunc(r.Unmatched, func(h Hint) bool { return h.Setting == On }))
+	raised := strings.Contains(word, "D") || hopes
+
+	caps, ns, sentry := []string{}, NewUserNamespace, []SetName{"sentry-base"}
+	if r.HostNetwork {
+		ns = SpecUserNamespace
+	}
+	if raised {
+		caps = []string{"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID"}
+		ns = SpecUserNamespace
+		sentry = []SetName{"sentry-base", "sentry-host-filesystem"}
+	}
+	gofer := []SetName{"gofer-base"}
+	if strings.Contains(word, "D") {
+		gofer = append(gofer, "gofer-directfs-fallback")
+	}
+	if strings.Contains(word, "L") {
+		gofer = append(gofer, "gofer-lisafs")
+	}
+	s := p.Sandbox
+	if s.Raised != raised || s.UmaskZero != raised || s.UserNamespace != ns || !slices.Equal(s.Capabilities, caps) {
+		t.Fatalf("%+v: sandbox %+v, want raised=%t and user namespace %v", r, s, raised, ns)
+	}
+	if !slices.Equal(p.Sentry, sentry) || !slices.Equal(p.Gofer, gofer) {
+		t.Fatalf("%+v: seccomp %v and %v, want %v and %v", r, p.Sentry, p.Gofer, sentry, gofer)
+	}
+	if len(p.Donations) != strings.Count(word, "D") {
+		t.Fatalf("%+v: donations %v for %s", r, p.Donations, word)
+	}
+	for i, d := range p.Decisions {
+		if d.Donated != (word[i] == 'D') || slices.Contains(d.Options, "directfs") != (word[i] == 'D') || d.Donated != slices.Contains(p.Donations, d.Mount) {
+			t.Fatalf("%+v: %+v with donations %v for %s", r, d, p.Donations, word)
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package directfspolicy
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+)
+
+// The words of decisionTable.
+var (
+	yes, no, either = []bool{true}, []bool{false}, []bool{false, true}
+
+	on, off, silent = []Setting{On}, []Setting{Off}, []Setting{Unset, Default}
+	notOn           = []Setting{Unset, Default, Off}
+
+	canDonate  = []Backend{StockGofer, DonatingGofer}
+	cannot     = []Backend{VirtualGofer}
+	served     = []Backend{StockGofer, VirtualGofer, DonatingGofer}
+	unserved   = []Backend{NoGofer}
+	allFlags   = either
+	allHints   = []Setting{Unset, Default, On, Off}
+	allServers = []Backend{NoGofer, StockGofer, VirtualGofer, DonatingGofer}
+	allScopes  = []Scope{Standalone, PodSandbox, PodMember}
+	allCaches  = []Cache{CacheShared, CacheExclusive}
+)
+
+type tableRow struct {
+	flag    []bool
+	hint    []Setting
+	backend []Backend
+	access  Access
+	reason  Reason
+	err     error
+}
+
+// decisionTable is the table of the package comment, line by line.
+var decisionTable = []tableRow{
+	{yes, silent, canDonate, DirectFS, BecauseFlagOn, nil},
+	{yes, silent, cannot, LisaFS, BecauseCannotDonate, nil},
+	{either, on, canDonate, DirectFS, BecauseHintOn, nil},
+	{either, on, cannot, 0, 0, ErrCannotDonate},
+	{either, off, served, LisaFS, BecauseHintOff, nil},
+	{no, silent, served, LisaFS, BecauseFlagOff, nil},
+	{either, on, unserved, 0, 0, ErrNotGoferMount},
+	{either, notOn, unserved, NoAccess, BecauseNotGofer, nil},
+}
+
+// linesOf returns the lines of the table that speak of the combination.
+func linesOf(flag bool, s Setting, b Backend) []tableRow {
+	return slices.DeleteFunc(slices.Clone(decisionTable), func(r tableRow) bool {
+		return !slices.Contains(r.flag, flag) || !slices.Contains(r.hint, s) || !slices.Contains(r.backend, b)
+	})
+}
+
+// hinted returns a mount that carries the setting as its one hint.
+func hinted(dest string, b Backend, s Setting) Mount {
+	m := Mount{Destination: dest, Backend: b}
+	if s != Unset {
+		m.Hints = []Hint{{keyOf(dest), s}}
+	}
+	return m
+}
+
+func keyOf(dest string) string {
+	if dest == "/" {
+		return AnnotationPrefix + "rootfs.directfs"
+	}
+	return AnnotationPrefix + "mount." + dest[1:] + ".directfs"
+}
+
+func TestDecisionTable(t *testing.T) {
+	for _, flag := range allFlags {
+		for _, s := range allHints {
+			for _, b := range allServers {
+				t.Run(fmt.Sprintf("%t/%v/%v", flag, s, b), func(t *testing.T) {
+					lines := linesOf(flag, s, b)
+					if len(lines) != 1 {
+						t.Fatalf("%d lines of the table, want 1", len(lines))
+					}
+					testLine(t, lines[0], flag, s, b)
+				})
+			}
+		}
+	}
+}
+
+// testLine tries one combination as the rootfs and as another mount.
+func testLine(t *testing.T, want tableRow, flag bool, s Setting, b Backend) {
+	plain := Mount{Backend: NoGofer}
+	for dest, r := range map[string]Request{
+		"/":     {Flag: flag, Rootfs: hinted("/", b, s)},
+		"/data": {Flag: flag, Rootfs: plain, Mounts: []Mount{hinted("/data", b, s)}},
+	} {
+		p, err := Resolve(r)
+		if !errors.Is(err, want.err) {
+			t.Fatalf("%s: error %v, want %v", dest, err, want.err)
+		}
+		if err != nil {
+			if !reflect.DeepEqual(p, Plan{}) {
+				t.Errorf("%s: plan %+v with an error", dest, p)
+			}
+			continue
+		}
+		d := p.Decisions[len(p.Decisions)-1]
+		if d.Mount != dest || d.Access != want.access || d.Reason != want.reason {
+			t.Errorf("%s: got %s %v because %v, want %v because %v", dest, d.Mount, d.Access, d.Reason, want.access, want.reason)
+		}
+		if got, ok := p.Decision(dest); ok != (want.access != NoAccess) || ok && !reflect.DeepEqual(got, d) {
+			t.Errorf("Decision(%q) = %+v, %t; Decisions hold %+v", dest, got, ok, d)
+		}
+	}
+}
+
+func TestBackends(t *testing.T) {
+	for _, b := range append(slices.Clone(allServers), Backend(99)) {
+		if got, want := b.Served(), slices.Contains(served, b); got != want {
+			t.Errorf("%v: Served() = %t", b, got)
+		}
+		if got, want := b.CanDonate(), slices.Contains(canDonate, b); got != want {
+			t.Errorf("%v: CanDonate() = %t", b, got)
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package directfspolicy
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+)
+
+// checkDestination refuses what cannot be a mount's identity. A Plan must
+// survive JSON, which has no bytes outside UTF-8: two such destinations could
+// become one.
+func checkDestination(dest string) error {
+	if !path.IsAbs(dest) || path.Clean(dest) != dest || !isText(dest) {
+		return fmt.Errorf("%w: mount destination %q is not an absolute, cleaned path in UTF-8", ErrInvalidRequest, dest)
+	}
+	return nil
+}
+
+// checkHint refuses a hint that no reason or error could name.
+func checkHint(mount string, h Hint) error {
+	if h.Setting > Off {
+		return &HintError{
+			Key: h.Key, Value: h.Setting.String(), Mount: mount, Allowed: AllowedValues,
+			Fix: "use a Setting of this package",
+			Err: ErrInvalidValue,
+		}
+	}
+	if h.Setting != Unset && (h.Key == "" || !isText(h.Key)) {
+		return fmt.Errorf("%w: the key of hint %q is empty or not in UTF-8", ErrInvalidRequest, h)
+	}
+	return nil
+}
+
+// checkUnmatched refuses hints that match nothing where nobody else could be
+// meant by them.
+func checkUnmatched(s Scope, hints []Hint) error {
+	for _, h := range hints {
+		if err := checkHint("", h); err != nil {
+			return err
+		}
+		if s == Standalone && h.Setting != Unset {
+			return &HintError{
+				Key: h.Key, Value: h.Setting.String(),
+				Fix: "make the hint's source equal a mount's source, or remove the hint",
+				Err: ErrNoMount,
+			}
+		}
+	}
+	return nil
+}
+
+// checkIdentities refuses decisions that a destination does not identify.
+// Mounts that hide each other are fine while they agree.
+func checkIdentities(ds []Decision) error {
+	seen := make(map[string]Decision, len(ds))
+	for _, d := range ds {
+		if d.Access == NoAccess {
+			continue
+		}
+		if o, ok := seen[d.Mount]; ok && (o.Access != d.Access || o.Cache != d.Cache) {
+			return fmt.Errorf("%w: two mounts at %q have different decisions (%v cache=%v and %v cache=%v); give them the same hint or remove one",
+				ErrInvalidRequest, d.Mount, o.Access, o.Cache, d.Access, d.Cache)
+		}
+		seen[d.Mount] = d
+	}
+	return nil
+}
+
+// checkInputs refuses a decoded plan whose fields before the derived ones no
+// Request leads to.
+func (p Plan) checkInputs() error {
+	if len(p.Decisions) == 0 && (p.Flag || p.HostNetwork || p.Scope != Standalone) {
+		return errors.New("no decision for the rootfs")
+	}
+	for i, d := range p.Decisions {
+		if err := checkDestination(d.Mount); err != nil {
+			return err
+		}
+		if i == 0 && d.Mount != "/" {
+			return fmt.Errorf("the first decision is for %q, not for the rootfs", d.Mount)
+		}
+		if d.Reason.Access() != d.Access || !d.Reason.possible(p.Flag) || d.Reason.detailed() != (d.Detail != "") {
+			return fmt.Errorf("mount %q: reason %v with detail %q and --directfs=%t does not give %v", d.Mount, d.Reason, d.Detail, p.Flag, d.Access)
+		}
+	}
+	if len(stated(p.Unmatched)) != len(p.Unmatched) {
+		return errors.New("an unmatched hint says nothing")
+	}
+	if err := checkUnmatched(p.Scope, p.Unmatched); err != nil {
+		return err
+	}
+	return checkIdentities(p.Decisions)
+}
+
+func stated(hints []Hint) []Hint {
+	out := []Hint{}
+	for _, h := range hints {
+		if h.Setting != Unset {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+func isText(s string) bool { return strings.ToValidUTF8(s, "") == s }
