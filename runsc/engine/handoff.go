@@ -9,9 +9,12 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/ociconfig"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/runsc/config"
 )
 
 // The engine starts the gofer itself, with an environment that is the client's
@@ -54,10 +57,31 @@ func HandToGofer(p directfspolicy.Plan) error {
 	return nil
 }
 
+// HandFlagToGofer is for commands of the engine that make a spec of their own,
+// without hints, only after they were handed over to: the gofer, who sees that
+// spec, resolves it with nothing but the flag.
+func HandFlagToGofer(flag bool) error {
+	if err := os.Setenv(planVariable, flagOnly+strconv.FormatBool(flag)); err != nil {
+		return fmt.Errorf("handing flag to gofer: %w", err)
+	}
+	return nil
+}
+
+const flagOnly = "flag="
+
 // TakeInGofer returns the Plan that HandToGofer left. There is no default: a
 // gofer without a Plan serves nothing.
-func TakeInGofer() (directfspolicy.Plan, error) {
+func TakeInGofer(spec *specs.Spec, conf *config.Config) (directfspolicy.Plan, error) {
 	var p directfspolicy.Plan
+	if v, ok := strings.CutPrefix(os.Getenv(planVariable), flagOnly); ok {
+		flag, err := strconv.ParseBool(v)
+		if err != nil {
+			return p, fmt.Errorf("reading flag: %w", err)
+		}
+		o := Options(conf, nil)
+		o.Flag = flag
+		return ociconfig.Plan(spec, o)
+	}
 	pieces, err := strconv.Atoi(os.Getenv(planVariable))
 	if err != nil || pieces < 1 || pieces > maxPlanPieces {
 		return p, fmt.Errorf("gofer was started without a plan: %s=%q", planVariable, os.Getenv(planVariable))
@@ -102,4 +126,22 @@ func Unwrap(b []byte) (p directfspolicy.Plan, mounts []byte, wrapped bool, err e
 	}
 	mounts, err = json.Marshal(e.Mounts)
 	return e.Plan, mounts, true, err
+}
+
+// FirstMessage is what the gofer of a sandbox's first container sends.
+func FirstMessage(mounts []specs.Mount, decisions []directfspolicy.Decision, p directfspolicy.Plan) ([]byte, error) {
+	lowered, err := FirstMounts(mounts, decisions)
+	if err != nil {
+		return nil, err
+	}
+	return Wrap(p, lowered)
+}
+
+// JoiningMessage is what the gofer of a joining container sends.
+func JoiningMessage(mounts []specs.Mount, decisions []directfspolicy.Decision, p directfspolicy.Plan) ([]byte, error) {
+	lowered, err := JoiningMounts(mounts, decisions, p)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(lowered)
 }

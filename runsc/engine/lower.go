@@ -9,6 +9,7 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/ociconfig"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/pkg/sentry/fsimpl/gofer"
 	"gvisor.dev/gvisor/runsc/boot"
 	"gvisor.dev/gvisor/runsc/specutils"
 )
@@ -37,8 +38,12 @@ var sentinels = []sentinel{
 // source is what stands in the place of a mount's source. No host path starts
 // like this: its parent would have to be a directory in / with that name.
 func (s sentinel) source() string {
-	return fmt.Sprintf("/.directfs-policy/%v/%v", s.access, s.cache)
+	return fmt.Sprintf("%s%v/%v", sentinelPrefix, s.access, s.cache)
 }
+
+const sentinelPrefix = "/.directfs-policy/"
+
+func isSentinel(source string) bool { return strings.HasPrefix(source, sentinelPrefix) }
 
 func (s sentinel) annotate(annotations map[string]string) {
 	set := func(field, value string) {
@@ -186,4 +191,10 @@ func MountDecisions(mounts []specs.Mount, confs []specutils.GoferMountConf, p di
 		out[i] = d
 	}
 	return out, nil
+}
+
+// AcceptMountOptions lets the sandbox process take the option by which
+// JoiningMounts turns directfs on for one mount.
+func AcceptMountOptions() {
+	gofer.SupportedMountOptions = append(gofer.SupportedMountOptions, directfsOption)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 
@@ -17,16 +18,20 @@ import (
 // (runsc/specutils/restore.go:154).
 const planAnnotation = "dev.gvisor.internal.directfs-plan"
 
+// hintsAnnotation keeps the hints that StorePlan takes out of the engine's
+// sight, because containers that join the pod need them.
+const hintsAnnotation = "dev.gvisor.internal.directfs-hints"
+
 // ErrNoPlan: a container's stored spec has no Plan. Another runtime made it.
 var ErrNoPlan = errors.New("container has no directfs plan; it was created by another runtime or version: delete it and create it again")
 
 // ErrForgedPlan: a bundle brings a Plan of its own.
-var ErrForgedPlan = errors.New("the bundle carries the annotation " + planAnnotation + ", which only the runtime may set; remove it")
+var ErrForgedPlan = errors.New("only the runtime may set this annotation; remove it from the bundle")
 
 // CheckBundle refuses a spec from a bundle that carries annotations which only
 // this package may set.
 func CheckBundle(spec *specs.Spec) error {
-	for _, key := range []string{planAnnotation, loweredAnnotation} {
+	for _, key := range []string{planAnnotation, hintsAnnotation, loweredAnnotation} {
 		if _, ok := spec.Annotations[key]; ok {
 			return fmt.Errorf("annotation %s: %w", key, ErrForgedPlan)
 		}
@@ -46,7 +51,14 @@ func StorePlan(spec *specs.Spec, p directfspolicy.Plan) error {
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
+	hints := maps.Clone(spec.Annotations)
+	maps.DeleteFunc(hints, func(key, _ string) bool { _, kept := annotations[key]; return kept })
+	h, err := json.Marshal(hints)
+	if err != nil {
+		return fmt.Errorf("storing hints: %w", err)
+	}
 	annotations[planAnnotation] = string(b)
+	annotations[hintsAnnotation] = string(h)
 	spec.Annotations = annotations
 	spec.Mounts = slices.Clone(spec.Mounts)
 	for i := range spec.Mounts {
@@ -67,6 +79,35 @@ func StoredPlan(spec *specs.Spec) (directfspolicy.Plan, error) {
 		return directfspolicy.Plan{}, fmt.Errorf("stored plan: %w", err)
 	}
 	return p, nil
+}
+
+// StoredPodSpec returns the stored spec of a pod's first container with the
+// hints that its user gave it.
+func StoredPodSpec(stored *specs.Spec) (*specs.Spec, error) {
+	pod := *stored
+	pod.Annotations = maps.Clone(stored.Annotations)
+	if err := json.Unmarshal([]byte(stored.Annotations[hintsAnnotation]), &pod.Annotations); err != nil {
+		return nil, fmt.Errorf("stored hints: %w", err)
+	}
+	return &pod, nil
+}
+
+// RestoreSources gives mounts the sources that they had before JoiningMounts,
+// takes the option away that it added, and reports whether anything changed.
+func RestoreSources(mounts, before []specs.Mount) bool {
+	changed := false
+	for i := range mounts {
+		m := &mounts[i]
+		if options := ociconfig.StripOptions(m.Options); len(options) != len(m.Options) {
+			m.Options = options
+			changed = true
+		}
+		if i < len(before) && isSentinel(m.Source) {
+			m.Source = before[i].Source
+			changed = true
+		}
+	}
+	return changed
 }
 
 func cleanDestination(d string) string { return path.Clean(d) }

@@ -187,3 +187,17 @@ func StripAnnotations(annotations map[string]string) map[string]string {
 	})
 	return out
 }
+
+// SetRootfsHint says something about a spec's rootfs, for programs that make
+// specs themselves.
+func SetRootfsHint(spec *specs.Spec, value string) {
+	if spec.Annotations == nil {
+		spec.Annotations = map[string]string{}
+	}
+	spec.Annotations[rootfsPrefix+directfsKey] = value
+}
+
+// SetMountHint says something about one mount.
+func SetMountHint(m *specs.Mount, value string) {
+	m.Options = append(slices.Clip(m.Options), directfsKey+"="+value)
+}

@@ -1,0 +1,126 @@
+// Package boot is the sandbox process: it takes the Plan from the gofer,
+// lowers it onto what the engine reads, and hands over to the engine's boot
+// command.
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/engine"
+	"github.com/google/subcommands"
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/runsc/cmd/sentry/sentrycmd"
+	"gvisor.dev/gvisor/runsc/cmd/util"
+	"gvisor.dev/gvisor/runsc/config"
+	"gvisor.dev/gvisor/runsc/flag"
+)
+
+// Boot is the engine's boot command on a lowered spec and mount list.
+type Boot struct{ sentrycmd.Boot }
+
+// Execute implements subcommands.Command.Execute. It may run twice in one
+// sandbox, because the engine's command executes itself again to change
+// credentials; the second time everything is lowered already.
+func (b *Boot) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
+	conf := args[0].(*config.Config)
+	if err := lower(f, conf.DirectFS); err != nil {
+		util.Fatalf("directfs plan: %v", err)
+	}
+	engine.AcceptMountOptions()
+	return b.Boot.Execute(ctx, f, args...)
+}
+
+// lower replaces the spec and the mount list behind the FDs that the engine's
+// command reads. raised is the switch that the client gave this process; a
+// sandbox whose Plan says otherwise does not start.
+func lower(f *flag.FlagSet, raised bool) error {
+	var plan directfspolicy.Plan
+	mountsFD, err := fdFlag(f, "mounts-fd")
+	if err != nil {
+		return err
+	}
+	if mountsFD >= 0 {
+		raw, err := readFD(mountsFD)
+		if err != nil {
+			return fmt.Errorf("reading mounts: %w", err)
+		}
+		var list []byte
+		var wrapped bool
+		if plan, list, wrapped, err = engine.Unwrap(raw); err != nil {
+			return err
+		}
+		if wrapped && plan.Sandbox.Raised != raised {
+			return fmt.Errorf("plan wants raised=%t, sandbox was started with raised=%t", plan.Sandbox.Raised, raised)
+		}
+		if err := replaceFD(mountsFD, "mounts", list); err != nil {
+			return fmt.Errorf("replacing mounts: %w", err)
+		}
+	}
+	specFD, err := fdFlag(f, "spec-fd")
+	if err != nil {
+		return err
+	}
+	raw, err := readFD(specFD)
+	if err != nil {
+		return fmt.Errorf("reading spec: %w", err)
+	}
+	spec, err := engine.LowerSpec(raw, plan)
+	if err != nil {
+		return err
+	}
+	if err := replaceFD(specFD, "spec", spec); err != nil {
+		return fmt.Errorf("replacing spec: %w", err)
+	}
+	return nil
+}
+
+func fdFlag(f *flag.FlagSet, name string) (int, error) {
+	fl := f.Lookup(name)
+	if fl == nil {
+		return -1, fmt.Errorf("the engine's boot command has no flag --%s", name)
+	}
+	fd, err := strconv.Atoi(fl.Value.String())
+	if err != nil {
+		return -1, fmt.Errorf("flag --%s: %w", name, err)
+	}
+	return fd, nil
+}
+
+// readFD reads a file from its beginning, or a pipe to its end, and leaves the
+// FD open.
+func readFD(fd int) ([]byte, error) {
+	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	file := os.NewFile(uintptr(dup), "fd")
+	defer file.Close()
+	if _, err := file.Seek(0, io.SeekStart); err != nil && !errors.Is(err, unix.ESPIPE) {
+		return nil, err
+	}
+	return io.ReadAll(file)
+}
+
+// replaceFD puts a memory file with the data behind the FD number. It stays
+// open when the process executes itself again.
+func replaceFD(fd int, name string, data []byte) error {
+	mem, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	file := os.NewFile(uintptr(mem), name)
+	defer file.Close()
+	if _, err := file.Write(data); err != nil {
+		return err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	return unix.Dup3(mem, fd, 0)
+}

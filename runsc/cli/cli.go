@@ -1,0 +1,93 @@
+// Package cli is the runtime's command line: our commands where directfs is
+// concerned, the engine's for everything else.
+package cli
+
+import (
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"github.com/directfs/runsc/runsc/boot"
+	"github.com/directfs/runsc/runsc/gofer"
+	"github.com/directfs/runsc/runsc/sandbox"
+	"github.com/google/subcommands"
+	enginecli "gvisor.dev/gvisor/runsc/cli"
+	"gvisor.dev/gvisor/runsc/cmd"
+	"gvisor.dev/gvisor/runsc/cmd/alias"
+	"gvisor.dev/gvisor/runsc/cmd/nvproxy"
+	"gvisor.dev/gvisor/runsc/cmd/profile"
+	"gvisor.dev/gvisor/runsc/cmd/sentry/sentrycmd"
+	"gvisor.dev/gvisor/runsc/cmd/trace"
+	"gvisor.dev/gvisor/runsc/cmd/util"
+	"gvisor.dev/gvisor/runsc/flag"
+	"gvisor.dev/gvisor/runsc/specutils"
+
+	// Sidecars that the engine can run from within this binary.
+	_ "gvisor.dev/gvisor/runsc/gvisorbinaries/embed"
+)
+
+// Main runs the command that the process's arguments name, and exits.
+func Main() {
+	alias.HandleAlias()
+	flag.Var(versionFlag{}, "version", "show version and exit.")
+	enginecli.Run(nil, commands(), []subcommands.Command{new(cmd.Platforms), new(cmd.Syscalls)})
+}
+
+// commands is every command by its group, as the engine has them in
+// runsc/cli/maincli.
+func commands() map[util.SubCommand]string {
+	table := map[util.SubCommand]string{}
+	add := func(group string, cmds ...util.SubCommand) {
+		for _, c := range cmds {
+			table[c] = group
+		}
+	}
+	add("", sandbox.Create(), sandbox.Run(), sandbox.Start(), sandbox.Restore(), sandbox.Do(), sandbox.SandboxExec())
+	add("", new(cmd.Checkpoint), new(cmd.Delete), new(cmd.Events), new(cmd.Exec), new(cmd.Kill), new(cmd.List), new(cmd.PS),
+		new(cmd.Pause), new(cmd.Resume), new(cmd.Spec), new(cmd.State), new(cmd.Update), new(cmd.Wait),
+		new(cmd.FSCheckpoint), new(cmd.PortForward), new(cmd.Read), new(cmd.Tar))
+	add("helpers", new(cmd.Install), new(cmd.Mitigate), new(cmd.Uninstall), new(nvproxy.Nvproxy), new(trace.Trace),
+		new(cmd.CPUFeatures), new(cmd.Features))
+	add("debug", new(cmd.Debug), new(profile.Profile), new(cmd.Statefile), new(cmd.Symbolize), new(cmd.Usage),
+		new(cmd.ReadControl), new(cmd.WriteControl))
+	add("metrics", new(cmd.MetricMetadata), new(cmd.MetricExport), new(cmd.MetricServer))
+	add("internal use only", new(boot.Boot), new(gofer.Command), new(sentrycmd.Umount))
+	for c, group := range alias.Commands() {
+		table[c] = group
+	}
+	return table
+}
+
+// Version is this runtime's own version. A release build sets it with
+// -ldflags=-X.
+var Version = "devel"
+
+// versionFlag prints our version and the engine's as soon as it is set: the
+// engine's own flag would print only the latter.
+type versionFlag struct{}
+
+func (versionFlag) String() string   { return "false" }
+func (versionFlag) IsBoolFlag() bool { return true }
+
+// Get implements flag.Getter, which the engine asks of this flag.
+func (versionFlag) Get() any { return false }
+
+func (versionFlag) Set(string) error {
+	// The first line has the form that clients parse.
+	fmt.Printf("runsc version %s\nspec: %s\nengine: %s\n", Version, specutils.Version, engineVersion())
+	os.Exit(0)
+	return nil
+}
+
+// engineVersion names the engine's module as it was linked.
+func engineVersion() string {
+	const module = "gvisor.dev/gvisor"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			if m.Path == module {
+				return module + " " + m.Version
+			}
+		}
+	}
+	return module + " of unknown version"
+}

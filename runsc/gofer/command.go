@@ -1,0 +1,175 @@
+// Package gofer is the gofer process: it serves the mounts of one container as
+// the Plan says, each with its own access, behind the seccomp sets that the
+// Plan names.
+package gofer
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strconv"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/engine"
+	"github.com/google/subcommands"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/runsc/cmd/sandboxsetup"
+	"gvisor.dev/gvisor/runsc/cmd/util"
+	"gvisor.dev/gvisor/runsc/config"
+	"gvisor.dev/gvisor/runsc/flag"
+	"gvisor.dev/gvisor/runsc/fsgofer/extension"
+	"gvisor.dev/gvisor/runsc/profile"
+	"gvisor.dev/gvisor/runsc/specutils"
+)
+
+// Command implements subcommands.Command for "gofer". The engine's client
+// starts it with the engine's own command line (runsc/cmd/gofer.go:162).
+type Command struct {
+	util.InternalSubCommand
+
+	bundle    string
+	applyCaps bool
+	setUpRoot bool
+	uid, gid  int
+
+	ioFDs      sandboxsetup.IntFlags
+	mountConfs specutils.GoferMountConfFlags
+	devIOFD    int
+	specFD     int
+	mountsFD   int
+	rpcFD      int
+	pinRingFD  int
+	sync       syncFDs
+	profile    profile.FDArgs
+}
+
+// syncFDs order the start-up of the gofer against its client, in this order.
+type syncFDs struct {
+	chroot     int // closed by the client when it has prepared the file system
+	userns     int // closed by the client when the ID mappings are written
+	procMount  int // written by the gofer when it no longer needs procfs
+	sentryExit int // brings a pidfd of the sandbox process
+}
+
+// Name implements subcommands.Command.Name.
+func (*Command) Name() string { return "gofer" }
+
+// Synopsis implements subcommands.Command.Synopsis.
+func (*Command) Synopsis() string {
+	return "launch a gofer process that serves a container's files, with directfs decided per mount"
+}
+
+// Usage implements subcommands.Command.Usage.
+func (*Command) Usage() string { return "gofer [flags] <container ID>\n" }
+
+// SetFlags implements subcommands.Command.SetFlags.
+func (g *Command) SetFlags(f *flag.FlagSet) {
+	f.StringVar(&g.bundle, "bundle", "", "path to the root of the bundle directory")
+	f.BoolVar(&g.applyCaps, "apply-caps", true, "drop all capabilities that serving files does not need")
+	f.BoolVar(&g.setUpRoot, "setup-root", true, "set up an empty root for the process")
+	f.IntVar(&g.uid, "uid", 0, "user ID to switch to in the user namespace")
+	f.IntVar(&g.gid, "gid", 0, "group ID to switch to in the user namespace")
+	f.Var(&g.ioFDs, "io-fds", "sockets of the served mounts, in the order of --gofer-mount-confs")
+	f.Var(&g.mountConfs, "gofer-mount-confs", "how each mount is configured: the root first, then the mounts of the spec")
+	for name, fd := range map[string]*int{
+		"dev-io-fd": &g.devIOFD, "spec-fd": &g.specFD, "mounts-fd": &g.mountsFD, "rpc-fd": &g.rpcFD, "pin-ring-fd": &g.pinRingFD,
+		"sync-chroot-fd": &g.sync.chroot, "sync-userns-fd": &g.sync.userns, "proc-mount-sync-fd": &g.sync.procMount, "sync-sentry-exit-fd": &g.sync.sentryExit,
+	} {
+		f.IntVar(fd, name, -1, "donated FD; see the engine's gofer command")
+	}
+	g.profile.SetFromFlags(f)
+	extension.SetFlags(f)
+}
+
+// Execute implements subcommands.Command.Execute. Where the process must
+// change credentials in a user namespace it executes itself again, and the
+// second run goes on after enterRoot.
+func (g *Command) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
+	if g.bundle == "" || len(g.ioFDs) < 1 || g.specFD < 0 || f.NArg() != 1 {
+		f.Usage()
+		return subcommands.ExitUsageError
+	}
+	conf := args[0].(*config.Config)
+	debug.SetTraceback(conf.Traceback)
+	specFile := os.NewFile(uintptr(g.specFD), "spec file")
+	spec, err := specutils.ReadSpecFromFile(g.bundle, specFile, conf)
+	if err != nil {
+		util.Fatalf("reading spec: %v", err)
+	}
+	plan, err := engine.TakeInGofer(spec, conf)
+	if err != nil {
+		util.Fatalf("directfs plan: %v", err)
+	}
+	g.enterRoot(f, conf, spec)
+	if err := g.serve(conf, spec, specFile, plan); err != nil {
+		util.Fatalf("gofer: %v", err)
+	}
+	return subcommands.ExitSuccess
+}
+
+// serve runs in the gofer's own root: it decides what each connection does,
+// tells the sandbox, locks the process down and serves until the sandbox is
+// gone.
+func (g *Command) serve(conf *config.Config, spec *specs.Spec, specFile *os.File, plan directfspolicy.Plan) error {
+	profileOpts := profile.MakeOpts(&g.profile, conf.ProfileGCInterval)
+	stopProfiling := profile.Start(profileOpts)
+
+	root := servedRoot(conf, spec)
+	mounts, err := g.resolveMounts(conf, spec, root, plan)
+	if err != nil {
+		return err
+	}
+	if err := g.sendMounts(mounts, plan); err != nil {
+		return err
+	}
+	specutils.LogSpecDebug(spec, conf.OCISeccomp)
+	conns, err := g.connections(spec, mounts, plan)
+	if err != nil {
+		return err
+	}
+	if err := g.dropPrivileges(conf, root, specFile); err != nil {
+		return err
+	}
+	if err := g.installFilter(conf, plan, profileOpts.Enabled()); err != nil {
+		return err
+	}
+	if err := g.serveConnections(conf, spec, conns); err != nil {
+		return err
+	}
+	g.awaitSandbox()
+	if stopProfiling != nil {
+		stopProfiling()
+	}
+	return nil
+}
+
+// servedRoot is the directory that becomes the gofer's root.
+func servedRoot(conf *config.Config, spec *specs.Spec) string {
+	if conf.TestOnlyAllowRunAsCurrentUserWithoutChroot {
+		return spec.Root.Path
+	}
+	return "/root"
+}
+
+// reexecFlags are the flags with which the process executes itself.
+func (g *Command) reexecFlags(more map[string]string) map[string]string {
+	flags := map[string]string{
+		"apply-caps":         strconv.FormatBool(false),
+		"setup-root":         strconv.FormatBool(false),
+		"sync-chroot-fd":     strconv.Itoa(g.sync.chroot),
+		"sync-userns-fd":     strconv.Itoa(g.sync.userns),
+		"proc-mount-sync-fd": strconv.Itoa(g.sync.procMount),
+	}
+	for k, v := range more {
+		flags[k] = v
+	}
+	return flags
+}
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
