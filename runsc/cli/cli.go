@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/directfs/runsc/runsc/boot"
 	"github.com/directfs/runsc/runsc/gofer"
@@ -72,7 +73,10 @@ func (versionFlag) IsBoolFlag() bool { return true }
 // Get implements flag.Getter, which the engine asks of this flag.
 func (versionFlag) Get() any { return false }
 
-func (versionFlag) Set(string) error {
+func (versionFlag) Set(s string) error {
+	if show, err := strconv.ParseBool(s); err != nil || !show {
+		return err
+	}
 	// The first line has the form that clients parse.
 	fmt.Printf("runsc version %s\nspec: %s\nengine: %s\n", Version, specutils.Version, engineVersion())
 	os.Exit(0)

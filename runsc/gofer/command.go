@@ -131,10 +131,11 @@ func (g *Command) serve(conf *config.Config, spec *specs.Spec, specFile *os.File
 	if err := g.dropPrivileges(conf, root, specFile); err != nil {
 		return err
 	}
+	base := fileServer(conf)
 	if err := g.installFilter(conf, plan, profileOpts.Enabled()); err != nil {
 		return err
 	}
-	if err := g.serveConnections(conf, spec, conns); err != nil {
+	if err := serveConnections(base, spec, conns); err != nil {
 		return err
 	}
 	g.awaitSandbox()

@@ -140,15 +140,21 @@ func donateDevices(plan directfspolicy.Plan) bool {
 	return plan.Uses(directfspolicy.DirectFS) && !plan.Uses(directfspolicy.LisaFS)
 }
 
-// serveConnections serves until the last connection is closed.
-func (g *Command) serveConnections(conf *config.Config, spec *specs.Spec, conns []connection) error {
-	base := fsgofer.Config{
+// fileServer is the stock file server's configuration, but for donation. It
+// must be made before the filter is installed, which has no call to ask for
+// IDs.
+func fileServer(conf *config.Config) fsgofer.Config {
+	return fsgofer.Config{
 		HostUDS:          conf.GetHostUDS(),
 		HostFifo:         conf.HostFifo,
 		CharDevicePolicy: conf.CharacterDevicePolicy,
 		RUID:             unix.Getuid(), EUID: unix.Geteuid(),
 		RGID: unix.Getgid(), EGID: unix.Getegid(),
 	}
+}
+
+// serveConnections serves until the last connection is closed.
+func serveConnections(base fsgofer.Config, spec *specs.Spec, conns []connection) error {
 	server := lisafs.NewServer()
 	for _, c := range conns {
 		impl, opts, err := c.implementation(spec, base)
