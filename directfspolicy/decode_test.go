@@ -1,0 +1,134 @@
+package directfspolicy
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func encode(t rapid.TB, p Plan) []byte {
+	t.Helper()
+	b, err := json.Marshal(p)
+	if err != nil {
+		t.Fatalf("%+v: %v", p, err)
+	}
+	return b
+}
+
+// Property 8, second part: encode then decode gives the same plan.
+func propRoundTrip(t *rapid.T) {
+	p := mustResolve(t, drawRequest(t))
+	var q Plan
+	if err := json.Unmarshal(encode(t, p), &q); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(p, q) {
+		t.Fatalf("%+v became %+v", p, q)
+	}
+	checkDecoded(t, q)
+}
+
+// requestFor makes a request that should lead to the plan.
+func requestFor(p Plan) Request {
+	r := Request{Flag: p.Flag, Scope: p.Scope, HostNetwork: p.HostNetwork, Unmatched: p.Unmatched}
+	for i, d := range p.Decisions {
+		m := Mount{Destination: d.Mount, Backend: StockGofer, Cache: d.Cache}
+		switch d.Reason {
+		case BecauseHintOff:
+			m.Hints = []Hint{{d.Detail, Off}}
+		case BecauseHintOn:
+			m.Hints = []Hint{{d.Detail, On}}
+		case BecauseCannotDonate:
+			m.Backend = VirtualGofer
+		case BecauseNotGofer:
+			m.Backend = NoGofer
+		}
+		if i == 0 {
+			r.Rootfs = m
+			continue
+		}
+		r.Mounts = append(r.Mounts, m)
+	}
+	return r
+}
+
+// checkDecoded checks that a decoded plan is the zero one or follows from a
+// request, but for how a backend is called.
+func checkDecoded(t rapid.TB, p Plan) {
+	t.Helper()
+	if len(p.Decisions) == 0 {
+		if b := encode(t, Plan{}); string(encode(t, p)) != string(b) {
+			t.Fatalf("%+v has no decisions and is not the zero plan", p)
+		}
+		return
+	}
+	checkInvariants(t, p)
+	want := mustResolve(t, requestFor(p))
+	for i, d := range p.Decisions {
+		if d.Reason == BecauseCannotDonate {
+			want.Decisions[i].Detail = d.Detail
+		}
+	}
+	if !reflect.DeepEqual(p, want) {
+		t.Fatalf("%+v was decoded, %+v is what it follows from", p, want)
+	}
+}
+
+// FuzzUnmarshalPlan: the decoder gives a plan or an error, and a plan that it
+// accepts encodes to one that it accepts as equal.
+func FuzzUnmarshalPlan(f *testing.F) {
+	f.Add([]byte(mixedJSON))
+	for _, tt := range tampered {
+		f.Add(tt.edited())
+	}
+	for _, flag := range allFlags {
+		f.Add(encode(f, mustResolve(f, Request{Flag: flag, Scope: PodMember, Rootfs: hinted("/", StockGofer, Unset)})))
+	}
+	f.Add(encode(f, Plan{}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		before := mustResolve(t, Request{Flag: true, Rootfs: hinted("/", StockGofer, Unset)})
+		p := before
+		if err := p.UnmarshalJSON(b); err != nil {
+			if errors.Is(err, ErrInvalidPlan) == errors.Is(err, ErrPlanVersion) {
+				t.Errorf("error %v is not one of two", err)
+			}
+			if !reflect.DeepEqual(p, before) {
+				t.Errorf("plan %+v with error %v", p, err)
+			}
+			return
+		}
+		checkDecoded(t, p)
+		var q Plan
+		if err := q.UnmarshalJSON(encode(t, p)); err != nil || !reflect.DeepEqual(p, q) {
+			t.Errorf("%+v became %+v, %v", p, q, err)
+		}
+	})
+}
+
+// FuzzParseHint: a value gives a hint or an error that names it.
+func FuzzParseHint(f *testing.F) {
+	for _, v := range append([]string{"", "Off", "of", "1", " on", "on\x00"}, AllowedValues...) {
+		f.Add("k", v, "/data")
+	}
+	f.Fuzz(func(t *testing.T, key, value, mount string) {
+		h, err := ParseHint(key, value, mount)
+		s, known := hintWords[value]
+		if known != (err == nil) {
+			t.Fatalf("%q: error %v", value, err)
+		}
+		if known {
+			if h != (Hint{key, s}) {
+				t.Fatalf("%q: %+v", value, h)
+			}
+			return
+		}
+		want := HintError{key, value, mount, AllowedValues, "write one of the allowed values or remove the key", ErrInvalidValue}
+		if e, ok := errors.AsType[*HintError](err); !ok || !reflect.DeepEqual(*e, want) || h != (Hint{}) {
+			t.Fatalf("%q: %+v and %s", value, h, fmt.Sprint(err))
+		}
+	})
+}

@@ -1,0 +1,145 @@
+package directfspolicy
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"pgregory.net/rapid"
+)
+
+// checkInvariants checks what holds for every plan, resolved or decoded.
+func checkInvariants(t rapid.TB, p Plan) {
+	t.Helper()
+	var donations []string
+	uses := map[Access]bool{}
+	for _, d := range p.Decisions {
+		uses[d.Access] = true
+		checkDecision(t, d)
+		if d.Access == DirectFS {
+			donations = append(donations, d.Mount)
+		}
+	}
+	if !slices.Equal(p.Donations, donations) {
+		t.Fatalf("donations %v, want %v", p.Donations, donations)
+	}
+	if got := slices.Contains(p.Gofer, GoferLisaFS); got != uses[LisaFS] {
+		t.Fatalf("gofer has the lisafs set: %t, serves a LisaFS mount: %t", got, uses[LisaFS])
+	}
+	if got := slices.Contains(p.Gofer, GoferDirectFSFallback); got != uses[DirectFS] {
+		t.Fatalf("gofer has the directfs fallback: %t, serves a directfs mount: %t", got, uses[DirectFS])
+	}
+	for _, a := range []Access{LisaFS, DirectFS, NoAccess} {
+		if p.Uses(a) != uses[a] {
+			t.Fatalf("Uses(%v) = %t", a, p.Uses(a))
+		}
+	}
+	checkSandbox(t, p)
+	if len(p.Diagnostics) != len(p.Unmatched) {
+		t.Fatalf("%d remarks on %d unmatched hints", len(p.Diagnostics), len(p.Unmatched))
+	}
+	for i, h := range p.Unmatched {
+		if want := fmt.Sprintf("hint %s=%v matches no mount of this container", h.Key, h.Setting); p.Diagnostics[i] != want {
+			t.Fatalf("remark %q, want %q", p.Diagnostics[i], want)
+		}
+	}
+}
+
+// impliedAccess is property 9: the reason alone implies the access.
+var impliedAccess = map[Reason]Access{
+	BecauseFlagOff:      LisaFS,
+	BecauseFlagOn:       DirectFS,
+	BecauseHintOff:      LisaFS,
+	BecauseHintOn:       DirectFS,
+	BecauseCannotDonate: LisaFS,
+	BecauseNotGofer:     NoAccess,
+}
+
+func checkDecision(t rapid.TB, d Decision) {
+	t.Helper()
+	if want, ok := impliedAccess[d.Reason]; !ok || d.Access != want || d.Reason.Access() != want {
+		t.Fatalf("mount %q has %v because %v", d.Mount, d.Access, d.Reason)
+	}
+	var options []string
+	switch d.Access {
+	case DirectFS:
+		options = []string{"directfs", "cache=" + d.Cache.String()}
+	case LisaFS:
+		options = []string{"cache=" + d.Cache.String()}
+	}
+	if d.Donated != (d.Access == DirectFS) || !slices.Equal(d.Options, options) {
+		t.Fatalf("mount %q with %v is donated: %t, has options %v", d.Mount, d.Access, d.Donated, d.Options)
+	}
+	if d.Why() == "" || !strings.Contains(d.Why(), d.Detail) {
+		t.Fatalf("mount %q: %q does not say %q", d.Mount, d.Why(), d.Detail)
+	}
+}
+
+func checkSandbox(t rapid.TB, p Plan) {
+	t.Helper()
+	raisedFor := slices.Clone(p.Donations)
+	if p.Scope == PodSandbox && p.Flag {
+		raisedFor = append(raisedFor, "containers that may join (--directfs=true)")
+	}
+	for _, h := range p.Unmatched {
+		if p.Scope == PodSandbox && h.Setting == On {
+			raisedFor = append(raisedFor, "containers that may join ("+h.Key+"=on)")
+		}
+	}
+	want := Sandbox{RaisedFor: raisedFor, Capabilities: []string{}}
+	sentry := []SetName{SentryBase}
+	if len(raisedFor) > 0 {
+		want.Raised, want.UmaskZero, want.UserNamespace = true, true, SpecUserNamespace
+		want.Capabilities = []string{"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID"}
+		sentry = append(sentry, SentryHostFilesystem)
+	}
+	if p.HostNetwork {
+		want.UserNamespace = SpecUserNamespace
+	}
+	if !reflect.DeepEqual(p.Sandbox, want) {
+		t.Fatalf("sandbox %+v, want %+v", p.Sandbox, want)
+	}
+	if !slices.Equal(p.Sentry, sentry) {
+		t.Fatalf("sentry %v, want %v", p.Sentry, sentry)
+	}
+}
+
+// held is everything that the sandbox process holds because of a plan.
+type held map[string]bool
+
+func heldBy(p Plan) held {
+	h := held{}
+	for _, c := range p.Sandbox.Capabilities {
+		h[c] = true
+	}
+	for _, c := range Calls(p.Sentry...).Names() {
+		h["call "+c] = true
+	}
+	for _, m := range p.Donations {
+		h["FD of "+m] = true
+	}
+	h["raised"] = p.Sandbox.Raised
+	h["umask 0"] = p.Sandbox.UmaskZero
+	h["the spec's user namespace"] = p.Sandbox.UserNamespace == SpecUserNamespace
+	maps.DeleteFunc(h, func(_ string, has bool) bool { return !has })
+	return h
+}
+
+// beyond lists what h has and o has not.
+func (h held) beyond(o held) []string {
+	var out []string
+	for k := range h {
+		if !o[k] {
+			out = append(out, k)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// addedSets lists the sets of a that are not in b.
+func addedSets(a, b []SetName) []SetName {
+	return slices.DeleteFunc(slices.Clone(a), func(n SetName) bool { return slices.Contains(b, n) })
+}

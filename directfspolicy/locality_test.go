@@ -1,0 +1,66 @@
+package directfspolicy
+
+import (
+	"reflect"
+	"slices"
+
+	"pgregory.net/rapid"
+)
+
+// Property 5, first half: in any two requests with one flag, the same mount
+// gets the same decision.
+func propDecisionIsLocal(t *rapid.T) {
+	one, other := drawRequest(t), drawRequest(t)
+	other.Flag = one.Flag
+	m := drawMount(t, "/same")
+	var got []Decision
+	for _, r := range []Request{one, other} {
+		i := rapid.IntRange(0, len(r.Mounts)).Draw(t, "place")
+		r.Mounts = slices.Insert(r.Mounts, i, m)
+		got = append(got, mustResolve(t, r).Decisions[1+i])
+	}
+	if !reflect.DeepEqual(got[0], got[1]) {
+		t.Fatalf("%+v depends on more than itself: %+v", got[0], got[1])
+	}
+}
+
+// Property 5, second half: permuting the mounts permutes the plan.
+func propPermutation(t *rapid.T) {
+	r := drawAnyRequest(t)
+	order := make([]int, len(r.Mounts))
+	for i := range order {
+		order[i] = i
+	}
+	order = rapid.Permutation(order).Draw(t, "order")
+	shuffled := copyOf(r)
+	for to, from := range order {
+		shuffled.Mounts[to] = r.Mounts[from]
+	}
+	p, err := Resolve(r)
+	q, shuffledErr := Resolve(shuffled)
+	if (err == nil) != (shuffledErr == nil) {
+		t.Fatalf("%v in one order, %v in another", err, shuffledErr)
+	}
+	if err != nil {
+		return
+	}
+	want := p
+	want.Decisions = []Decision{p.Decisions[0]}
+	for _, from := range order {
+		want.Decisions = append(want.Decisions, p.Decisions[1+from])
+	}
+	if !reflect.DeepEqual(q.Decisions, want.Decisions) {
+		t.Fatalf("decisions %+v, want %+v", q.Decisions, want.Decisions)
+	}
+	if !reflect.DeepEqual(inOrder(q), inOrder(want)) {
+		t.Fatalf("the order changed more than the order: %+v, want %+v", q, want)
+	}
+}
+
+// inOrder sorts the lists of p that follow the order of the mounts, but for
+// the decisions themselves.
+func inOrder(p Plan) Plan {
+	p.Donations = slices.Sorted(slices.Values(p.Donations))
+	p.Sandbox.RaisedFor = slices.Sorted(slices.Values(p.Sandbox.RaisedFor))
+	return p
+}

@@ -1,0 +1,166 @@
+package directfspolicy
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// Property 1: the table, for requests larger than those enumerated.
+func propTable(t *rapid.T) {
+	r := drawRequest(t)
+	verdicts := []string{consult(r.Flag, firstHintOnly(r.Rootfs))}
+	for _, m := range r.Mounts {
+		verdicts = append(verdicts, consult(r.Flag, firstHintOnly(m)))
+	}
+	checkOracle(t, r, verdicts)
+}
+
+func firstHintOnly(m Mount) Mount {
+	m.Hints = slices.DeleteFunc(slices.Clone(m.Hints), func(h Hint) bool { return h.Setting == Unset })
+	return m
+}
+
+// Property 2: an off mount is never donated and never has the option.
+func propOffIsNeverDonated(t *rapid.T) {
+	r := drawRequest(t)
+	dest, ok := drawTarget(t, r, Backend.Served)
+	if !ok {
+		return
+	}
+	p := mustResolve(t, rehint(r, dest, Off))
+	d, _ := p.Decision(dest)
+	if d.Access != LisaFS || d.Reason != BecauseHintOff || d.Detail != keyOf(dest) {
+		t.Fatalf("%q is off and has %+v", dest, d)
+	}
+	if d.Donated || slices.Contains(d.Options, "directfs") || slices.Contains(p.Donations, dest) || slices.Contains(p.Sandbox.RaisedFor, dest) {
+		t.Fatalf("%q is off: %+v, donations %v, raised for %v", dest, d, p.Donations, p.Sandbox.RaisedFor)
+	}
+}
+
+// Property 3, first half: turning a hint off widens nothing that the sandbox
+// process holds. The gofer, which then serves one more mount over LisaFS, may
+// get that set and nothing else.
+func propOffNeverWidens(t *rapid.T) {
+	r := drawRequest(t)
+	dest, ok := drawTarget(t, r, Backend.Served)
+	if !ok {
+		return
+	}
+	before, after := mustResolve(t, r), mustResolve(t, rehint(r, dest, Off))
+	checkNotWider(t, before, after)
+
+	// A hint that is ignored widens nothing either.
+	b, _ := before.Decision(dest)
+	a, _ := after.Decision(dest)
+	if a.Reason != BecauseHintOff || b.Access == DirectFS && len(heldBy(before).beyond(heldBy(after))) == 0 {
+		t.Fatalf("%q: turning its hint off changed %+v to %+v and took nothing", dest, b, a)
+	}
+}
+
+func checkNotWider(t rapid.TB, before, after Plan) {
+	t.Helper()
+	if wider := heldBy(after).beyond(heldBy(before)); len(wider) > 0 {
+		t.Fatalf("off gave the sandbox %v", wider)
+	}
+	if added := addedSets(after.Gofer, before.Gofer); len(slices.DeleteFunc(added, func(n SetName) bool { return n == GoferLisaFS })) > 0 {
+		t.Fatalf("off gave the gofer %v", addedSets(after.Gofer, before.Gofer))
+	}
+}
+
+// The same for a hint that is meant for another container of the pod.
+func propUnmatchedOffNeverWidens(t *rapid.T) {
+	r := drawRequest(t)
+	if len(r.Unmatched) == 0 || r.Scope == Standalone {
+		return
+	}
+	i := rapid.IntRange(0, len(r.Unmatched)-1).Draw(t, "unmatched target")
+	off := copyOf(r)
+	off.Unmatched[i].Setting = Off
+	before, after := mustResolve(t, r), mustResolve(t, off)
+	checkNotWider(t, before, after)
+	if !reflect.DeepEqual(before.Decisions, after.Decisions) || !slices.Contains(after.Unmatched, off.Unmatched[i]) {
+		t.Fatalf("turning off %v changed the decisions or went unnoticed: %v", r.Unmatched[i], after.Unmatched)
+	}
+}
+
+// Property 3, second half: turning a hint on narrows nothing of another mount.
+func propOnNeverNarrowsOthers(t *rapid.T) {
+	r := drawRequest(t)
+	dest, ok := drawTarget(t, r, Backend.CanDonate)
+	if !ok || hasVirtual(r, dest) {
+		return
+	}
+	before, after := mustResolve(t, r), mustResolve(t, rehint(r, dest, On))
+	if lost := heldBy(before).beyond(heldBy(after)); len(lost) > 0 {
+		t.Fatalf("on took %v from the sandbox", lost)
+	}
+	if lost := slices.DeleteFunc(addedSets(before.Gofer, after.Gofer), func(n SetName) bool { return n == GoferLisaFS }); len(lost) > 0 {
+		t.Fatalf("on took %v from the gofer", lost)
+	}
+	for i, d := range before.Decisions {
+		if d.Mount != dest && !reflect.DeepEqual(d, after.Decisions[i]) {
+			t.Fatalf("on for %q changed %+v to %+v", dest, d, after.Decisions[i])
+		}
+	}
+	if d, _ := after.Decision(dest); d.Access != DirectFS || d.Reason != BecauseHintOn {
+		t.Fatalf("%q is on and has %+v", dest, d)
+	}
+}
+
+func hasVirtual(r Request, dest string) bool {
+	return slices.ContainsFunc(r.Mounts, func(m Mount) bool { return m.Destination == dest && m.Backend == VirtualGofer })
+}
+
+// Property 4: a standalone container without a directfs mount gives its
+// sandbox nothing.
+func propNoDirectFSGrantsNothing(t *rapid.T) {
+	r := drawRequest(t)
+	r.Scope, r.Unmatched = Standalone, nil
+	for _, m := range append([]Mount{r.Rootfs}, r.Mounts...) {
+		dest := m.Destination
+		if dest == "" {
+			dest = "/"
+		}
+		r = rehint(r, dest, Off)
+	}
+	p := mustResolve(t, r)
+	nothing := heldBy(Plan{Sentry: []SetName{SentryBase}})
+	if r.HostNetwork {
+		nothing["the spec's user namespace"] = true
+	}
+	if p.Uses(DirectFS) || !reflect.DeepEqual(heldBy(p), nothing) || len(p.Sandbox.RaisedFor) > 0 {
+		t.Fatalf("without directfs the sandbox holds %v beyond the base", heldBy(p).beyond(nothing))
+	}
+}
+
+// Properties 6, 7 and 9, with all else that is derived.
+func propInvariants(t *rapid.T) {
+	p := mustResolve(t, drawRequest(t))
+	if p.Decisions[0].Mount != "/" {
+		t.Fatalf("the first decision is for %q", p.Decisions[0].Mount)
+	}
+	checkInvariants(t, p)
+}
+
+func TestProperties(t *testing.T) {
+	for name, prop := range map[string]func(*rapid.T){
+		"1 table":                      propTable,
+		"2 off is never donated":       propOffIsNeverDonated,
+		"3 off never widens":           propOffNeverWidens,
+		"3 unmatched off never widens": propUnmatchedOffNeverWidens,
+		"3 on never narrows others":    propOnNeverNarrowsOthers,
+		"4 no directfs, no grant":      propNoDirectFSGrantsNothing,
+		"5 decision is local":          propDecisionIsLocal,
+		"5 permutation":                propPermutation,
+		"6, 7, 9 invariants":           propInvariants,
+		"8 pure":                       propPure,
+		"8 round trip":                 propRoundTrip,
+		"8 tampering":                  propTampering,
+		"faults refuse":                propFaultsRefuse,
+	} {
+		t.Run(name, rapid.MakeCheck(prop))
+	}
+}
