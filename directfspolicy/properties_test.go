@@ -157,6 +157,8 @@ func TestProperties(t *testing.T) {
 		"5 permutation":                propPermutation,
 		"6, 7, 9 invariants":           propInvariants,
 		"8 pure":                       propPure,
+		"admit":                        propAdmit,
+		"pod hints are kept":           propPodHintsAreKept,
 		"8 round trip":                 propRoundTrip,
 		"8 tampering":                  propTampering,
 		"faults refuse":                propFaultsRefuse,

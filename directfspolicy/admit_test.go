@@ -1,0 +1,142 @@
+package directfspolicy
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// sandboxPlan plans the first container of a pod.
+func sandboxPlan(t rapid.TB, raised bool) Plan {
+	t.Helper()
+	p := mustResolve(t, Request{Scope: PodSandbox, Flag: raised, Rootfs: Mount{Backend: StockGofer}})
+	if p.Sandbox.Raised != raised {
+		t.Fatalf("sandbox raised for %v", p.Sandbox.RaisedFor)
+	}
+	return p
+}
+
+func TestAdmitScopes(t *testing.T) {
+	for _, raised := range []bool{false, true} {
+		for _, s := range allScopes {
+			for _, c := range allScopes {
+				err := Plan{Scope: s, Sandbox: Sandbox{Raised: raised}}.Admit(Plan{Scope: c})
+				if s == PodSandbox && c == PodMember {
+					if err != nil {
+						t.Errorf("%v into %v: %v", c, s, err)
+					}
+					continue
+				}
+				want := AdmitError{
+					Fix: fmt.Sprintf("only a pod-member container joins a sandbox, and only one of a pod-sandbox: this is a %v and a %v", c, s),
+					Err: ErrNotAPod,
+				}
+				if e, ok := errors.AsType[*AdmitError](err); !ok || *e != want || !errors.Is(err, ErrNotAPod) {
+					t.Errorf("%v into %v: %v", c, s, err)
+				}
+				if want := "sandbox does not admit other containers; " + want.Fix; err == nil || err.Error() != want {
+					t.Errorf("got  %v\nwant %s", err, want)
+				}
+			}
+		}
+	}
+}
+
+func TestAdmitReasons(t *testing.T) {
+	const annotation = "dev.gvisor.spec.mount.db.directfs"
+	for _, tt := range []struct {
+		name   string
+		member Request
+		want   string
+	}{
+		{
+			"nothing needs directfs",
+			Request{Flag: true, Rootfs: hinted("/", StockGofer, Off), Mounts: []Mount{{Destination: "/blob", Backend: VirtualGofer}, {Destination: "/tmp"}}},
+			"",
+		},
+		{
+			"flag",
+			Request{Flag: true, Rootfs: Mount{Backend: StockGofer}},
+			`mount "/" needs directfs (--directfs=true): sandbox was started without directfs privileges; create the pod's sandbox with --directfs=true as well, or set the mount's hint to off`,
+		},
+		{
+			"annotation",
+			Request{Rootfs: Mount{Backend: StockGofer}, Mounts: []Mount{{Destination: "/db", Backend: StockGofer, Hints: []Hint{{annotation, On}}}}},
+			`mount "/db" needs directfs (hint dev.gvisor.spec.mount.db.directfs=on): sandbox was started without directfs privileges; add the annotation dev.gvisor.spec.mount.db.directfs=on to the pod, so that its sandbox starts with them, or set the hint to off`,
+		},
+		{
+			"mount option",
+			Request{Mounts: []Mount{{Destination: "/db", Backend: DonatingGofer, Hints: []Hint{{"directfs", On}}}}},
+			`mount "/db" needs directfs (hint directfs=on): sandbox was started without directfs privileges; add the annotation dev.gvisor.spec.mount.<NAME>.directfs=on (and .source) for this mount to the pod, so that its sandbox starts with them, or set the hint to off`,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.member.Scope = PodMember
+			member := mustResolve(t, tt.member)
+			if err := sandboxPlan(t, true).Admit(member); err != nil {
+				t.Errorf("into a raised sandbox: %v", err)
+			}
+			err := sandboxPlan(t, false).Admit(member)
+			if tt.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			e, ok := errors.AsType[*AdmitError](err)
+			if !ok || !errors.Is(err, ErrSandboxNotRaised) || errors.Is(err, ErrNotAPod) || e.Mount == "" || e.Cause == "" {
+				t.Fatalf("error %#v", err)
+			}
+			if err.Error() != tt.want {
+				t.Errorf("got  %s\nwant %s", err, tt.want)
+			}
+		})
+	}
+}
+
+// A container is admitted exactly where its sandbox has what it needs.
+func propAdmit(t *rapid.T) {
+	first, second := drawRequest(t), drawRequest(t)
+	if rapid.Bool().Draw(t, "a pod") {
+		first.Scope, second.Scope = PodSandbox, PodMember
+		first.Unmatched = drawUnmatched(t, PodSandbox)
+	}
+	p, c := mustResolve(t, first), mustResolve(t, second)
+	err := p.Admit(c)
+	switch {
+	case p.Scope != PodSandbox || c.Scope != PodMember:
+		if !errors.Is(err, ErrNotAPod) {
+			t.Fatalf("%v into %v: %v", c.Scope, p.Scope, err)
+		}
+	case c.Uses(DirectFS) && !p.Sandbox.Raised:
+		if !errors.Is(err, ErrSandboxNotRaised) {
+			t.Fatalf("a container that needs %+v in a sandbox with %+v: %v", c.Sandbox, p.Sandbox, err)
+		}
+		e, _ := errors.AsType[*AdmitError](err)
+		if d, ok := c.Decision(e.Mount); !ok || d.Access != DirectFS || d.Why() != e.Cause {
+			t.Fatalf("%v blames %+v", err, d)
+		}
+	case err != nil:
+		t.Fatalf("a container that needs %+v in a sandbox with %+v: %v", c.Sandbox, p.Sandbox, err)
+	}
+}
+
+// What a pod's annotations ask for is kept: a container that asks for no more
+// than its sandbox was told of, under the same flag, is always admitted.
+func propPodHintsAreKept(t *rapid.T) {
+	r := drawRequest(t)
+	r.Scope, r.Unmatched = PodMember, nil
+	sandbox := Request{Scope: PodSandbox, Flag: r.Flag, HostNetwork: r.HostNetwork, Rootfs: hinted("/", StockGofer, Off)}
+	for _, m := range append([]Mount{r.Rootfs}, r.Mounts...) {
+		sandbox.Unmatched = append(sandbox.Unmatched, m.Hints...)
+	}
+	p, c := mustResolve(t, sandbox), mustResolve(t, r)
+	if err := p.Admit(c); err != nil {
+		t.Fatalf("%+v was announced: %v", r, err)
+	}
+	if !p.Flag && !c.Uses(DirectFS) && p.Sandbox.Raised {
+		t.Fatalf("a sandbox is raised for %v, and nobody asks for directfs", p.Sandbox.RaisedFor)
+	}
+}

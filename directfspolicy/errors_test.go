@@ -1,0 +1,185 @@
+package directfspolicy
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+)
+
+// refusals lists what Resolve says to people, word by word.
+var refusals = []struct {
+	name string
+	req  Request
+	err  error
+	want string
+}{
+	{
+		"unknown setting", Request{Mounts: []Mount{{Destination: "/data", Hints: []Hint{{"k", 4}}}}}, ErrInvalidValue,
+		`k="unknown setting 4" (mount "/data"): invalid value; allowed: on, true, off, false, default; use a Setting of this package`,
+	},
+	{
+		"unknown unmatched setting", Request{Scope: PodMember, Unmatched: []Hint{{"k", 4}}}, ErrInvalidValue,
+		`k="unknown setting 4": invalid value; allowed: on, true, off, false, default; use a Setting of this package`,
+	},
+	{
+		"conflict",
+		Request{Mounts: []Mount{{Destination: "/data", Backend: StockGofer, Hints: []Hint{{keyOf("/data"), Off}, {"directfs", On}}}}}, ErrConflict,
+		`directfs="on" (mount "/data"): contradicts another hint for the same mount; allowed: off; make it agree with dev.gvisor.spec.mount.data.directfs=off, or remove one of the two`,
+	},
+	{
+		"conflict of the rootfs",
+		Request{Rootfs: Mount{Hints: []Hint{{"k", Default}, {"l", Off}}, Destination: "/"}}, ErrConflict,
+		`l="off" (mount "/"): contradicts another hint for the same mount; allowed: default; make it agree with k=default, or remove one of the two`,
+	},
+	{
+		"conflict of the unnamed rootfs",
+		Request{Rootfs: Mount{Hints: []Hint{{"k", Default}, {"l", Off}}}}, ErrConflict,
+		`l="off" (mount "/"): contradicts another hint for the same mount; allowed: default; make it agree with k=default, or remove one of the two`,
+	},
+	{
+		"cannot donate", Request{Flag: true, Mounts: []Mount{hinted("/data", VirtualGofer, On)}}, ErrCannotDonate,
+		`dev.gvisor.spec.mount.data.directfs="on" (mount "/data"): backend cannot donate a root FD; allowed: off, false, default; remove the hint: virtual gofer serves this mount over LisaFS only`,
+	},
+	{
+		"named backend cannot donate", Request{Mounts: []Mount{{Destination: "/data", Backend: VirtualGofer, BackendName: "blob", Hints: []Hint{{"directfs", On}}}}}, ErrCannotDonate,
+		`directfs="on" (mount "/data"): backend cannot donate a root FD; allowed: off, false, default; remove the hint: backend "blob" serves this mount over LisaFS only`,
+	},
+	{
+		"no gofer", Request{Mounts: []Mount{hinted("/tmp", NoGofer, On)}}, ErrNotGoferMount,
+		`dev.gvisor.spec.mount.tmp.directfs="on" (mount "/tmp"): not a gofer mount; allowed: off, false, default; remove the hint: the mount lives in the sandbox and has no host directory`,
+	},
+	{
+		"no mount", Request{Unmatched: []Hint{{}, {keyOf("/data"), Off}}}, ErrNoMount,
+		`dev.gvisor.spec.mount.data.directfs="off": hint matches no mount of this container; make the hint's source equal a mount's source, or remove the hint`,
+	},
+	{"scope", Request{Scope: 3}, ErrInvalidRequest, `invalid request: unknown scope 3`},
+	{"rootfs", Request{Rootfs: Mount{Destination: "/data"}}, ErrInvalidRequest, `invalid request: rootfs destination "/data" is not /`},
+	{
+		"destination", Request{Mounts: []Mount{{Destination: "data"}}}, ErrInvalidRequest,
+		`invalid request: mount destination "data" is not an absolute, cleaned path in UTF-8`,
+	},
+	{
+		"backend", Request{Mounts: []Mount{{Destination: "/data", Backend: 4}}}, ErrInvalidRequest,
+		`invalid request: mount "/data": unknown backend, shared`,
+	},
+	{
+		"cache", Request{Mounts: []Mount{{Destination: "/data", Cache: 2}}}, ErrInvalidRequest,
+		`invalid request: mount "/data": no gofer, unknown cache mode 2`,
+	},
+	{
+		"key", Request{Rootfs: Mount{Hints: []Hint{{"", On}}}}, ErrInvalidRequest,
+		`invalid request: the key of hint "=on" is empty or not in UTF-8`,
+	},
+	{
+		"clash of access", Request{Mounts: []Mount{hinted("/data", StockGofer, On), hinted("/data", StockGofer, Off)}}, ErrInvalidRequest,
+		`invalid request: two mounts at "/data" have different decisions (directfs cache=shared and lisafs cache=shared); give them the same hint or remove one`,
+	},
+	{
+		"clash of cache", Request{Rootfs: Mount{Backend: StockGofer}, Mounts: []Mount{{Destination: "/", Backend: StockGofer, Cache: CacheExclusive}}}, ErrInvalidRequest,
+		`invalid request: two mounts at "/" have different decisions (lisafs cache=shared and lisafs cache=exclusive); give them the same hint or remove one`,
+	},
+}
+
+func TestRefusals(t *testing.T) {
+	for _, tt := range refusals {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := Resolve(tt.req)
+			if !errors.Is(err, tt.err) {
+				t.Fatalf("error %v, want %v", err, tt.err)
+			}
+			if err.Error() != tt.want {
+				t.Errorf("got  %s\nwant %s", err, tt.want)
+			}
+			if !reflect.DeepEqual(p, Plan{}) {
+				t.Errorf("plan %+v with an error", p)
+			}
+			// What a user can mend is a *HintError, with the key to mend it.
+			e, ok := errors.AsType[*HintError](err)
+			if ok == (tt.err == ErrInvalidRequest) || ok && (e.Err != tt.err || e.Key == "" || e.Value == "" || e.Fix == "") {
+				t.Errorf("error %#v", err)
+			}
+		})
+	}
+}
+
+func TestParseHintRefusal(t *testing.T) {
+	for value, want := range map[string]string{
+		"":    `k="" (mount "/data"): invalid value; allowed: on, true, off, false, default; write one of the allowed values or remove the key`,
+		"Off": `k="Off" (mount "/data"): invalid value; allowed: on, true, off, false, default; write one of the allowed values or remove the key`,
+		"of":  `k="of" (mount "/data"): invalid value; allowed: on, true, off, false, default; write one of the allowed values or remove the key`,
+		"1\n": `k="1\n" (mount "/data"): invalid value; allowed: on, true, off, false, default; write one of the allowed values or remove the key`,
+	} {
+		h, err := ParseHint("k", value, "/data")
+		e, ok := errors.AsType[*HintError](err)
+		if !ok || !errors.Is(err, ErrInvalidValue) || e.Key != "k" || e.Value != value || e.Mount != "/data" || h != (Hint{}) {
+			t.Fatalf("%q: %+v, %#v", value, h, err)
+		}
+		if err.Error() != want {
+			t.Errorf("got  %s\nwant %s", err, want)
+		}
+	}
+}
+
+// Every sentinel keeps its identity and its words inside both error types,
+// those that only this package's callers use included.
+func TestSentinels(t *testing.T) {
+	sentinels := map[error]string{
+		ErrInvalidValue:     "invalid value",
+		ErrConflict:         "contradicts another hint for the same mount",
+		ErrNoSource:         "hint names no mount source",
+		ErrNoMount:          "hint matches no mount of this container",
+		ErrCannotDonate:     "backend cannot donate a root FD",
+		ErrNotGoferMount:    "not a gofer mount",
+		ErrMountOption:      "mount option not allowed",
+		ErrSandboxNotRaised: "sandbox was started without directfs privileges",
+		ErrNotAPod:          "sandbox does not admit other containers",
+		ErrInvalidRequest:   "invalid request",
+		ErrPlanVersion:      "unsupported plan version",
+		ErrInvalidPlan:      "invalid plan",
+	}
+	for sentinel, words := range sentinels {
+		for err, want := range map[error]string{
+			sentinel:                            words,
+			&HintError{Key: "k", Err: sentinel}: `k="": ` + words,
+			&HintError{Key: "k", Value: "v", Mount: "/m", Fix: "f", Err: sentinel}:                 `k="v" (mount "/m"): ` + words + `; f`,
+			&HintError{Key: "k", Value: "v", Allowed: []string{"a", "b"}, Fix: "f", Err: sentinel}: `k="v": ` + words + `; allowed: a, b; f`,
+			&AdmitError{Fix: "f", Err: sentinel}:                                                   words + `; f`,
+			&AdmitError{Mount: "/m", Cause: "c", Fix: "f", Err: sentinel}:                          `mount "/m" needs directfs (c): ` + words + `; f`,
+		} {
+			if err.Error() != want {
+				t.Errorf("got  %s\nwant %s", err, want)
+			}
+			for other := range sentinels {
+				if errors.Is(err, other) != (other == sentinel) {
+					t.Errorf("%v is %v: %t", err, other, errors.Is(err, other))
+				}
+			}
+		}
+	}
+}
+
+func TestPlanErrors(t *testing.T) {
+	for in, want := range map[string]string{
+		`{}`:                        "unsupported plan version: no version, want 1",
+		`{"version":2}`:             "unsupported plan version: 2, want 1",
+		`null`:                      "unsupported plan version: no version, want 1",
+		`[]`:                        "invalid plan: json: cannot unmarshal array into Go value of type struct { Version *int \"json:\\\"version\\\"\" }",
+		`{"version":1,"x":1}`:       `invalid plan: json: unknown field "x"`,
+		`{"version":1}`:             "invalid plan: it does not follow from its own decisions; recreate the container",
+		`{"version":1,"flag":true}`: "invalid plan: no decision for the rootfs",
+		`{"version":1,"decisions":[{"mount":"/a"}]}`:                                               `invalid plan: the first decision is for "/a", not for the rootfs`,
+		`{"version":1,"decisions":[{"mount":"a"}]}`:                                                `invalid plan: invalid request: mount destination "a" is not an absolute, cleaned path in UTF-8`,
+		`{"version":1,"decisions":[{"mount":"/","access":"directfs","detail":"x"}]}`:               `invalid plan: mount "/": reason flag-off with detail "x" and --directfs=false does not give directfs`,
+		`{"version":1,"unmatched":[{"key":"k","setting":"on"}]}`:                                   `invalid plan: k="on": hint matches no mount of this container; make the hint's source equal a mount's source, or remove the hint`,
+		`{"version":1,"scope":"pod-member","decisions":[{"mount":"/"}],"unmatched":[{"key":"k"}]}`: "invalid plan: an unmatched hint says nothing",
+	} {
+		var p Plan
+		err := p.UnmarshalJSON([]byte(in))
+		if err == nil || err.Error() != want {
+			t.Errorf("%s\ngot  %v\nwant %s", in, err, want)
+		}
+		if errors.Is(err, ErrInvalidRequest) || errors.Is(err, ErrNoMount) {
+			t.Errorf("%v blames the request", err)
+		}
+	}
+}

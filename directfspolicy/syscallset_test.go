@@ -1,0 +1,150 @@
+package directfspolicy
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func drawSet(t *rapid.T, name string) SyscallSet {
+	calls := rapid.SampledFrom([]string{"openat", "close", "read", "write", "linkat", ""})
+	return NewSyscallSet(rapid.SliceOfN(calls, 0, 8).Draw(t, name)...)
+}
+
+func equalSets(s, t SyscallSet) bool { return slices.Equal(s.Names(), t.Names()) }
+
+// propSetLaws checks each operation by the members, and the laws that follow
+// for sets as values.
+func propSetLaws(t *rapid.T) {
+	a, b, c := drawSet(t, "a"), drawSet(t, "b"), drawSet(t, "c")
+	before := []string{a.String(), b.String()}
+	union, diff, subset := a.Union(b), a.Difference(b), true
+	for _, n := range []string{"openat", "close", "read", "write", "linkat", "", "mount"} {
+		inA, inB := slices.Contains(a.Names(), n), slices.Contains(b.Names(), n)
+		if a.Contains(n) != inA || union.Contains(n) != (inA || inB) || diff.Contains(n) != (inA && !inB) {
+			t.Fatalf("%q: a %v, b %v, union %v, difference %v", n, a, b, union, diff)
+		}
+		subset = subset && (!inA || inB)
+	}
+	if a.SubsetOf(b) != subset {
+		t.Fatalf("%v subset of %v: %t", a, b, a.SubsetOf(b))
+	}
+	for law, holds := range map[string]bool{
+		"sorted, no duplicates":      slices.IsSorted(union.Names()) && len(slices.Compact(union.Names())) == union.Len(),
+		"union commutes":             equalSets(union, b.Union(a)),
+		"union associates":           equalSets(union.Union(c), a.Union(b.Union(c))),
+		"union is idempotent":        equalSets(a, a.Union(a)),
+		"union has a zero":           equalSets(a, a.Union(SyscallSet{})) && equalSets(a, SyscallSet{}.Union(a)),
+		"union is an upper bound":    a.SubsetOf(union) && b.SubsetOf(union),
+		"difference is disjoint":     equalSets(diff.Difference(b), diff) && diff.SubsetOf(a),
+		"difference and union":       equalSets(diff.Union(b), union),
+		"subset is antisymmetric":    (a.SubsetOf(b) && b.SubsetOf(a)) == equalSets(a, b),
+		"subset is empty difference": a.SubsetOf(b) == (diff.Len() == 0),
+		"operands are unchanged":     a.String() == before[0] && b.String() == before[1],
+	} {
+		if !holds {
+			t.Fatalf("%s does not hold for %v, %v, %v", law, a, b, c)
+		}
+	}
+}
+
+func TestSyscallSetLaws(t *testing.T) { rapid.Check(t, propSetLaws) }
+
+func TestSyscallSetIsAValue(t *testing.T) {
+	names := []string{"write", "read", "write"}
+	s := NewSyscallSet(names...)
+	if got := s.String(); got != "read write" || s.Len() != 2 {
+		t.Errorf("set of %v: %q, length %d", names, got, s.Len())
+	}
+	if names[0] != "write" || names[1] != "read" {
+		t.Errorf("the argument became %v", names)
+	}
+	names[0], s.Names()[0] = "mount", "mount"
+	s.Union(NewSyscallSet("close"))
+	s.Difference(NewSyscallSet("read"))
+	if got := s.String(); got != "read write" {
+		t.Errorf("the set became %q", got)
+	}
+}
+
+func TestZeroSyscallSet(t *testing.T) {
+	var s SyscallSet
+	if s.Len() != 0 || s.Contains("") || s.String() != "" || len(s.Names()) != 0 || !s.SubsetOf(SyscallSet{}) {
+		t.Errorf("zero set: %v", s)
+	}
+	if len(s.Union(s).Names()) != 0 || s.Difference(NewSyscallSet("read")).Len() != 0 {
+		t.Error("the zero set is not closed")
+	}
+}
+
+func TestSeccompSets(t *testing.T) {
+	all := []SetName{"sentry-base", "sentry-host-filesystem", "gofer-base", "gofer-directfs-fallback", "gofer-lisafs"}
+	if !slices.Equal(SetNames, all) || len(seccompSets) != len(all) {
+		t.Fatalf("SetNames = %v", SetNames)
+	}
+	for _, n := range SetNames {
+		s := Calls(n)
+		if s.Len() == 0 || !strings.Contains(n.Source(), ".go, ") {
+			t.Errorf("%s: %d calls from %q", n, s.Len(), n.Source())
+		}
+		for _, c := range s.Names() {
+			if c == "" || strings.Trim(c, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+				t.Errorf("%s has %q", n, c)
+			}
+		}
+		var got SetName
+		if err := got.UnmarshalText([]byte(n)); err != nil || got != n {
+			t.Errorf("%s: %s, %v", n, got, err)
+		}
+	}
+	got := SentryBase
+	if err := got.UnmarshalText([]byte("all")); err == nil || err.Error() != `unknown seccomp set "all"` || got != SentryBase {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+func TestCalls(t *testing.T) {
+	if n := Calls().Len(); n != 0 {
+		t.Errorf("no set has %d calls", n)
+	}
+	if s := Calls("all"); s.Len() != 0 || SetName("all").Source() != "" {
+		t.Errorf("an unknown set has %v", s)
+	}
+	for _, a := range SetNames {
+		for _, b := range SetNames {
+			if got := Calls(a, "all", b); !equalSets(got, Calls(a).Union(Calls(b))) {
+				t.Errorf("Calls(%s, %s) = %v", a, b, got)
+			}
+		}
+	}
+	Calls(SentryBase).Names()[0] = "mount"
+	if Calls(SentryBase).Contains("mount") {
+		t.Error("a set can be changed from outside")
+	}
+}
+
+// What each process may do with files, by the set that lets it.
+func TestSetsRelate(t *testing.T) {
+	base, host := Calls(SentryBase), Calls(SentryHostFilesystem)
+	if got := host.Difference(host.Difference(base)); !equalSets(got, NewSyscallSet("utimensat")) {
+		t.Errorf("both sets of the sentry have %v", got)
+	}
+	opening := NewSyscallSet("fchmodat", "fchownat", "linkat", "mkdirat", "mknodat", "openat", "renameat2", "symlinkat", "unlinkat")
+	if !opening.SubsetOf(host) || opening.Difference(base).Len() != opening.Len() {
+		t.Errorf("the base opens files, or the host filesystem set does not: %v, %v", base, host)
+	}
+	gofer, fallback, lisafs := Calls(GoferBase), Calls(GoferDirectFSFallback), Calls(GoferLisaFS)
+	if !fallback.SubsetOf(lisafs) || lisafs.SubsetOf(fallback) {
+		t.Errorf("a gofer that serves LisaFS lacks %v", fallback.Difference(lisafs))
+	}
+	if got := gofer.Difference(gofer.Difference(lisafs)); got.Len() != 0 {
+		t.Errorf("a gofer without a LisaFS mount has %v of its set", got)
+	}
+	for _, n := range SetNames {
+		if got := NewSyscallSet("execve", "execveat", "mount", "open", "open_by_handle_at", "ptrace", "setns", "unshare"); got.Difference(Calls(n)).Len() != got.Len() {
+			t.Errorf("%s has one of %v", n, got)
+		}
+	}
+}
