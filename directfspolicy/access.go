@@ -49,6 +49,13 @@ var cacheNames = enum[Cache]{"cache mode", []string{"shared", "exclusive"}}
 // String returns "shared" or "exclusive".
 func (c Cache) String() string { return cacheNames.name(c) }
 
+func (c Cache) option() string {
+	if c == CacheExclusive {
+		return "cache=exclusive"
+	}
+	return "cache=shared"
+}
+
 // MarshalText implements encoding.TextMarshaler.
 func (c Cache) MarshalText() ([]byte, error) { return cacheNames.marshal(c) }
 

@@ -43,9 +43,9 @@ func (d *Decision) derive() {
 	d.Options = []string{}
 	switch d.Access {
 	case DirectFS:
-		d.Options = []string{"directfs", "cache=" + d.Cache.String()}
+		d.Options = []string{"directfs", d.Cache.option()}
 	case LisaFS:
-		d.Options = []string{"cache=" + d.Cache.String()}
+		d.Options = []string{d.Cache.option()}
 	}
 }
 

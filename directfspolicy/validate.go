@@ -53,16 +53,20 @@ func checkUnmatched(s Scope, hints []Hint) error {
 // checkIdentities refuses decisions that a destination does not identify.
 // Mounts that hide each other are fine while they agree.
 func checkIdentities(ds []Decision) error {
-	seen := make(map[string]Decision, len(ds))
-	for _, d := range ds {
+	seen := make(map[string]int, len(ds))
+	for i, d := range ds {
 		if d.Access == NoAccess {
 			continue
 		}
-		if o, ok := seen[d.Mount]; ok && (o.Access != d.Access || o.Cache != d.Cache) {
+		first, again := seen[d.Mount]
+		if !again {
+			seen[d.Mount] = i
+			continue
+		}
+		if o := ds[first]; o.Access != d.Access || o.Cache != d.Cache {
 			return fmt.Errorf("%w: two mounts at %q have different decisions (%v cache=%v and %v cache=%v); give them the same hint or remove one",
 				ErrInvalidRequest, d.Mount, o.Access, o.Cache, d.Access, d.Cache)
 		}
-		seen[d.Mount] = d
 	}
 	return nil
 }

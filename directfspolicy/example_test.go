@@ -1,0 +1,160 @@
+package directfspolicy_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/directfs/runsc/directfspolicy"
+)
+
+// A container with directfs by default, one mount of which is kept with the
+// gofer.
+func Example() {
+	hint, err := directfspolicy.ParseHint("dev.gvisor.spec.mount.data.directfs", "off", "/data")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	plan, err := directfspolicy.Resolve(directfspolicy.Request{
+		Flag:   true,
+		Rootfs: directfspolicy.Mount{Backend: directfspolicy.StockGofer},
+		Mounts: []directfspolicy.Mount{
+			{Destination: "/data", Backend: directfspolicy.StockGofer, Hints: []directfspolicy.Hint{hint}},
+			{Destination: "/cache", Backend: directfspolicy.VirtualGofer, BackendName: "blob"},
+			{Destination: "/proc", Backend: directfspolicy.NoGofer},
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Print(plan)
+	// Output:
+	// MOUNT   ACCESS    DONATED  CACHE   WHY
+	// /       directfs  yes      shared  --directfs=true
+	// /data   lisafs    no       shared  hint dev.gvisor.spec.mount.data.directfs=off
+	// /cache  lisafs    no       shared  backend "blob" cannot donate a root FD
+	// /proc   none      -        -       not a gofer mount
+	//
+	// sandbox  raised for /: CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID, umask 0, spec user namespace
+	// sentry   seccomp sentry-base + sentry-host-filesystem
+	// gofer    seccomp gofer-base + gofer-directfs-fallback + gofer-lisafs
+}
+
+// With --directfs=false one mount can still ask for directfs. The sandbox is
+// raised for it, and the other mounts stay with the gofer.
+func ExampleResolve() {
+	plan, err := directfspolicy.Resolve(directfspolicy.Request{
+		Flag:   false,
+		Rootfs: directfspolicy.Mount{Backend: directfspolicy.StockGofer},
+		Mounts: []directfspolicy.Mount{{
+			Destination: "/fast",
+			Backend:     directfspolicy.StockGofer,
+			Hints:       []directfspolicy.Hint{{Key: "directfs", Setting: directfspolicy.On}},
+		}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, d := range plan.Decisions {
+		fmt.Println(d.Mount, d.Access, d.Options, d.Why())
+	}
+	fmt.Println("donated:", plan.Donations)
+	fmt.Println("raised:", plan.Sandbox.Raised)
+	// Output:
+	// / lisafs [cache=shared] --directfs=false
+	// /fast directfs [directfs cache=shared] hint directfs=on
+	// donated: [/fast]
+	// raised: true
+}
+
+// An explicit wish that cannot be granted refuses the container.
+func ExampleResolve_refused() {
+	_, err := directfspolicy.Resolve(directfspolicy.Request{
+		Flag: true,
+		Mounts: []directfspolicy.Mount{{
+			Destination: "/cache",
+			Backend:     directfspolicy.VirtualGofer,
+			BackendName: "blob",
+			Hints:       []directfspolicy.Hint{{Key: "dev.gvisor.spec.mount.cache.directfs", Setting: directfspolicy.On}},
+		}},
+	})
+	fmt.Println(errors.Is(err, directfspolicy.ErrCannotDonate))
+	fmt.Println(err)
+	// Output:
+	// true
+	// dev.gvisor.spec.mount.cache.directfs="on" (mount "/cache"): backend cannot donate a root FD; allowed: off, false, default; remove the hint: backend "blob" serves this mount over LisaFS only
+}
+
+// A sandbox that started without directfs takes in no container that needs it.
+func ExamplePlan_Admit() {
+	sandbox, err := directfspolicy.Resolve(directfspolicy.Request{
+		Scope:  directfspolicy.PodSandbox,
+		Rootfs: directfspolicy.Mount{Backend: directfspolicy.StockGofer},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	member, err := directfspolicy.Resolve(directfspolicy.Request{
+		Scope:  directfspolicy.PodMember,
+		Rootfs: directfspolicy.Mount{Backend: directfspolicy.StockGofer},
+		Mounts: []directfspolicy.Mount{{
+			Destination: "/db",
+			Backend:     directfspolicy.StockGofer,
+			Hints:       []directfspolicy.Hint{{Key: "dev.gvisor.spec.mount.db.directfs", Setting: directfspolicy.On}},
+		}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	err = sandbox.Admit(member)
+	var refused *directfspolicy.AdmitError
+	if errors.As(err, &refused) {
+		fmt.Println(refused.Mount, "is refused:", refused.Err)
+		fmt.Println(refused.Fix)
+	}
+	// Output:
+	// /db is refused: sandbox was started without directfs privileges
+	// add the annotation dev.gvisor.spec.mount.db.directfs=on to the pod, so that its sandbox starts with them, or set the hint to off
+}
+
+// A Plan is stored as JSON. One that was changed in storage is refused.
+func ExamplePlan_UnmarshalJSON() {
+	var plan directfspolicy.Plan
+	err := json.Unmarshal([]byte(`{"version":1,"sandbox":{"raised":true}}`), &plan)
+	fmt.Println(err)
+	fmt.Println(plan.Sandbox.Raised)
+	// Output:
+	// invalid plan: it does not follow from its own decisions; recreate the container
+	// false
+}
+
+// What the sandbox process may call beyond its base where it is raised.
+func ExampleCalls() {
+	raised := directfspolicy.Calls(directfspolicy.SentryBase, directfspolicy.SentryHostFilesystem)
+	fmt.Println(raised.Difference(directfspolicy.Calls(directfspolicy.SentryBase)))
+	fmt.Println(raised.Contains("openat"), raised.Contains("open"))
+	// Output:
+	// fchmodat fchownat fgetxattr flistxattr fremovexattr fsetxattr getdents64 linkat mkdirat mknodat newfstatat openat readlinkat renameat2 symlinkat unlinkat
+	// true false
+}
+
+func ExampleParseHint() {
+	for _, value := range []string{"on", "false", "default", "Off"} {
+		hint, err := directfspolicy.ParseHint("directfs", value, "/data")
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Println(hint)
+	}
+	// Output:
+	// directfs=on
+	// directfs=off
+	// directfs=default
+	// directfs="Off" (mount "/data"): invalid value; allowed: on, true, off, false, default; write one of the allowed values or remove the key
+}
