@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -103,13 +104,13 @@ func TakeInGofer(spec *specs.Spec, conf *config.Config) (directfspolicy.Plan, er
 // envelope is what the gofer of a sandbox's first container sends over the
 // mounts FD. The engine's own code reads a plain list there; see Unwrap.
 type envelope struct {
-	Plan   directfspolicy.Plan `json:"plan"`
-	Mounts []specs.Mount       `json:"mounts"`
+	Plan   *directfspolicy.Plan `json:"plan"`
+	Mounts []specs.Mount        `json:"mounts"`
 }
 
 // Wrap encodes a Plan and a lowered mount list for the sandbox process.
 func Wrap(p directfspolicy.Plan, mounts []specs.Mount) ([]byte, error) {
-	return json.Marshal(envelope{p, mounts})
+	return json.Marshal(envelope{&p, append([]specs.Mount{}, mounts...)})
 }
 
 // Unwrap decodes what Wrap made into the Plan and the JSON of the plain list.
@@ -124,8 +125,14 @@ func Unwrap(b []byte) (p directfspolicy.Plan, mounts []byte, wrapped bool, err e
 	if err := d.Decode(&e); err != nil {
 		return p, nil, false, fmt.Errorf("reading plan and mounts: %w", err)
 	}
+	if _, err := d.Token(); err != io.EOF {
+		return p, nil, false, errors.New("reading plan and mounts: data after the end")
+	}
+	if e.Plan == nil || e.Mounts == nil {
+		return p, nil, false, errors.New("reading plan and mounts: one of the two is missing")
+	}
 	mounts, err = json.Marshal(e.Mounts)
-	return e.Plan, mounts, true, err
+	return *e.Plan, mounts, true, err
 }
 
 // FirstMessage is what the gofer of a sandbox's first container sends.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,13 +42,16 @@ func (s sentinel) source() string {
 	return fmt.Sprintf("%s%v/%v", sentinelPrefix, s.access, s.cache)
 }
 
-const sentinelPrefix = "/.directfs-policy/"
+const (
+	sentinelPrefix = "/.directfs-policy/"
+	sentinelName   = "directfs-policy-"
+)
 
 func isSentinel(source string) bool { return strings.HasPrefix(source, sentinelPrefix) }
 
 func (s sentinel) annotate(annotations map[string]string) {
 	set := func(field, value string) {
-		annotations[fmt.Sprintf("%sdirectfs-policy-%v-%v.%s", boot.MountPrefix, s.access, s.cache, field)] = value
+		annotations[fmt.Sprintf("%s%s%v-%v.%s", boot.MountPrefix, sentinelName, s.access, s.cache, field)] = value
 	}
 	set("source", s.source())
 	set("type", boot.Bind)
@@ -72,14 +76,12 @@ func LowerSpec(raw []byte, p directfspolicy.Plan) ([]byte, error) {
 	if err := json.Unmarshal(raw, &fields); err != nil {
 		return nil, fmt.Errorf("parsing spec: %w", err)
 	}
-	annotations := map[string]string{}
-	if a, ok := fields["annotations"]; ok {
-		if err := json.Unmarshal(a, &annotations); err != nil {
-			return nil, fmt.Errorf("parsing annotations of spec: %w", err)
-		}
+	if fields == nil {
+		return nil, errors.New("parsing spec: it is null")
 	}
-	if annotations == nil {
-		annotations = map[string]string{}
+	annotations, err := takeAnnotations(raw, fields)
+	if err != nil {
+		return nil, err
 	}
 	if _, ok := annotations[loweredAnnotation]; ok {
 		return raw, nil
@@ -96,6 +98,27 @@ func LowerSpec(raw []byte, p directfspolicy.Plan) ([]byte, error) {
 	}
 	fields["annotations"] = a
 	return json.Marshal(fields)
+}
+
+// takeAnnotations returns the annotations as the engine reads them from raw,
+// and deletes them from the fields. To its decoder "Annotations" is the same
+// field as "annotations", and fields that appear twice are merged.
+func takeAnnotations(raw []byte, fields map[string]json.RawMessage) (map[string]string, error) {
+	var spec struct {
+		Annotations map[string]string `json:"annotations"`
+	}
+	if err := json.Unmarshal(raw, &spec); err != nil {
+		return nil, fmt.Errorf("parsing annotations of spec: %w", err)
+	}
+	for name := range fields {
+		if strings.EqualFold(name, "annotations") {
+			delete(fields, name)
+		}
+	}
+	if spec.Annotations == nil {
+		spec.Annotations = map[string]string{}
+	}
+	return spec.Annotations, nil
 }
 
 // lowerRootfs suppresses directfs for the rootfs. In the sandbox process a

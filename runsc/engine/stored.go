@@ -7,10 +7,12 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/ociconfig"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/runsc/boot"
 )
 
 // planAnnotation keeps the Plan in a container's stored spec. Annotations with
@@ -34,6 +36,16 @@ func CheckBundle(spec *specs.Spec) error {
 	for _, key := range []string{planAnnotation, hintsAnnotation, loweredAnnotation} {
 		if _, ok := spec.Annotations[key]; ok {
 			return fmt.Errorf("annotation %s: %w", key, ErrForgedPlan)
+		}
+	}
+	for key := range spec.Annotations {
+		if strings.HasPrefix(key, boot.MountPrefix+sentinelName) {
+			return fmt.Errorf("annotation %s: %w", key, ErrForgedPlan)
+		}
+	}
+	for _, m := range spec.Mounts {
+		if isSentinel(m.Source) {
+			return fmt.Errorf("mount %q: sources under %s are the runtime's own", m.Destination, sentinelPrefix)
 		}
 	}
 	return nil

@@ -97,19 +97,40 @@ type engineHint struct {
 }
 
 // engineHints returns the engine's hints by source, raw as the engine compares
-// it.
-func (s hintSet) engineHints() map[string]engineHint {
+// it. What the engine would refuse, or take for two things at once, is an error.
+func (s hintSet) engineHints() (map[string]engineHint, error) {
 	out := map[string]engineHint{}
-	for _, h := range s {
-		typ, share, source := h.fields["type"], h.fields["share"], h.fields["source"]
-		known := (typ == "tmpfs" || typ == "bind") && (share == "container" || share == "pod" || share == "shared")
-		if !known || source == "" {
+	names := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		h := s[name]
+		if !h.complete() {
 			continue
 		}
-		bind := typ == "bind" || hasBindOption(strings.Split(h.fields["options"], ","))
-		out[source] = engineHint{tmpfs: !bind && share != "shared", share: share}
+		typ, share, source := h.fields["type"], h.fields["share"], h.fields["source"]
+		if other, ok := names[source]; ok {
+			return nil, &directfspolicy.HintError{
+				Key: mountPrefix + name + ".source", Value: source,
+				Fix: fmt.Sprintf("%s%s has the same source; merge the two names into one", mountPrefix, other),
+				Err: directfspolicy.ErrConflict,
+			}
+		}
+		names[source] = name
+		if typ == "tmpfs" && hasBindOption(strings.Split(h.fields["options"], ",")) {
+			return nil, &directfspolicy.HintError{
+				Key: mountPrefix + name + ".options", Value: h.fields["options"],
+				Fix: "the name has type=tmpfs: remove bind and rbind from its options, or write type=bind",
+				Err: directfspolicy.ErrConflict,
+			}
+		}
+		out[source] = engineHint{tmpfs: typ == "tmpfs" && share != "shared", share: share}
 	}
-	return out
+	return out, nil
+}
+
+// complete reports whether the engine takes the hint at all.
+func (h mountHint) complete() bool {
+	typ, share := h.fields["type"], h.fields["share"]
+	return (typ == "tmpfs" || typ == "bind") && (share == "container" || share == "pod" || share == "shared") && h.fields["source"] != ""
 }
 
 // cache returns the cache mode that the engine gives a bind mount with this

@@ -59,10 +59,14 @@ func request(spec *specs.Spec, o Options) (r directfspolicy.Request, err error) 
 	if err != nil {
 		return r, err
 	}
+	engine, err := podHints.engineHints()
+	if err != nil {
+		return r, err
+	}
 	if r.Rootfs, err = rootfs(spec, o); err != nil {
 		return r, err
 	}
-	m := mounter{spec: spec, o: o, bySource: bySource, engine: podHints.engineHints(), matched: map[string]bool{}}
+	m := mounter{spec: spec, o: o, bySource: bySource, engine: engine, matched: map[string]bool{}}
 	r.Mounts = make([]directfspolicy.Mount, 0, len(spec.Mounts))
 	for _, sm := range spec.Mounts {
 		pm, err := m.mount(sm)
@@ -116,7 +120,8 @@ func (mt mounter) mount(sm specs.Mount) (directfspolicy.Mount, error) {
 		return directfspolicy.Mount{}, fmt.Errorf("%w: mount destination %q is not absolute", directfspolicy.ErrInvalidRequest, sm.Destination)
 	}
 	m := directfspolicy.Mount{Destination: path.Clean(sm.Destination), Cache: mt.o.MountCache}
-	bind := sm.Source != "" && (sm.Type == "bind" || hasBindOption(sm.Options))
+	// The engine reads an EROFS image itself, whatever the options say.
+	bind := sm.Source != "" && sm.Type != "erofs" && (sm.Type == "bind" || hasBindOption(sm.Options))
 	hints, err := optionHints(m.Destination, sm.Options, bind)
 	if err != nil {
 		return m, err
@@ -180,10 +185,22 @@ func StripOptions(options []string) []string {
 
 // StripAnnotations returns the annotations without the hints that Request
 // reads. What is left is for the engine, whose own parser knows fewer values.
+//
+// A name that only a directfs hint made worth giving goes as a whole: to the
+// engine it is incomplete, and whether it drops such a name or refuses the
+// container because another has the same source is left to chance
+// (runsc/boot/mount_hints.go:104).
 func StripAnnotations(annotations map[string]string) map[string]string {
 	out := maps.Clone(annotations)
+	set, err := parseMountAnnotations(annotations)
 	maps.DeleteFunc(out, func(key, _ string) bool {
-		return key == rootfsPrefix+directfsKey || strings.HasPrefix(key, mountPrefix) && strings.HasSuffix(key, "."+directfsKey)
+		rest, ok := strings.CutPrefix(key, mountPrefix)
+		if !ok {
+			return key == rootfsPrefix+directfsKey
+		}
+		name, _, _ := strings.Cut(rest, ".")
+		_, hinted := set[name].fields[directfsKey]
+		return strings.HasSuffix(key, "."+directfsKey) || err == nil && hinted && !set[name].complete()
 	})
 	return out
 }
