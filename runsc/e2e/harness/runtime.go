@@ -144,9 +144,7 @@ func (r *Runtime) Log(id, command string) (string, error) {
 	return string(data), err
 }
 
-// Close removes all containers that are left and the state directory, with the
-// mount that runsc keeps there: it binds an empty network namespace to
-// ROOT/null-netns for the gofers of every container and never removes it.
+// Close removes all containers that are left and the state directory.
 func (r *Runtime) Close(ctx context.Context) error {
 	states, err := filepath.Glob(filepath.Join(r.Root, "*.state"))
 	if err != nil {
@@ -158,12 +156,25 @@ func (r *Runtime) Close(ctx context.Context) error {
 		_, err := r.must(ctx, "delete", "--force", id)
 		errs = append(errs, err)
 	}
-	null := filepath.Join(r.Root, "null-netns")
-	if err := unix.Unmount(null, unix.MNT_DETACH); err != nil && err != unix.EINVAL && err != unix.ENOENT {
-		errs = append(errs, fmt.Errorf("unmount %s: %w", null, err))
+	if err := unmountAll(filepath.Join(r.Root, "null-netns")); err != nil {
+		return errors.Join(append(errs, err)...)
 	}
-	errs = append(errs, os.RemoveAll(r.Root))
-	return errors.Join(errs...)
+	return errors.Join(append(errs, os.RemoveAll(r.Root))...)
+}
+
+// unmountAll unmounts everything at the path. runsc binds an empty network
+// namespace to ROOT/null-netns for the gofers of all containers and never
+// removes it; two that start at once put one mount upon the other.
+func unmountAll(path string) error {
+	for {
+		err := unix.Unmount(path, unix.UMOUNT_NOFOLLOW)
+		switch {
+		case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOENT):
+			return nil // not, or no longer, a mount point
+		case err != nil:
+			return fmt.Errorf("unmount %s: %w", path, err)
+		}
+	}
 }
 
 // stateFile returns runsc's own record of a container.
