@@ -135,6 +135,20 @@ func checkHeld(t *testing.T, c *harness.Container, mounts []string) {
 	if len(held.Strangers) != 0 {
 		t.Errorf("the sandbox holds directories outside the bundle: %+v", held.Strangers)
 	}
+	checkReachable(t, c, mounts)
+}
+
+// checkReachable expects that a sandbox which turned against us would not get
+// from the directories that it holds to a mount that is to stay with the gofer.
+func checkReachable(t *testing.T, c *harness.Container, mounts []string) {
+	t.Helper()
+	reached, err := c.Bundle.Reachable(c.SandboxPID)
+	if err != nil {
+		t.Error(err)
+	}
+	if !slices.Equal(reached, mounts) {
+		t.Errorf("the sandbox can reach mounts %q, want %q", reached, mounts)
+	}
 }
 
 func currentUmask() int {

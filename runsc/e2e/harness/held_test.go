@@ -39,11 +39,49 @@ func TestHeldFindsTheDirectoriesOfAChild(t *testing.T) {
 	}
 }
 
+// A directory below the rootfs leads up to the rootfs and everything else on
+// the machine's disk; a detached mount of one source leads nowhere else.
+func TestReachable(t *testing.T) {
+	dir := t.TempDir()
+	b, err := NewBundle(dir, built.Guest, Mount("/a"), Mount("/b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.OpenTree(unix.AT_FDCWD, b.Source("/a"), unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := os.NewFile(uintptr(fd), "detached")
+	defer alone.Close()
+	pid := childWith(t, alone)
+	got, err := b.Reachable(pid)
+	if err != nil || !slices.Equal(got, []string{"/a"}) {
+		t.Errorf("from a detached mount of /a: %q, %v", got, err)
+	}
+
+	// A mount of the whole bundle: from one source, ".." leads to the others.
+	fd, err = unix.OpenTree(unix.AT_FDCWD, dir, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	below, err := unix.Openat(fd, "src/a", unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	together := os.NewFile(uintptr(below), "below")
+	defer together.Close()
+	got, err = b.Reachable(childWith(t, together))
+	if err != nil || !slices.Equal(got, []string{"/", "/a", "/b"}) {
+		t.Errorf("from /a below a mount of everything: %q, %v", got, err)
+	}
+}
+
 // childHolding starts a process that has the paths open, some of them with
 // O_PATH, and returns once it runs.
 func childHolding(t *testing.T, paths ...string) int {
 	t.Helper()
-	cmd := exec.Command(built.Guest, "serve")
+	var files []*os.File
 	for i, p := range paths {
 		flags := os.O_RDONLY
 		if i%2 == 0 {
@@ -54,8 +92,16 @@ func childHolding(t *testing.T, paths ...string) int {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+		files = append(files, f)
 	}
+	return childWith(t, files...)
+}
+
+// childWith starts a process that has the files, and no other directory, open.
+func childWith(t *testing.T, files ...*os.File) int {
+	t.Helper()
+	cmd := exec.Command(built.Guest, "serve")
+	cmd.ExtraFiles = files
 	return startServing(t, cmd)
 }
 

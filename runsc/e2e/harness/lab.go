@@ -70,6 +70,10 @@ func (l *Lab) close(before Snapshot) {
 	leaks, err := before.Diff(ctx)
 	for _, leak := range leaks {
 		l.tb.Errorf("leaked %s", leak)
+		// The machine must not pay for a failure. Files go with the directory.
+		if path, ok := strings.CutPrefix(leak, cgroupLeak); ok {
+			errs = append(errs, os.Remove(path))
+		}
 	}
 	// With a mount left below, removing all could reach what is mounted.
 	if err := errors.Join(append(errs, err)...); err != nil {

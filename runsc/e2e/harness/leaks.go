@@ -45,6 +45,9 @@ func (s Scope) Snapshot() (Snapshot, error) {
 	return n, errors.Join(errs[:]...)
 }
 
+// cgroupLeak starts the line of Diff for a cgroup; its path follows.
+const cgroupLeak = "cgroup "
+
 // Diff returns what is there now and was not there before, one line for each
 // thing, sorted. Processes get until the context's deadline to end by
 // themselves: teardown may still be under way.
@@ -68,9 +71,9 @@ func (before Snapshot) Diff(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	leaks = append(leaks, added("mount", before.mounts, now.mounts)...)
-	leaks = append(leaks, added("cgroup", before.cgroups, now.cgroups)...)
-	leaks = append(leaks, added("file", before.files, now.files)...)
+	leaks = append(leaks, added("mount ", before.mounts, now.mounts)...)
+	leaks = append(leaks, added(cgroupLeak, before.cgroups, now.cgroups)...)
+	leaks = append(leaks, added("file ", before.files, now.files)...)
 	slices.Sort(leaks)
 	return leaks, nil
 }
@@ -79,7 +82,7 @@ func added(kind string, before, now map[string]bool) []string {
 	var new []string
 	for path := range now {
 		if !before[path] {
-			new = append(new, kind+" "+path)
+			new = append(new, kind+path)
 		}
 	}
 	return new
