@@ -42,6 +42,10 @@ func NewLab(tb testing.TB, flags ...string) *Lab {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	// The root of a user namespace is nobody here, and must get to its bundle.
+	if err := os.Chmod(dir, 0o711); err != nil {
+		tb.Fatal(err)
+	}
 	l := &Lab{Dir: dir, tb: tb, prefix: filepath.Base(dir) + "-"}
 	before, err := l.scope().Snapshot()
 	if err != nil {
