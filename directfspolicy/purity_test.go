@@ -3,12 +3,13 @@ package directfspolicy
 import (
 	"errors"
 	"reflect"
+	"slices"
 
 	"pgregory.net/rapid"
 )
 
 // Property 8, first part: Resolve is pure and deterministic, and its plans
-// share no memory with each other or with the request.
+// share no memory with each other, with the request, or between two lists.
 func propPure(t *rapid.T) {
 	r := drawAnyRequest(t)
 	asked := copyOf(r)
@@ -16,6 +17,11 @@ func propPure(t *rapid.T) {
 	again, errAgain := Resolve(r)
 	if !reflect.DeepEqual(p, again) || !reflect.DeepEqual(err, errAgain) {
 		t.Fatalf("first %+v, %v, then %+v, %v", p, err, again, errAgain)
+	}
+	donations := slices.Clone(p.Donations)
+	clear(p.Sandbox.RaisedFor)
+	if !slices.Equal(p.Donations, donations) {
+		t.Fatalf("RaisedFor and Donations share memory: %v became %v", donations, p.Donations)
 	}
 	scribble(p)
 	if !reflect.DeepEqual(copyOf(r), asked) {
