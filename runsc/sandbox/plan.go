@@ -6,6 +6,8 @@ package sandbox
 
 import (
 	"fmt"
+	"os"
+	"slices"
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/engine"
@@ -60,7 +62,7 @@ func resolve(conf *config.Config, spec *specs.Spec) (directfspolicy.Plan, error)
 	if !ok {
 		return directfspolicy.Plan{}, fmt.Errorf("%w: the container joins a sandbox, but no annotation names it", directfspolicy.ErrInvalidRequest)
 	}
-	first, err := container.Load(conf.RootDir, container.FullID{SandboxID: id, ContainerID: id}, container.LoadOpts{Exact: true, SkipCheck: true})
+	first, err := loadFirst(conf, id)
 	if err != nil {
 		return directfspolicy.Plan{}, fmt.Errorf("sandbox %q, which this container wants to join: %w", id, err)
 	}
@@ -80,6 +82,20 @@ func resolve(conf *config.Config, spec *specs.Spec) (directfspolicy.Plan, error)
 		return directfspolicy.Plan{}, err
 	}
 	return plan, nil
+}
+
+// loadFirst returns the container that a sandbox started with.
+func loadFirst(conf *config.Config, id string) (*container.Container, error) {
+	first := container.FullID{SandboxID: id, ContainerID: id}
+	sandboxes, err := container.ListSandboxes(conf.RootDir)
+	if err != nil {
+		return nil, err
+	}
+	// Loading one that does not exist would leave a lock file behind.
+	if !slices.Contains(sandboxes, first) {
+		return nil, os.ErrNotExist
+	}
+	return container.Load(conf.RootDir, first, container.LoadOpts{Exact: true, SkipCheck: true})
 }
 
 // prepareStart takes up the stored Plan of a created container.

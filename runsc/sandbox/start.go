@@ -14,6 +14,7 @@ import (
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/container"
 	"gvisor.dev/gvisor/runsc/flag"
+	"gvisor.dev/gvisor/runsc/specutils"
 )
 
 // start is the "start" command.
@@ -96,7 +97,7 @@ func (r *run) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcomm
 // run uses one configuration for both steps, where a joining container needs
 // two: see engine.ConfigureCreate and engine.ConfigureStart.
 func runMember(ctx context.Context, conf *config.Config, f *flag.FlagSet, status *unix.WaitStatus) subcommands.ExitStatus {
-	create := Create()
+	create := new(cmd.Create)
 	createFlags := flag.NewFlagSet(create.Name(), flag.ContinueOnError)
 	create.SetFlags(createFlags)
 	var flagErr error
@@ -112,10 +113,20 @@ func runMember(ctx context.Context, conf *config.Config, f *flag.FlagSet, status
 		return util.Errorf("run: %v", flagErr)
 	}
 	startConf := *conf
+	spec, err := fetch(create, conf, createFlags)
+	if err != nil {
+		return util.Errorf("run: %v", err)
+	}
+	if _, err := prepareCreate(conf, spec); err != nil {
+		return util.Errorf("run: %v", err)
+	}
 	if code := create.Execute(ctx, createFlags, conf, status); code != subcommands.ExitSuccess {
 		return code
 	}
-	c, err := load(conf, f.Arg(0))
+	// Not by a search, which takes the beginning of another id for this one.
+	sandboxID, _ := specutils.SandboxID(spec)
+	id := container.FullID{SandboxID: sandboxID, ContainerID: f.Arg(0)}
+	c, err := container.Load(conf.RootDir, id, container.LoadOpts{Exact: true})
 	if err != nil {
 		return util.Errorf("run: %v", err)
 	}
