@@ -22,6 +22,9 @@ type Bundle struct {
 
 	// Spec is what config.json holds. Call [Bundle.Save] after a change.
 	Spec *specs.Spec
+
+	// owner is the host user whom all files belong to, if not this process's.
+	owner uint32
 }
 
 // Option changes a bundle that is being built.
@@ -49,13 +52,16 @@ func NewBundle(dir, guest string, opts ...Option) (*Bundle, error) {
 	return b, b.Save()
 }
 
-// own gives the files below the bundle to the host user that is root inside.
+// own gives the files below the bundle to its owner, or else to the host user
+// that is root inside.
 func (b *Bundle) own() error {
-	l := b.Spec.Linux
-	if len(l.UIDMappings) == 0 || len(l.GIDMappings) == 0 {
+	uid, gid := int(b.owner), int(b.owner)
+	if l := b.Spec.Linux; uid == 0 && len(l.UIDMappings) > 0 && len(l.GIDMappings) > 0 {
+		uid, gid = int(l.UIDMappings[0].HostID), int(l.GIDMappings[0].HostID)
+	}
+	if uid == 0 {
 		return nil
 	}
-	uid, gid := int(l.UIDMappings[0].HostID), int(l.GIDMappings[0].HostID)
 	return filepath.WalkDir(b.Dir, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err

@@ -36,6 +36,12 @@ func (r *Runtime) Create(ctx context.Context, id string, b *Bundle) (*Container,
 	return r.launch(ctx, id, b, "create", "--bundle="+b.Dir, id)
 }
 
+// RunDetached is Create and Start in one command, which does not wait for the
+// container's process.
+func (r *Runtime) RunDetached(ctx context.Context, id string, b *Bundle) (*Container, error) {
+	return r.launch(ctx, id, b, "run", "--detach", "--bundle="+b.Dir, id)
+}
+
 // Restore creates and starts the container from a checkpoint in the directory.
 func (r *Runtime) Restore(ctx context.Context, id string, b *Bundle, image string, flags ...string) (*Container, error) {
 	args := append([]string{"restore", "--detach", "--bundle=" + b.Dir, "--image-path=" + image}, flags...)

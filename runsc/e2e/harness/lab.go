@@ -96,8 +96,9 @@ func Context(tb testing.TB) context.Context {
 	return ctx
 }
 
-// ID returns a container id that nobody used before.
-func (l *Lab) ID() string { return fmt.Sprintf("%s%d", l.prefix, l.count.Add(1)) }
+// ID returns a container id that nobody used before. None is the beginning of
+// another, for which runsc would take it.
+func (l *Lab) ID() string { return fmt.Sprintf("%s%04d", l.prefix, l.count.Add(1)) }
 
 // Bundle builds a bundle in a directory of its own.
 func (l *Lab) Bundle(tb testing.TB, opts ...Option) *Bundle {
@@ -131,11 +132,16 @@ func (l *Lab) ServeWith(tb testing.TB, r *Runtime, b *Bundle) *Container {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { l.remove(tb, c) })
+	l.Keep(tb, c)
 	if err := c.Start(ctx); err != nil {
 		tb.Fatal(err)
 	}
 	return c
+}
+
+// Keep removes the container at the end of the test, if the test did not.
+func (l *Lab) Keep(tb testing.TB, c *Container) {
+	tb.Cleanup(func() { l.remove(tb, c) })
 }
 
 // remove deletes a container that is still known to runsc.

@@ -14,6 +14,9 @@ const (
 	criContainerType = "io.kubernetes.cri.container-type"
 	criSandboxID     = "io.kubernetes.cri.sandbox-id"
 	criContainerName = "io.kubernetes.cri.container-name"
+
+	crioContainerType = "io.kubernetes.cri-o.ContainerType"
+	crioSandboxID     = "io.kubernetes.cri-o.SandboxID"
 )
 
 // Annotation sets one annotation.
@@ -141,6 +144,14 @@ func UserNS(hostID, size uint32) Option {
 	}
 }
 
+// OwnedBy gives the bundle and all that is in it to a host user.
+func OwnedBy(user uint32) Option {
+	return func(b *Bundle) error {
+		b.owner = user
+		return nil
+	}
+}
+
 // Hooks sets the hooks.
 func Hooks(h specs.Hooks) Option {
 	return func(b *Bundle) error {
@@ -158,6 +169,18 @@ func PodMember(sandboxID, name string) Option {
 		s.Annotations[criContainerType] = "container"
 		s.Annotations[criSandboxID] = sandboxID
 		s.Annotations[criContainerName] = name
+	})
+}
+
+// CRIOPodSandbox is PodSandbox with CRI-O's annotations (CRI-O,
+// pkg/annotations).
+func CRIOPodSandbox() Option { return Annotation(crioContainerType, "sandbox") }
+
+// CRIOPodMember is PodMember with CRI-O's annotations.
+func CRIOPodMember(sandboxID string) Option {
+	return Edit(func(s *specs.Spec) {
+		s.Annotations[crioContainerType] = "container"
+		s.Annotations[crioSandboxID] = sandboxID
 	})
 }
 

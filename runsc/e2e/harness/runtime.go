@@ -29,6 +29,10 @@ type Runtime struct {
 
 	// LogDir, unless empty, makes every process write a debug log into it.
 	LogDir string
+
+	// User, unless 0, is the host user that every command runs as; see
+	// [Runtime.As].
+	User uint32
 }
 
 // DefaultFlags suit tests: no network to set up, and writes to the rootfs
@@ -68,6 +72,15 @@ func (r *Runtime) With(flags ...string) *Runtime {
 	c := *r
 	c.Flags = append(append([]string{}, r.Flags...), flags...)
 	return &c
+}
+
+// As returns a copy whose commands run as an unprivileged user, of whom the
+// machine need not know, and without root's supplementary groups. The state
+// directory becomes that user's.
+func (r *Runtime) As(user uint32) (*Runtime, error) {
+	c := *r
+	c.User = user
+	return &c, os.Chown(c.Root, int(user), int(user))
 }
 
 // Result is how a command ended.
@@ -122,13 +135,16 @@ func (r *Runtime) must(ctx context.Context, args ...string) (Result, error) {
 func (r *Runtime) cmd(ctx context.Context, args ...string) *exec.Cmd {
 	global := append([]string{"--root=" + r.Root}, r.Flags...)
 	if r.LogDir != "" {
-		global = append(global, "--debug", "--debug-log="+r.LogDir+"/%ID%.%COMMAND%.log")
+		global = append(global, "--debug", "--debug-log="+r.LogDir+"/%CID%.%COMMAND%.log")
 	}
 	cmd := exec.CommandContext(ctx, r.Binary, append(global, args...)...)
 	cmd.Dir = "/"
 	// A signal for the terminal's foreground group is for the tests alone;
 	// they clean up what runs.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if r.User != 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: r.User, Gid: r.User}
+	}
 	return cmd
 }
 

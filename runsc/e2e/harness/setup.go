@@ -20,6 +20,9 @@ const BinaryEnv = "RUNSC_BIN"
 // Binaries are the absolute paths of the programs that tests run.
 type Binaries struct{ Runsc, Guest string }
 
+// programs is where programs go that only some tests need; see [Program].
+var programs string
+
 // built is set by Main, before any test runs.
 var built Binaries
 
@@ -36,6 +39,7 @@ func Main(m *testing.M) (code int) {
 		return fail(err)
 	}
 	defer os.RemoveAll(dir)
+	programs = dir
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	if built, err = Build(ctx, dir); err != nil {
