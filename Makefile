@@ -1,0 +1,71 @@
+# make help lists the targets.
+
+MIN_GO      := 1.26.3
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GREMLINS    := github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
+
+# How long make fuzz-short spends on each target.
+FUZZTIME ?= 3s
+
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X github.com/directfs/runsc/runsc/cli.Version=$(VERSION)
+
+# Packages that do not link the engine: building them with -race is cheap.
+PURE := ./directfspolicy/... ./runsc/ociconfig/...
+
+# One set of flags for all that links the engine, so that it is compiled once.
+# The version comes from git describe above; Go need not ask git again, which
+# fails in a checkout that belongs to another user.
+export CGO_ENABLED := 0
+export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false -trimpath)
+export RUNSC_BIN := $(CURDIR)/bin/runsc
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test lint fuzz-short mutants clean check-go
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: check-go ## build bin/runsc, static
+	@echo "building bin/runsc (the first time takes some minutes)"
+	@go build -ldflags '$(LDFLAGS)' -o bin/runsc ./runsc
+
+demo: build ## run a container with four decisions and look at its sandbox (root)
+	@go run ./runsc/e2e/demo $(DEMOFLAGS)
+
+# The last command's output ends with go test's summary lines.
+test: build ## all tests: vet, unit with -race, fuzz seeds, engine drift, end to end (root)
+	go vet ./...
+	$(call race,$(PURE))
+	go test $$(go list ./... | grep -vxF "$$(go list $(PURE))")
+
+lint: check-go ## gofmt, go vet, staticcheck
+	@files=$$(gofmt -l .); test -z "$$files" || { echo "not formatted, run gofmt -w:"; echo "$$files"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+fuzz-short: check-go ## every fuzz target for FUZZTIME (default 3s)
+	@set -e; for pkg in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' "$$pkg" | grep '^Fuzz' || true); do \
+			echo "$$pkg $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg"; \
+		done; \
+	done
+
+mutants: check-go ## mutation testing of directfspolicy
+	go run $(GREMLINS) unleash ./directfspolicy
+
+clean: ## remove what make build leaves
+	rm -rf bin
+
+check-go:
+	@command -v go >/dev/null || { echo "go is not in PATH; install Go $(MIN_GO) or newer from https://go.dev/dl/ (under sudo: sudo env \"PATH=\$$PATH\" make ...)" >&2; exit 1; }
+	@have=$$(go env GOVERSION | sed 's/^go//;s/[^0-9.].*//'); \
+	 printf '%s\n%s\n' $(MIN_GO) "$$have" | sort -VC || { echo "Go $$have is too old; install Go $(MIN_GO) or newer from https://go.dev/dl/" >&2; exit 1; }
+
+# -race needs cgo, which Go turns off where there is no C compiler.
+define race
+@if [ "$$(env -u CGO_ENABLED go env CGO_ENABLED)" = 1 ]; then set -- env CGO_ENABLED=1 go test -race; \
+ else echo "no C compiler: testing without -race"; set -- go test; fi; \
+ set -- "$$@" $(1); echo "$$*"; "$$@"
+endef
