@@ -42,6 +42,14 @@ type Command struct {
 	pinRingFD  int
 	sync       syncFDs
 	profile    profile.FDArgs
+
+	// served is where each connection is served from, in their order, where an
+	// earlier run of this process isolated them. The paths have no commas.
+	served string
+
+	// procUnmounter keeps the FD of the procfs unmounter from being closed
+	// before the process executes itself again.
+	procUnmounter *os.File
 }
 
 // syncFDs order the start-up of the gofer against its client, in this order.
@@ -78,57 +86,81 @@ func (g *Command) SetFlags(f *flag.FlagSet) {
 	} {
 		f.IntVar(fd, name, -1, "donated FD; see the engine's gofer command")
 	}
+	f.StringVar(&g.served, "served", "", "where each mount is served from; set only by the process itself")
 	g.profile.SetFromFlags(f)
 	extension.SetFlags(f)
 }
 
 // Execute implements subcommands.Command.Execute. Where the process must
-// change credentials in a user namespace it executes itself again, and the
-// second run goes on after enterRoot.
+// change credentials in a user namespace it executes itself again; the second
+// run finds the root and the trees made.
 func (g *Command) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
-	if g.bundle == "" || len(g.ioFDs) < 1 || g.specFD < 0 || f.NArg() != 1 {
+	if g.bundle == "" || len(g.ioFDs) < 1 || len(g.mountConfs) < 1 || g.specFD < 0 || f.NArg() != 1 {
 		f.Usage()
 		return subcommands.ExitUsageError
 	}
 	conf := args[0].(*config.Config)
 	debug.SetTraceback(conf.Traceback)
-	specFile := os.NewFile(uintptr(g.specFD), "spec file")
-	spec, err := specutils.ReadSpecFromFile(g.bundle, specFile, conf)
-	if err != nil {
-		util.Fatalf("reading spec: %v", err)
-	}
-	plan, err := engine.TakeInGofer(spec, conf)
-	if err != nil {
-		util.Fatalf("directfs plan: %v", err)
-	}
-	g.enterRoot(f, conf, spec)
-	if err := g.serve(conf, spec, specFile, plan); err != nil {
+	if err := g.run(f, conf); err != nil {
 		util.Fatalf("gofer: %v", err)
 	}
 	return subcommands.ExitSuccess
 }
 
-// serve runs in the gofer's own root: it decides what each connection does,
-// tells the sandbox, locks the process down and serves until the sandbox is
-// gone.
-func (g *Command) serve(conf *config.Config, spec *specs.Spec, specFile *os.File, plan directfspolicy.Plan) error {
-	profileOpts := profile.MakeOpts(&g.profile, conf.ProfileGCInterval)
-	stopProfiling := profile.Start(profileOpts)
-
-	root := servedRoot(conf, spec)
-	mounts, err := g.resolveMounts(conf, spec, root, plan)
+func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
+	specFile := os.NewFile(uintptr(g.specFD), "spec file")
+	spec, err := specutils.ReadSpecFromFile(g.bundle, specFile, conf)
+	if err != nil {
+		return fmt.Errorf("reading spec: %w", err)
+	}
+	plan, err := engine.TakeInGofer(spec, conf)
+	if err != nil {
+		return fmt.Errorf("directfs plan: %w", err)
+	}
+	reexec := g.applyCaps && (config.CgoEnabled || g.sync.userns >= 0)
+	if err := g.await(); err != nil {
+		return err
+	}
+	client, err := g.setUp(f, conf, spec, reexec)
 	if err != nil {
 		return err
 	}
-	if err := g.sendMounts(mounts, plan); err != nil {
+	prepared, err := extension.PrepareGofer(extension.GoferPrepareContext{Spec: spec, ContainerID: f.Arg(0), BundleDir: g.bundle})
+	if err != nil {
+		return fmt.Errorf("preparing gofer extensions: %w", err)
+	}
+	mounts, err := g.resolveMounts(conf, spec, plan)
+	if err != nil {
 		return err
 	}
-	specutils.LogSpecDebug(spec, conf.OCISeccomp)
+	if !reexec {
+		// As early as possible: the sandbox process waits for it.
+		if err := g.sendMounts(mounts, plan); err != nil {
+			return err
+		}
+	}
 	conns, err := g.connections(spec, mounts, plan)
 	if err != nil {
 		return err
 	}
-	if err := g.dropPrivileges(conf, root, specFile); err != nil {
+	if err := g.isolate(conf, spec, conns, reexec); err != nil {
+		return err
+	}
+	if reexec {
+		args := sandboxsetup.PrepareArgs(g.Name(), f, g.reexecFlags(prepared.FlagOverrides))
+		return fmt.Errorf("executing the gofer again: %w", sandboxsetup.SetCapsAndCallSelf(args, capabilities(conf)))
+	}
+	// Not before here: the second run would find another file behind the FD.
+	client.Close()
+	return g.serve(conf, spec, specFile, plan, conns)
+}
+
+// serve locks the process down and serves until the sandbox is gone.
+func (g *Command) serve(conf *config.Config, spec *specs.Spec, specFile *os.File, plan directfspolicy.Plan, conns []connection) error {
+	profileOpts := profile.MakeOpts(&g.profile, conf.ProfileGCInterval)
+	stopProfiling := profile.Start(profileOpts)
+	specutils.LogSpecDebug(spec, conf.OCISeccomp)
+	if err := g.dropPrivileges(conf, chrootDir(conf, spec), specFile); err != nil {
 		return err
 	}
 	base := fileServer(conf)
@@ -145,12 +177,20 @@ func (g *Command) serve(conf *config.Config, spec *specs.Spec, specFile *os.File
 	return nil
 }
 
-// servedRoot is the directory that becomes the gofer's root.
-func servedRoot(conf *config.Config, spec *specs.Spec) string {
+// mountRoot is where all mounts of the container are in their places.
+func mountRoot(conf *config.Config, spec *specs.Spec) string {
 	if conf.TestOnlyAllowRunAsCurrentUserWithoutChroot {
 		return spec.Root.Path
 	}
 	return "/root"
+}
+
+// chrootDir is the directory that becomes the gofer's root.
+func chrootDir(conf *config.Config, spec *specs.Spec) string {
+	if conf.TestOnlyAllowRunAsCurrentUserWithoutChroot {
+		return spec.Root.Path
+	}
+	return servedDir
 }
 
 // reexecFlags are the flags with which the process executes itself.
@@ -161,6 +201,7 @@ func (g *Command) reexecFlags(more map[string]string) map[string]string {
 		"sync-chroot-fd":     strconv.Itoa(g.sync.chroot),
 		"sync-userns-fd":     strconv.Itoa(g.sync.userns),
 		"proc-mount-sync-fd": strconv.Itoa(g.sync.procMount),
+		"served":             g.served,
 	}
 	for k, v := range more {
 		flags[k] = v

@@ -28,12 +28,12 @@ type servedMounts struct {
 
 // resolveMounts replaces the spec's mounts by what is really mounted, and
 // finds the decision for each under the destination that the spec gave.
-func (g *Command) resolveMounts(conf *config.Config, spec *specs.Spec, root string, plan directfspolicy.Plan) (servedMounts, error) {
+func (g *Command) resolveMounts(conf *config.Config, spec *specs.Spec, plan directfspolicy.Plan) (servedMounts, error) {
 	decisions, err := engine.MountDecisions(spec.Mounts, g.mountConfs, plan)
 	if err != nil {
 		return servedMounts{}, err
 	}
-	clean, err := sandboxsetup.ResolveMounts(conf, spec.Mounts, root, g.mountConfs)
+	clean, err := sandboxsetup.ResolveMounts(conf, spec.Mounts, mountRoot(conf, spec), g.mountConfs)
 	if err != nil {
 		return servedMounts{}, fmt.Errorf("resolving mounts: %w", err)
 	}
@@ -70,7 +70,8 @@ func (g *Command) sendMounts(m servedMounts, plan directfspolicy.Plan) error {
 // connection is one mount that this gofer serves.
 type connection struct {
 	fd       int
-	path     string
+	path     string // the destination, symbolic links resolved
+	served   string // where it is served from, in the gofer's root
 	readOnly bool
 	donate   bool
 	decision directfspolicy.Decision
@@ -94,6 +95,7 @@ func (g *Command) connections(spec *specs.Spec, m servedMounts, plan directfspol
 		}
 		c.fd, fds = fds[0], fds[1:]
 		c.donate = c.decision.Donated
+		c.served = c.path
 		conns = append(conns, c)
 		return nil
 	}
@@ -129,7 +131,7 @@ func (g *Command) connections(spec *specs.Spec, m servedMounts, plan directfspol
 		return nil, fmt.Errorf("%d FDs for %d mounts", len(g.ioFDs), len(conns))
 	}
 	if g.devIOFD >= 0 {
-		conns = append(conns, connection{fd: g.devIOFD, path: "/dev", device: true, donate: donateDevices(plan)})
+		conns = append(conns, connection{fd: g.devIOFD, path: "/dev", served: "/dev", device: true, donate: donateDevices(plan)})
 	}
 	return conns, nil
 }
@@ -162,7 +164,7 @@ func serveConnections(base fsgofer.Config, spec *specs.Spec, conns []connection)
 			return err
 		}
 		log.Infof("Serving %q on FD %d: access=%v donate=%t ro=%t reason=%v", c.path, c.fd, c.decision.Access, c.donate, c.readOnly, c.decision.Reason)
-		conn, err := server.CreateConnection(sandboxsetup.NewSocket(c.fd), c.path, opts, impl)
+		conn, err := server.CreateConnection(sandboxsetup.NewSocket(c.fd), c.served, opts, impl)
 		if err != nil {
 			return fmt.Errorf("serving %q: %w", c.path, err)
 		}

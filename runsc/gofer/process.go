@@ -3,6 +3,7 @@ package gofer
 import (
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/directfs/runsc/directfspolicy"
@@ -14,7 +15,6 @@ import (
 	"gvisor.dev/gvisor/pkg/unet"
 	"gvisor.dev/gvisor/pkg/urpc"
 	"gvisor.dev/gvisor/runsc/cmd/sandboxsetup"
-	"gvisor.dev/gvisor/runsc/cmd/util"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/container"
 	"gvisor.dev/gvisor/runsc/flag"
@@ -37,13 +37,12 @@ func capabilities(conf *config.Config) *specs.LinuxCapabilities {
 	return caps
 }
 
-// enterRoot waits for the client, builds the gofer's root with all mounts in
-// it and, where credentials must change, executes the process again.
-func (g *Command) enterRoot(f *flag.FlagSet, conf *config.Config, spec *specs.Spec) {
-	reexec := g.applyCaps && (config.CgoEnabled || g.sync.userns >= 0)
+// await waits for the client to prepare the file system and the user
+// namespace.
+func (g *Command) await() error {
 	if fd := g.sync.chroot; fd >= 0 {
 		if err := sandboxsetup.WaitForFD(fd, "chroot sync FD"); err != nil {
-			util.Fatalf("waiting for the file system: %v", err)
+			return fmt.Errorf("waiting for the file system: %w", err)
 		}
 		g.sync.chroot = -1
 	}
@@ -51,31 +50,62 @@ func (g *Command) enterRoot(f *flag.FlagSet, conf *config.Config, spec *specs.Sp
 		sandboxsetup.SyncUsernsForRootless(fd, uint32(g.uid), uint32(g.gid))
 		g.sync.userns = -1
 	}
+	return nil
+}
+
+// setUp builds the gofer's root with all mounts in it, unless an earlier run
+// of this process did. It returns the connection to the client.
+func (g *Command) setUp(f *flag.FlagSet, conf *config.Config, spec *specs.Spec, reexec bool) (*urpc.Client, error) {
 	sock, err := unet.NewSocket(g.rpcFD)
 	if err != nil {
-		util.Fatalf("creating RPC socket: %v", err)
+		return nil, fmt.Errorf("creating RPC socket: %w", err)
 	}
-	rpc := urpc.NewClient(sock)
-	// Kept until here: the number could be used for another file otherwise,
-	// and the second run closes it again.
-	defer rpc.Close()
-	if g.setUpRoot {
-		open := func(m *specs.Mount, flags uint32) (*os.File, error) { return openByClient(rpc, m, flags) }
-		if err := sandboxsetup.SetupRootFS(spec, conf, g.mountConfs, g.devIOFD, open, f.Arg(0), g.bundle); err != nil {
-			util.Fatalf("setting up root FS: %v", err)
+	client := urpc.NewClient(sock)
+	if !g.setUpRoot {
+		return client, nil
+	}
+	open := func(m *specs.Mount, flags uint32) (*os.File, error) { return openByClient(client, m, flags) }
+	if err := sandboxsetup.SetupRootFS(spec, conf, g.mountConfs, g.devIOFD, open, f.Arg(0), g.bundle); err != nil {
+		return nil, fmt.Errorf("setting up root FS: %w", err)
+	}
+	if reexec && !conf.TestOnlyAllowRunAsCurrentUserWithoutChroot {
+		return client, g.spawnProcUnmounter()
+	}
+	return client, nil
+}
+
+// isolate serves each connection from a copy of its mount that is apart from
+// the others. Where an earlier run of this process made the copies, they are
+// taken up.
+func (g *Command) isolate(conf *config.Config, spec *specs.Spec, conns []connection, reexec bool) error {
+	if conf.TestOnlyAllowRunAsCurrentUserWithoutChroot {
+		log.Warningf("Mounts are not isolated from each other in test mode. This is only safe in tests!")
+		return nil
+	}
+	if !g.setUpRoot {
+		served := strings.Split(g.served, ",")
+		if len(served) != len(conns) {
+			return fmt.Errorf("%d isolated mounts for %d connections", len(served), len(conns))
 		}
-		if reexec && !conf.TestOnlyAllowRunAsCurrentUserWithoutChroot {
-			g.spawnProcUnmounter()
+		for i := range conns {
+			conns[i].served = served[i]
+		}
+		return nil
+	}
+	if err := isolate(mountRoot(conf, spec), conns); err != nil || !reexec {
+		return err
+	}
+	served := make([]string, len(conns))
+	for i, c := range conns {
+		served[i] = c.served
+		if fd, ok := treeFD(c.served); ok {
+			if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
+				return fmt.Errorf("keeping the tree of %q: %w", c.path, err)
+			}
 		}
 	}
-	prepared, err := extension.PrepareGofer(extension.GoferPrepareContext{Spec: spec, ContainerID: f.Arg(0), BundleDir: g.bundle})
-	if err != nil {
-		util.Fatalf("preparing gofer extensions: %v", err)
-	}
-	if reexec {
-		args := sandboxsetup.PrepareArgs(g.Name(), f, g.reexecFlags(prepared.FlagOverrides))
-		util.Fatalf("executing the gofer again: %v", sandboxsetup.SetCapsAndCallSelf(args, capabilities(conf)))
-	}
+	g.served = strings.Join(served, ",")
+	return nil
 }
 
 // openByClient asks the client to open a mount source that the gofer's user
@@ -93,12 +123,14 @@ func openByClient(rpc *urpc.Client, m *specs.Mount, flags uint32) (*os.File, err
 
 // spawnProcUnmounter starts the process that unmounts procfs when the second
 // run of this one, which may no longer do so, asks for it.
-func (g *Command) spawnProcUnmounter() {
+func (g *Command) spawnProcUnmounter() error {
 	_, w := sandboxsetup.ExecProcUmounter()
 	if _, err := unix.FcntlInt(w.Fd(), unix.F_SETFD, 0); err != nil {
-		util.Fatalf("keeping the FD of the procfs unmounter: %v", err)
+		return fmt.Errorf("keeping the FD of the procfs unmounter: %w", err)
 	}
 	g.sync.procMount = int(w.Fd())
+	g.procUnmounter = w
+	return nil
 }
 
 // dropPrivileges leaves the process with the served root, no procfs and the
