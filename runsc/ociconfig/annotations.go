@@ -20,13 +20,18 @@ const (
 type mountHint struct {
 	fields map[string]string
 	key    string // of the directfs field
+
+	// conflict is set where two maps disagree about what the directfs hint is
+	// or for which mount. It matters only if there is one.
+	conflict error
 }
 
 // hintSet is the mount annotations of a container, by name.
 type hintSet map[string]mountHint
 
-// parseMountAnnotations collects the mount annotations of all the maps. A key
-// that two maps give different values is an error: neither wins.
+// parseMountAnnotations collects the mount annotations of all the maps, the
+// pod's first. For the engine's own fields the pod's value counts, as it does
+// in the engine; of two directfs hints or sources that differ, neither wins.
 func parseMountAnnotations(layers ...map[string]string) (hintSet, error) {
 	set := hintSet{}
 	for _, annotations := range layers {
@@ -44,20 +49,29 @@ func parseMountAnnotations(layers ...map[string]string) (hintSet, error) {
 					Err: directfspolicy.ErrInvalidValue,
 				}
 			}
-			if set[name].fields == nil {
-				set[name] = mountHint{fields: map[string]string{}, key: mountPrefix + name + "." + directfsKey}
-			}
-			if old, ok := set[name].fields[field]; ok && old != value {
-				return nil, &directfspolicy.HintError{
-					Key: key, Value: value, Allowed: []string{old},
-					Fix: "give the pod and the container the same value, or remove one of the two",
-					Err: directfspolicy.ErrConflict,
-				}
-			}
-			set[name].fields[field] = value
+			set.add(name, field, value)
 		}
 	}
 	return set, nil
+}
+
+func (s hintSet) add(name, field, value string) {
+	h, ok := s[name]
+	if !ok {
+		h = mountHint{fields: map[string]string{}, key: mountPrefix + name + "." + directfsKey}
+	}
+	old, ok := h.fields[field]
+	switch {
+	case !ok:
+		h.fields[field] = value
+	case old != value && h.conflict == nil && (field == directfsKey || field == "source"):
+		h.conflict = &directfspolicy.HintError{
+			Key: mountPrefix + name + "." + field, Value: value, Allowed: []string{old},
+			Fix: "give the pod and the container the same value, or remove one of the two",
+			Err: directfspolicy.ErrConflict,
+		}
+	}
+	s[name] = h
 }
 
 // bySource returns the directfs hints, keyed by the cleaned source of their
@@ -69,6 +83,9 @@ func (s hintSet) bySource() (map[string][]directfspolicy.Hint, error) {
 		value, ok := h.fields[directfsKey]
 		if !ok {
 			continue
+		}
+		if h.conflict != nil {
+			return nil, h.conflict
 		}
 		source := h.fields["source"]
 		hint, err := directfspolicy.ParseHint(h.key, value, source)

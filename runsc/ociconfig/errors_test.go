@@ -100,6 +100,21 @@ func TestPodConflicts(t *testing.T) {
 	}
 }
 
+// The engine's own keys are the pod's business: a container that disagrees
+// about them is taken, as the engine takes it. So is one that disagrees about
+// the source of a name without a directfs hint.
+func TestPodDisagreements(t *testing.T) {
+	pod := container(join(full("a", "/a", "bind", "container"), hint("a", "/a", "off"), full("b", "/b", "bind", "pod")))
+	own := join(full("a", "/a", "tmpfs", "shared"), full("b", "/c", "bind", "pod"), notes{criType: "container"})
+	p, err := ociconfig.Plan(container(own, bind("/data", "/a")), ociconfig.Options{Flag: true, Pod: pod})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := p.Decisions[1]; d.Access != directfspolicy.LisaFS || d.Cache != directfspolicy.CacheExclusive {
+		t.Errorf("%+v", d)
+	}
+}
+
 // An error of Request comes with the zero Request.
 func TestRequestErrorIsZero(t *testing.T) {
 	r, err := ociconfig.Request(container(nil, bind("/a", "/a"), bind("/b", "/b", "directfs")), ociconfig.Options{Flag: true})

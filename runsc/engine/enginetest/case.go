@@ -12,6 +12,17 @@ import (
 	"gvisor.dev/gvisor/runsc/boot"
 )
 
+// MountHints is the engine's parser, asked so often that what it refuses by
+// chance is refused here.
+func MountHints(spec *specs.Spec) (hints *boot.PodMountHints, err error) {
+	for range 20 {
+		if hints, err = boot.NewPodMountHints(spec); err != nil {
+			return nil, err
+		}
+	}
+	return hints, nil
+}
+
 // Specs reads the case's specs with the engine's reader. pod is spec itself
 // where the container joins none.
 func (c Case) Specs() (spec, pod *specs.Spec, err error) {
@@ -49,7 +60,7 @@ func (c Case) Plan() (directfspolicy.Plan, error) {
 // anything else than the Plan says. A refusal is fine.
 func (c Case) ReadBack() error {
 	err := c.readBack()
-	if err == nil || errors.Is(err, ErrRefused) || c.engineRefuses() {
+	if err == nil || errors.Is(err, ErrRefused) || c.EngineRefuses() {
 		return nil
 	}
 	return fmt.Errorf("%w\nspec: %s\npod: %s\nconf: %+v", err, c.Raw, c.Pod, c.Conf)
@@ -80,10 +91,9 @@ func (c Case) readBack() error {
 	return nil
 }
 
-// engineRefuses reports whether the engine would refuse the specs if there
-// were no directfs hints in them at all. Where two names have one source and
-// one name is incomplete, its parser refuses by chance, so it is asked often.
-func (c Case) engineRefuses() bool {
+// EngineRefuses reports whether the engine would refuse the specs if there
+// were no directfs hints in them at all.
+func (c Case) EngineRefuses() bool {
 	spec, pod, err := c.Specs()
 	if err != nil {
 		return true
@@ -94,10 +104,8 @@ func (c Case) engineRefuses() bool {
 		if _, err := boot.NewRootfsHint(&bare); err != nil {
 			return true
 		}
-		for range 20 {
-			if _, err := boot.NewPodMountHints(&bare); err != nil {
-				return true
-			}
+		if _, err := MountHints(&bare); err != nil {
+			return true
 		}
 		for _, m := range bare.Mounts {
 			if _, _, err := consumeMountOptions(m.Options); err != nil {

@@ -7,9 +7,12 @@ package enginetest
 import (
 	_ "unsafe" // for go:linkname
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/runsc/boot"
+	_ "gvisor.dev/gvisor/runsc/cmd" // for LisafsNeeded
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/container"
+	"gvisor.dev/gvisor/runsc/specutils"
 )
 
 //go:linkname goferMountData gvisor.dev/gvisor/runsc/boot.goferMountData
@@ -23,3 +26,9 @@ func getMountAccessType(conf *config.Config, hint *boot.MountHint) config.FileAc
 
 //go:linkname initGoferConfs gvisor.dev/gvisor/runsc/container.(*Container).initGoferConfs
 func initGoferConfs(c *container.Container, ovlConf config.Overlay2, mountHints *boot.PodMountHints, rootfsHint *boot.RootfsHint) error
+
+// LisafsNeeded is how the engine's gofer finds out whether it needs the LisaFS
+// calls in spite of --directfs=true.
+//
+//go:linkname LisafsNeeded gvisor.dev/gvisor/runsc/cmd.lisafsNeededForDirectFSSuppression
+func LisafsNeeded(spec *specs.Spec, mountHints *boot.PodMountHints, rootfsHint *boot.RootfsHint, mountConfs []specutils.GoferMountConf) bool

@@ -1,0 +1,209 @@
+package fuzz
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/engine/enginetest"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// kind is where a difference shows.
+type kind string
+
+const (
+	refusedHere  kind = "refused here, taken by upstream"
+	refusedThere kind = "taken here, refused by upstream"
+	access       kind = "access"
+	donation     kind = "donation"
+	goferSet     kind = "gofer's LisaFS calls"
+	privileges   kind = "sandbox raised"
+)
+
+// observed is one difference.
+type observed struct {
+	kind      kind
+	c         enginetest.Case
+	spec, pod *specs.Spec
+	plan      directfspolicy.Plan
+	planErr   error
+	theirs    verdict
+
+	// For access and donation: which decision. 0 is the rootfs.
+	index    int
+	decision directfspolicy.Decision
+}
+
+func (o observed) as(k kind) observed {
+	o.kind = k
+	return o
+}
+
+func (o observed) String() string {
+	return fmt.Sprintf("%s: mount %d, %+v; error here: %v; there: %+v", o.kind, o.index, o.decision, o.planErr, o.theirs)
+}
+
+// explain names the intended differences that this one is.
+func (o observed) explain() (names []string) {
+	for _, d := range differences {
+		if slices.Contains(d.kinds, o.kind) && d.holds(o) {
+			names = append(names, d.name)
+		}
+	}
+	return names
+}
+
+// difference is one intended difference from upstream: a row of
+// docs/upstream-differences.md, and how to recognize it in a spec.
+type difference struct {
+	name  string
+	kinds []kind
+	holds func(observed) bool
+}
+
+var differences = []difference{
+	// What upstream ignores, or takes with a warning, is an error.
+	{"bad value refused", []kind{refusedHere}, badValue},
+	{"option injection refused", []kind{refusedHere}, refusedFor(directfspolicy.ErrMountOption)},
+	{"conflicting hints refused", []kind{refusedHere}, conflict},
+	{"tmpfs by bind refused", []kind{refusedHere}, tmpfsByBind},
+	{"hint without source refused", []kind{refusedHere}, refusedFor(directfspolicy.ErrNoSource)},
+	{"hint without mount refused", []kind{refusedHere}, noMount},
+	{"on without gofer refused", []kind{refusedHere}, onWithoutGofer},
+	{"unclear destination refused", []kind{refusedHere}, twins},
+	{"unraised sandbox refused", []kind{refusedHere}, notRaised},
+
+	// What upstream refuses works.
+	{"rootfs hint alone", []kind{refusedThere}, rootfsAlone},
+	{"on, true, false for the rootfs", []kind{refusedThere}, rootfsWord},
+	{"two names, one complete", []kind{refusedThere}, sharedSource},
+
+	// What upstream ignores is honoured.
+	{"on under --directfs=false", []kind{access, donation, privileges}, onUnderFalse},
+	{"off as a mount option", []kind{access}, offBecause(func(s statement) bool { return s.option })},
+	{"false means off", []kind{access}, offBecause(func(s statement) bool { return s.value == "false" })},
+	{"source and directfs alone", []kind{access}, offBecause(func(s statement) bool { return !s.complete })},
+	{"sources compared cleaned", []kind{access}, offBecause(func(s statement) bool { return s.respelled })},
+	{"hints of the joining container", []kind{access}, offBecause(func(s statement) bool { return s.own })},
+
+	// What follows from the decisions, and from nothing else.
+	{"off mounts not donated", []kind{donation}, offNotDonated},
+	{"sandbox raised only if used", []kind{privileges}, notUsed},
+	{"LisaFS calls only if used", []kind{goferSet}, func(o observed) bool { return !o.plan.Uses(directfspolicy.LisaFS) }},
+	{"LisaFS calls where needed", []kind{goferSet}, lisaFSNeeded},
+}
+
+func refusedFor(err error) func(observed) bool {
+	return func(o observed) bool { return errors.Is(o.planErr, err) }
+}
+
+func hintError(o observed, sentinel error) (*directfspolicy.HintError, bool) {
+	var e *directfspolicy.HintError
+	return e, errors.As(o.planErr, &e) && errors.Is(e, sentinel)
+}
+
+func badValue(o observed) bool {
+	e, ok := hintError(o, directfspolicy.ErrInvalidValue)
+	return ok && !slices.Contains(directfspolicy.AllowedValues, e.Value)
+}
+
+// conflict needs two statements, or a pod and a container that mean different
+// mounts by one name.
+func conflict(o observed) bool {
+	e, ok := hintError(o, directfspolicy.ErrConflict)
+	if !ok || tmpfsByBind(o) {
+		return false
+	}
+	pods, known := o.pod.Annotations[e.Key]
+	return len(statements(o)) > 1 || known && pods != e.Value
+}
+
+// tmpfsByBind is a name that upstream's client takes for a bind mount and its
+// sentry for a tmpfs.
+func tmpfsByBind(o observed) bool {
+	e, ok := hintError(o, directfspolicy.ErrConflict)
+	return ok && strings.HasSuffix(e.Key, ".options") && strings.Contains(e.Value, "bind")
+}
+
+func noMount(o observed) bool {
+	e, ok := hintError(o, directfspolicy.ErrNoMount)
+	if !ok {
+		return false
+	}
+	for _, s := range statements(o) {
+		if s.key == e.Key {
+			return !slices.ContainsFunc(o.spec.Mounts, func(m specs.Mount) bool { return clean(m.Source) == clean(s.source) })
+		}
+	}
+	return false
+}
+
+func onWithoutGofer(o observed) bool {
+	e, ok := hintError(o, directfspolicy.ErrNotGoferMount)
+	if !ok {
+		return false
+	}
+	if o.c.Pod != nil {
+		return true // perhaps the pod's first container is refused
+	}
+	for i, m := range o.theirs.Mounts {
+		if clean(o.spec.Mounts[i].Destination) == e.Mount && !m.Served {
+			return true
+		}
+	}
+	return e.Mount == "/" && !o.theirs.Rootfs.Served
+}
+
+// twins are mounts at one destination that would be served differently; a
+// Plan names a mount by its destination.
+func twins(o observed) bool {
+	if !errors.Is(o.planErr, directfspolicy.ErrInvalidRequest) {
+		return false
+	}
+	for _, s := range []*specs.Spec{o.spec, o.pod} {
+		seen := map[string]bool{}
+		for _, m := range s.Mounts {
+			if d := clean(m.Destination); seen[d] {
+				return true
+			} else {
+				seen[d] = true
+			}
+		}
+	}
+	return false
+}
+
+// notRaised is a container that asks for directfs in a sandbox that started
+// under --directfs=false.
+func notRaised(o observed) bool {
+	return errors.Is(o.planErr, directfspolicy.ErrSandboxNotRaised) && !o.c.Conf.DirectFS
+}
+
+func onUnderFalse(o observed) bool {
+	if o.c.Conf.DirectFS {
+		return false
+	}
+	if o.kind == privileges {
+		return o.plan.Sandbox.Raised && (o.plan.Uses(directfspolicy.DirectFS) || len(o.plan.Unmatched) > 0)
+	}
+	return o.decision.Reason == directfspolicy.BecauseHintOn
+}
+
+func offNotDonated(o observed) bool {
+	return o.c.Conf.DirectFS && o.decision.Reason == directfspolicy.BecauseHintOff
+}
+
+func notUsed(o observed) bool {
+	return o.c.Conf.DirectFS && o.plan.Scope == directfspolicy.Standalone && !o.plan.Uses(directfspolicy.DirectFS)
+}
+
+// lisaFSNeeded: upstream's gofer lacks the calls because upstream ignores the
+// hint, or, in a pod, because its gofer does not know what its sentry does.
+func lisaFSNeeded(o observed) bool {
+	return o.c.Conf.DirectFS && slices.ContainsFunc(o.plan.Decisions, func(d directfspolicy.Decision) bool {
+		return d.Reason == directfspolicy.BecauseHintOff
+	})
+}

@@ -1,0 +1,102 @@
+package fuzz
+
+import (
+	"encoding/json"
+	"os"
+	"reflect"
+	"testing"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/engine"
+	"github.com/directfs/runsc/runsc/engine/enginetest"
+	"github.com/directfs/runsc/runsc/ociconfig"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/pkg/log"
+	"gvisor.dev/gvisor/runsc/config"
+	"pgregory.net/rapid"
+)
+
+func TestMain(m *testing.M) {
+	log.SetTarget(&log.MultiEmitter{}) // the engine's warnings are many
+	engine.AcceptMountOptions()
+	os.Exit(m.Run())
+}
+
+// propLowerReadBack is property 10, from the JSON of a spec to what the engine
+// does with each mount.
+func propLowerReadBack(t *rapid.T) {
+	if err := enginetest.DrawCase(t).ReadBack(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLowerReadBack(t *testing.T) { rapid.Check(t, propLowerReadBack) }
+
+func FuzzLowerReadBack(f *testing.F) { f.Fuzz(rapid.MakeFuzz(propLowerReadBack)) }
+
+// checkBytes takes any bytes for a bundle's config.json: each step gives a
+// value or an error, and what is accepted reads back.
+func checkBytes(t rapid.TB, raw []byte, flag bool) {
+	var spec specs.Spec
+	if err := json.Unmarshal(raw, &spec); err == nil {
+		p, err := ociconfig.Plan(&spec, ociconfig.Options{Flag: flag, AllowFlagOverride: true, Bundle: enginetest.Bundle})
+		if err != nil && !reflect.DeepEqual(p, directfspolicy.Plan{}) {
+			t.Fatalf("plan %v and error %v", p, err)
+		}
+		if err == nil {
+			checkStored(t, spec, p)
+		}
+	}
+	if low, err := engine.LowerSpec(raw, directfspolicy.Plan{}); (low == nil) == (err == nil) {
+		t.Fatalf("lowered %s and error %v", low, err)
+	}
+	if p, list, _, err := engine.Unwrap(raw); err != nil && (list != nil || !reflect.DeepEqual(p, directfspolicy.Plan{})) {
+		t.Fatalf("unwrapped %v, %s and error %v", p, list, err)
+	}
+	if err := (enginetest.Case{Raw: raw, Conf: config.Config{DirectFS: flag}}).ReadBack(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkStored(t rapid.TB, spec specs.Spec, p directfspolicy.Plan) {
+	if err := engine.StorePlan(&spec, p); err != nil {
+		t.Fatal(err)
+	}
+	if back, err := engine.StoredPlan(&spec); err != nil || !reflect.DeepEqual(back, p) {
+		t.Fatalf("stored %v, read %v: %v", p, back, err)
+	}
+}
+
+// checkAnnotation puts any key and value, and any option, in a spec.
+func checkAnnotation(t rapid.TB, key, value, option string, flag bool) {
+	spec := specs.Spec{
+		Version:     specs.Version,
+		Process:     &specs.Process{Args: []string{"true"}, Cwd: "/"},
+		Root:        &specs.Root{Path: "rootfs"},
+		Annotations: map[string]string{key: value, "dev.gvisor.spec.mount.data.source": "/src"},
+		Mounts:      []specs.Mount{{Destination: "/data", Type: "bind", Source: "/src", Options: []string{option}}},
+	}
+	raw, err := json.Marshal(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkBytes(t, raw, flag)
+}
+
+func TestSpecBytes(t *testing.T) {
+	prefixes := []string{"", "dev.gvisor.spec.mount.", "dev.gvisor.spec.mount.data.", "dev.gvisor.spec.rootfs.", "dev.gvisor.internal.", "dev.gvisor.flag.", "directfs"}
+	rapid.Check(t, func(t *rapid.T) {
+		word := func(label string) string {
+			return rapid.SampledFrom(prefixes).Draw(t, label+" prefix") + rapid.SampledFrom([]string{"directfs", "source", "type", "=on", "", rapid.String().Draw(t, label)}).Draw(t, label+" rest")
+		}
+		checkAnnotation(t, word("key"), rapid.OneOf(rapid.String(), rapid.SampledFrom(directfspolicy.AllowedValues)).Draw(t, "value"), word("option"), rapid.Bool().Draw(t, "flag"))
+		checkBytes(t, rapid.SliceOf(rapid.Byte()).Draw(t, "raw"), rapid.Bool().Draw(t, "flag"))
+	})
+}
+
+func FuzzSpecBytes(f *testing.F) {
+	f.Fuzz(func(t *testing.T, raw []byte, key, value, option string, flag bool) {
+		checkBytes(t, raw, flag)
+		checkAnnotation(t, key, value, option, flag)
+	})
+}
