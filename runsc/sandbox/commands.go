@@ -3,7 +3,6 @@ package sandbox
 import (
 	"context"
 	"errors"
-	"os"
 
 	"github.com/directfs/runsc/runsc/engine"
 	"github.com/google/subcommands"
@@ -41,36 +40,6 @@ func Create() util.SubCommand {
 		_, err = prepareCreate(conf, spec)
 		return err
 	}}
-}
-
-// Restore returns the "restore" command. It creates the container unless it
-// was created before.
-func Restore() util.SubCommand {
-	return &command{new(cmd.Restore), func(sub util.SubCommand, conf *config.Config, f *flag.FlagSet) error {
-		created, err := exists(conf, f.Arg(0))
-		if err != nil {
-			return err
-		}
-		spec, err := fetch(sub, conf, f)
-		if err != nil {
-			return err
-		}
-		if created {
-			_, err = prepareStart(conf, spec)
-		} else {
-			_, err = prepareCreate(conf, spec)
-		}
-		return err
-	}}
-}
-
-// exists reports whether the runtime's state knows the container.
-func exists(conf *config.Config, id string) (bool, error) {
-	_, err := container.Load(conf.RootDir, container.FullID{ContainerID: id}, container.LoadOpts{SkipCheck: true})
-	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // fetch returns the spec object that the engine's command will use.
