@@ -87,8 +87,8 @@ func stop(t *testing.T, lab *harness.Lab, cs ...*harness.Container) {
 	}
 }
 
-// exec runs the guest in the container and returns what it printed.
-func exec(t *testing.T, c *harness.Container, args ...string) string {
+// execGuest runs the guest in the container and returns what it printed.
+func execGuest(t *testing.T, c *harness.Container, args ...string) string {
 	t.Helper()
 	res, err := c.Exec(harness.Context(t), args...)
 	if err == nil {

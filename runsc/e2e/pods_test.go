@@ -192,17 +192,17 @@ func TestExecInPod(t *testing.T) {
 		c := lab.Serve(t, lab.Bundle(t, harness.PodMember(pause.ID, "app-"+value),
 			harness.Mount("/a"), harness.MountHint("a"+value, "/a", value), harness.Args("serve", "/a")))
 		readReport(t, c)
-		exec(t, c, "ops", "/", "/a")
-		exec(t, c, "write", "/a/new", "text")
-		if got := exec(t, c, "cat", "/a/new"); got != "text\n" {
+		execGuest(t, c, "ops", "/", "/a")
+		execGuest(t, c, "write", "/a/new", "text")
+		if got := execGuest(t, c, "cat", "/a/new"); got != "text\n" {
 			t.Errorf("exec read %q", got)
 		}
-		if demo := exec(t, c, "demo"); strings.Contains(lineOf(demo, "/a "), "directfs") != (value == "on") {
+		if demo := execGuest(t, c, "demo"); strings.Contains(lineOf(demo, "/a "), "directfs") != (value == "on") {
 			t.Errorf("with the hint %s, the guest's mounts are\n%s", value, demo)
 		}
 		stop(t, lab, c)
 	}
-	exec(t, pause, "ops", "/")
+	execGuest(t, pause, "ops", "/")
 	stop(t, lab, pause)
 }
 
