@@ -21,7 +21,7 @@ export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false -t
 export RUNSC_BIN := $(CURDIR)/bin/runsc
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint fuzz-short mutants clean check-go
+.PHONY: help build demo test lint fuzz-short mutants clean check-go check-machine
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,11 +30,11 @@ build: check-go ## build bin/runsc, static
 	@echo "building bin/runsc (the first time takes some minutes)"
 	@go build -ldflags '$(LDFLAGS)' -o bin/runsc ./runsc
 
-demo: build ## run a container with four decisions and look at its sandbox (root)
+demo: check-machine build ## run containers with mixed decisions and look at their sandboxes (root)
 	@go run ./runsc/e2e/demo $(DEMOFLAGS)
 
 # The last command's output ends with go test's summary lines.
-test: build ## all tests: vet, unit with -race, fuzz seeds, engine drift, end to end (root)
+test: check-machine build ## all tests: vet, unit with -race, fuzz seeds, engine drift, end to end (root)
 	go vet ./...
 	$(call race,$(PURE))
 	go test $$(go list ./... | grep -vxF "$$(go list $(PURE))")
@@ -62,6 +62,10 @@ check-go:
 	@command -v go >/dev/null || { echo "go is not in PATH; install Go $(MIN_GO) or newer from https://go.dev/dl/ (under sudo: sudo env \"PATH=\$$PATH\" make ...)" >&2; exit 1; }
 	@have=$$(go env GOVERSION | sed 's/^go//;s/[^0-9.].*//'); \
 	 printf '%s\n%s\n' $(MIN_GO) "$$have" | sort -VC || { echo "Go $$have is too old; install Go $(MIN_GO) or newer from https://go.dev/dl/" >&2; exit 1; }
+
+# Before anything slow is built.
+check-machine: check-go
+	@go run ./runsc/e2e/demo --check
 
 # -race needs cgo, which Go turns off where there is no C compiler.
 define race
