@@ -10,6 +10,7 @@ import (
 	"github.com/directfs/runsc/runsc/ociconfig"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/runsc/boot"
+	"gvisor.dev/gvisor/runsc/specutils"
 )
 
 // MountHints is the engine's parser, asked so often that what it refuses by
@@ -108,10 +109,17 @@ func (c Case) EngineRefuses() bool {
 			return true
 		}
 		for _, m := range bare.Mounts {
-			if _, _, err := consumeMountOptions(m.Options); err != nil {
+			if _, _, err := consumeMountOptions(m.Options); err != nil || confusedErofs(m) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// confusedErofs is an EROFS mount that the engine cannot start: its client
+// cannot open an image without a source, and its sentry takes one with a bind
+// option for a gofer mount.
+func confusedErofs(m specs.Mount) bool {
+	return specutils.IsErofsMount(m) && (m.Source == "" || specutils.IsGoferMount(m))
 }
