@@ -33,6 +33,10 @@ var (
 	// was started without the privileges for it.
 	ErrSandboxNotRaised = errors.New("sandbox was started without directfs privileges")
 
+	// ErrSandboxReadOnly: a joining container needs directfs on a mount that it
+	// writes, and its sandbox was started for reading only.
+	ErrSandboxReadOnly = errors.New("sandbox was started with directfs privileges for reading only")
+
 	// ErrNotAPod: a container wants to join a sandbox that is not a pod's.
 	ErrNotAPod = errors.New("sandbox does not admit other containers")
 
@@ -95,7 +99,7 @@ type AdmitError struct {
 	// Fix says what to add to the pod.
 	Fix string
 
-	// Err is ErrSandboxNotRaised or ErrNotAPod.
+	// Err is ErrSandboxNotRaised, ErrSandboxReadOnly or ErrNotAPod.
 	Err error
 }
 

@@ -23,6 +23,9 @@ type Decision struct {
 	// Cache is the cache mode.
 	Cache Cache `json:"cache"`
 
+	// ReadOnly says that no write to this mount reaches the host.
+	ReadOnly bool `json:"readOnly"`
+
 	// Donated says whether the gofer hands the mount's root FD to the sandbox.
 	Donated bool `json:"donated"`
 
@@ -33,7 +36,7 @@ type Decision struct {
 }
 
 func decision(m Mount, why Reason, detail string) Decision {
-	d := Decision{Mount: m.Destination, Access: why.Access(), Reason: why, Detail: detail, Cache: m.Cache}
+	d := Decision{Mount: m.Destination, Access: why.Access(), Reason: why, Detail: detail, Cache: m.Cache, ReadOnly: m.ReadOnly}
 	d.derive()
 	return d
 }
@@ -103,6 +106,11 @@ type Sandbox struct {
 	// joining container may bring to life, or the flag.
 	RaisedFor []string `json:"raisedFor"`
 
+	// WritesHost says whether any mount that raised the sandbox, or may yet be
+	// brought by a joining container, lets writes through to the host. Without
+	// it the sandbox holds only what reading needs.
+	WritesHost bool `json:"writesHost"`
+
 	// Capabilities are the names, as in capabilities(7), of what the process
 	// has for the sake of directfs.
 	Capabilities []string `json:"capabilities"`
@@ -128,6 +136,9 @@ var directfsCapabilities = []string{
 	"CAP_FOWNER",
 	"CAP_FSETID",
 }
+
+// readingCapabilities is what opening files of any owner for reading takes.
+var readingCapabilities = []string{"CAP_DAC_READ_SEARCH"}
 
 // Plan is the outcome for one container: the decisions, and all that follows
 // from them. After Resolve it is the only truth; nothing else may look at the
@@ -183,6 +194,12 @@ func (p Plan) Uses(a Access) bool {
 	return slices.ContainsFunc(p.Decisions, func(d Decision) bool { return d.Access == a })
 }
 
+// writes reports whether any mount with the access lets writes through to the
+// host.
+func (p Plan) writes(a Access) bool {
+	return slices.ContainsFunc(p.Decisions, func(d Decision) bool { return d.Access == a && !d.ReadOnly })
+}
+
 // derive fills in everything that follows from the decisions.
 func (p *Plan) derive() {
 	p.Donations = []string{}
@@ -197,21 +214,34 @@ func (p *Plan) derive() {
 	}
 	p.Sandbox = sandboxFor(*p)
 	p.Sentry = []SetName{SentryBase}
-	if p.Sandbox.Raised {
+	switch {
+	case p.Sandbox.WritesHost:
 		p.Sentry = append(p.Sentry, SentryHostFilesystem)
+	case p.Sandbox.Raised:
+		p.Sentry = append(p.Sentry, SentryHostFilesystemRead)
 	}
 	p.Gofer = []SetName{GoferBase}
-	if p.Uses(DirectFS) {
+	switch {
+	case p.writes(DirectFS):
 		p.Gofer = append(p.Gofer, GoferDirectFSFallback)
+	case p.Uses(DirectFS):
+		p.Gofer = append(p.Gofer, GoferDirectFSFallbackRead)
 	}
-	if p.Uses(LisaFS) {
+	switch {
+	case p.writes(LisaFS):
 		p.Gofer = append(p.Gofer, GoferLisaFS)
+	case p.Uses(LisaFS):
+		p.Gofer = append(p.Gofer, GoferLisaFSRead)
 	}
 }
 
+// sandboxFor raises the sandbox for its own mounts and for what may join it.
+// Of a mount that a joining container may bring, nothing is known but that it
+// may be written.
 func sandboxFor(p Plan) Sandbox {
-	s := Sandbox{RaisedFor: slices.Clone(p.Donations), Capabilities: []string{}}
+	s := Sandbox{RaisedFor: slices.Clone(p.Donations), WritesHost: p.writes(DirectFS), Capabilities: []string{}}
 	if p.Scope == PodSandbox {
+		own := len(s.RaisedFor)
 		if p.Flag {
 			s.RaisedFor = append(s.RaisedFor, "containers that may join (--directfs=true)")
 		}
@@ -220,12 +250,16 @@ func sandboxFor(p Plan) Sandbox {
 				s.RaisedFor = append(s.RaisedFor, fmt.Sprintf("containers that may join (%s)", h))
 			}
 		}
+		s.WritesHost = s.WritesHost || len(s.RaisedFor) > own
 	}
 	s.Raised = len(s.RaisedFor) > 0
-	if s.Raised {
+	switch {
+	case s.WritesHost:
 		s.Capabilities = slices.Clone(directfsCapabilities)
-		s.UmaskZero = true
+	case s.Raised:
+		s.Capabilities = slices.Clone(readingCapabilities)
 	}
+	s.UmaskZero = s.Raised
 	if s.Raised || p.HostNetwork {
 		s.UserNamespace = SpecUserNamespace
 	}
@@ -243,12 +277,13 @@ func (p Plan) Admit(c Plan) error {
 			Fix: fmt.Sprintf("only a %v container joins a sandbox, and only one of a %v: this is a %v and a %v", PodMember, PodSandbox, c.Scope, p.Scope),
 		}
 	}
-	if p.Sandbox.Raised {
-		return nil
-	}
 	for _, d := range c.Decisions {
-		if d.Access == DirectFS {
+		switch {
+		case d.Access != DirectFS || p.Sandbox.WritesHost:
+		case !p.Sandbox.Raised:
 			return &AdmitError{Mount: d.Mount, Cause: d.Why(), Err: ErrSandboxNotRaised, Fix: admitFix(d)}
+		case !d.ReadOnly:
+			return &AdmitError{Mount: d.Mount, Cause: d.Why(), Err: ErrSandboxReadOnly, Fix: admitFix(d)}
 		}
 	}
 	return nil

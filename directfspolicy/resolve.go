@@ -20,6 +20,10 @@ type Mount struct {
 
 	// Cache is the mount's cache mode.
 	Cache Cache
+
+	// ReadOnly is set where no write to this mount reaches the host: it is
+	// mounted read-only, or an overlay above it takes the writes.
+	ReadOnly bool
 }
 
 // Request is everything that the policy looks at for one container.

@@ -15,6 +15,10 @@ const (
 	// process's root or working directory.
 	SentryHostFilesystem SetName = "sentry-host-filesystem"
 
+	// SentryHostFilesystemRead is the part of SentryHostFilesystem that changes
+	// no file. With it, openat must not open for writing, create or truncate.
+	SentryHostFilesystemRead SetName = "sentry-host-filesystem-read"
+
 	// GoferBase is what every gofer may call.
 	GoferBase SetName = "gofer-base"
 
@@ -23,12 +27,23 @@ const (
 	// sentry holds by an O_PATH FD.
 	GoferDirectFSFallback SetName = "gofer-directfs-fallback"
 
+	// GoferDirectFSFallbackRead is the part of GoferDirectFSFallback that
+	// changes no file.
+	GoferDirectFSFallbackRead SetName = "gofer-directfs-fallback-read"
+
+	// GoferLisaFSRead is the part of GoferLisaFS that changes no file. It has
+	// ftruncate for the memory that a connection's channels share.
+	GoferLisaFSRead SetName = "gofer-lisafs-read"
+
 	// GoferLisaFS is what a gofer needs to serve a mount over LisaFS.
 	GoferLisaFS SetName = "gofer-lisafs"
 )
 
 // SetNames lists every set, in the order in which a Plan names them.
-var SetNames = []SetName{SentryBase, SentryHostFilesystem, GoferBase, GoferDirectFSFallback, GoferLisaFS}
+var SetNames = []SetName{
+	SentryBase, SentryHostFilesystemRead, SentryHostFilesystem,
+	GoferBase, GoferDirectFSFallbackRead, GoferDirectFSFallback, GoferLisaFSRead, GoferLisaFS,
+}
 
 // seccompSet is a set with its source, relative to the gVisor module.
 type seccompSet struct {
@@ -38,7 +53,10 @@ type seccompSet struct {
 
 // fallbackCalls are part of the engine's base rules for every gofer, because
 // both ways of serving need them.
-var fallbackCalls = NewSyscallSet("fchmod", "fchmodat", "fchownat", "lgetxattr", "llistxattr", "lremovexattr", "lsetxattr")
+var (
+	fallbackReadCalls = NewSyscallSet("lgetxattr", "llistxattr")
+	fallbackCalls     = NewSyscallSet("fchmod", "fchmodat", "fchownat", "lremovexattr", "lsetxattr").Union(fallbackReadCalls)
+)
 
 // seccompSets holds the names that the sets have on amd64; arm64 has the same
 // calls but for those of its platforms. The calls that a platform (systrap,
@@ -66,6 +84,10 @@ var seccompSets = map[SetName]seccompSet{
 			"mkdirat", "mknodat", "newfstatat", "openat", "readlinkat", "renameat2", "symlinkat", "unlinkat", "utimensat",
 		),
 	},
+	SentryHostFilesystemRead: {
+		source: "the calls of hostFilesystemFilters that read; pkg/sentry/fsimpl/gofer/directfs_inode.go",
+		calls:  NewSyscallSet("fgetxattr", "flistxattr", "getdents64", "newfstatat", "openat", "readlinkat"),
+	},
 	GoferBase: {
 		source: "runsc/fsgofer/filter/config/config_main.go, allowedSyscalls and selfPIDFilters, less the directfs fallback",
 		calls: NewSyscallSet(
@@ -80,6 +102,14 @@ var seccompSets = map[SetName]seccompSet{
 	GoferDirectFSFallback: {
 		source: "pkg/sentry/fsimpl/gofer/directfs_inode.go, the calls on controlFDLisa; runsc/fsgofer/lisafs.go, SetStat and the xattr handlers",
 		calls:  fallbackCalls,
+	},
+	GoferDirectFSFallbackRead: {
+		source: "runsc/fsgofer/lisafs.go, GetXattr and ListXattr",
+		calls:  fallbackReadCalls,
+	},
+	GoferLisaFSRead: {
+		source: "the calls of lisafsFilters that read; pkg/flipcall/packet_window.go:161 for ftruncate",
+		calls:  NewSyscallSet("fgetxattr", "flistxattr", "fstatfs", "ftruncate", "getdents64", "readlinkat").Union(fallbackReadCalls),
 	},
 	GoferLisaFS: {
 		source: "runsc/fsgofer/filter/config/config_main.go, lisafsFilters, and the calls that it shares with the directfs fallback",

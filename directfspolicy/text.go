@@ -7,7 +7,7 @@ import (
 
 // String draws the Plan as a table of mounts and a line for each process.
 func (p Plan) String() string {
-	rows := [][]string{{"MOUNT", "ACCESS", "DONATED", "CACHE", "WHY"}}
+	rows := [][]string{{"MOUNT", "ACCESS", "WRITES", "DONATED", "CACHE", "WHY"}}
 	for _, d := range p.Decisions {
 		rows = append(rows, d.row())
 	}
@@ -23,14 +23,17 @@ func (p Plan) String() string {
 }
 
 func (d Decision) row() []string {
-	donated, cache := "no", d.Cache.String()
-	if d.Donated {
-		donated = "yes"
-	}
 	if d.Access == NoAccess {
-		donated, cache = "-", "-"
+		return []string{d.Mount, d.Access.String(), "-", "-", "-", d.Why()}
 	}
-	return []string{d.Mount, d.Access.String(), donated, cache, d.Why()}
+	return []string{d.Mount, d.Access.String(), yesNo(!d.ReadOnly), yesNo(d.Donated), d.Cache.String(), d.Why()}
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
 }
 
 // String says in one line what the sandbox holds and why.
@@ -60,12 +63,10 @@ func writeTable(b *strings.Builder, rows [][]string) {
 		}
 	}
 	for _, r := range rows {
-		for i, c := range r {
-			if i == len(r)-1 {
-				b.WriteString(c + "\n")
-				break
-			}
+		last := len(r) - 1
+		for i, c := range r[:last] {
 			fmt.Fprintf(b, "%-*s  ", width[i], c)
 		}
+		b.WriteString(r[last] + "\n")
 	}
 }

@@ -40,27 +40,9 @@ func (b *Boot) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcom
 // command reads. raised is the switch that the client gave this process; a
 // sandbox whose Plan says otherwise does not start.
 func lower(f *flag.FlagSet, raised bool) error {
-	var plan directfspolicy.Plan
-	mountsFD, err := fdFlag(f, "mounts-fd")
+	plan, err := lowerMounts(f, raised)
 	if err != nil {
 		return err
-	}
-	if mountsFD >= 0 {
-		raw, err := readFD(mountsFD)
-		if err != nil {
-			return fmt.Errorf("reading mounts: %w", err)
-		}
-		var list []byte
-		var wrapped bool
-		if plan, list, wrapped, err = engine.Unwrap(raw); err != nil {
-			return err
-		}
-		if wrapped && plan.Sandbox.Raised != raised {
-			return fmt.Errorf("plan wants raised=%t, sandbox was started with raised=%t", plan.Sandbox.Raised, raised)
-		}
-		if err := replaceFD(mountsFD, "mounts", list); err != nil {
-			return fmt.Errorf("replacing mounts: %w", err)
-		}
 	}
 	specFD, err := fdFlag(f, "spec-fd")
 	if err != nil {
@@ -78,6 +60,43 @@ func lower(f *flag.FlagSet, raised bool) error {
 		return fmt.Errorf("replacing spec: %w", err)
 	}
 	return nil
+}
+
+// lowerMounts takes the Plan out of what the gofer sent and leaves the plain
+// list. A sandbox without a gofer has neither.
+func lowerMounts(f *flag.FlagSet, raised bool) (directfspolicy.Plan, error) {
+	fd, err := fdFlag(f, "mounts-fd")
+	if err != nil || fd < 0 {
+		return directfspolicy.Plan{}, err
+	}
+	raw, err := readFD(fd)
+	if err != nil {
+		return directfspolicy.Plan{}, fmt.Errorf("reading mounts: %w", err)
+	}
+	plan, list, wrapped, err := engine.Unwrap(raw)
+	if err != nil || !wrapped {
+		return plan, errors.Join(err, replaceFD(fd, "mounts", list))
+	}
+	if plan.Sandbox.Raised != raised {
+		return plan, fmt.Errorf("plan wants raised=%t, sandbox was started with raised=%t", plan.Sandbox.Raised, raised)
+	}
+	engine.NarrowCapabilities(plan)
+	usernsFD, err := fdFlag(f, "sync-userns-fd")
+	if err != nil {
+		return plan, err
+	}
+	if raised && usernsFD >= 0 {
+		// This run only changes credentials. The next one needs the Plan too.
+		return plan, replaceFD(fd, "mounts", raw)
+	}
+	narrow, err := engine.NarrowSentry(plan)
+	if err != nil {
+		return plan, fmt.Errorf("seccomp filter: %w", err)
+	}
+	if narrow == nil {
+		return plan, replaceFD(fd, "mounts", list)
+	}
+	return plan, feedWhenRead(fd, list, func() error { return narrow.Install(nil) })
 }
 
 func fdFlag(f *flag.FlagSet, name string) (int, error) {

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/ociconfig"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -22,13 +24,18 @@ type Describer interface {
 // Options reads what the policy needs to know from the engine's configuration.
 // It must be called before Configure, while conf is still the user's.
 func Options(conf *config.Config, pod *specs.Spec) ociconfig.Options {
+	overlay := conf.GetOverlay2()
 	return ociconfig.Options{
 		Flag:        conf.DirectFS,
 		HostNetwork: conf.Network == config.NetworkHost,
 		RootfsCache: cacheOf(conf.FileAccess),
 		MountCache:  cacheOf(conf.FileAccessMounts),
-		Pod:         pod,
-		Backend:     describe,
+		// Writes go to an overlay's upper layer, which is in the sandbox or in
+		// a file that the sandbox gets beside the mount.
+		RootfsOverlay: overlay.RootOverlayMedium() != config.NoOverlay,
+		MountOverlay:  overlay.SubMountOverlayMedium() != config.NoOverlay,
+		Pod:           pod,
+		Backend:       describe,
 	}
 }
 
@@ -84,11 +91,6 @@ func rootfsUsesDirectFS(p directfspolicy.Plan) bool {
 // (runsc/fsgofer/filter/config/config.go:122).
 func GoferFilter(base filter.Options, p directfspolicy.Plan) filter.Options {
 	base.DirectFS = true
-	base.LisafsNeeded = false
-	for _, set := range p.Gofer {
-		if set == directfspolicy.GoferLisaFS {
-			base.LisafsNeeded = true
-		}
-	}
+	base.LisafsNeeded = slices.Contains(p.Gofer, directfspolicy.GoferLisaFS) || slices.Contains(p.Gofer, directfspolicy.GoferLisaFSRead)
 	return base
 }

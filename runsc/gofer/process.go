@@ -206,6 +206,15 @@ func (g *Command) installFilter(conf *config.Config, plan directfspolicy.Plan, p
 	log.Infof("Gofer seccomp sets: %v", plan.Gofer)
 	opts := engine.GoferFilter(base, plan)
 	opts.LisafsNeeded = opts.LisafsNeeded || g.devIOFD >= 0 && !donateDevices(plan)
+	narrow, err := engine.NarrowGofer(plan)
+	if err != nil {
+		return fmt.Errorf("seccomp filter: %w", err)
+	}
+	if narrow != nil {
+		if err := narrow.Install(nil); err != nil {
+			return fmt.Errorf("installing stacked seccomp filter: %w", err)
+		}
+	}
 	return wrap("installing seccomp filter", filter.Install(opts))
 }
 

@@ -26,6 +26,12 @@ type Options struct {
 	RootfsCache directfspolicy.Cache
 	MountCache  directfspolicy.Cache
 
+	// RootfsOverlay and MountOverlay are set where the runtime puts an overlay
+	// of its own over a writable rootfs, or over the other writable mounts, so
+	// that no write reaches the host: --overlay2.
+	RootfsOverlay bool
+	MountOverlay  bool
+
 	// Bundle is the directory that relative mount sources are relative to.
 	Bundle string
 

@@ -86,7 +86,7 @@ func request(spec *specs.Spec, o Options) (r directfspolicy.Request, err error) 
 // rootfs describes the container's root file system. With type=erofs the
 // engine reads an image itself and no gofer serves it.
 func rootfs(spec *specs.Spec, o Options) (directfspolicy.Mount, error) {
-	m := directfspolicy.Mount{Destination: "/", Cache: o.RootfsCache}
+	m := directfspolicy.Mount{Destination: "/", Cache: o.RootfsCache, ReadOnly: rootfsReadOnly(spec, o)}
 	if spec.Annotations[rootfsPrefix+"type"] != "erofs" {
 		sm := specs.Mount{Destination: "/"}
 		if spec.Root != nil {
@@ -103,6 +103,22 @@ func rootfs(spec *specs.Spec, o Options) (directfspolicy.Mount, error) {
 		m.Hints = append(m.Hints, h)
 	}
 	return m, nil
+}
+
+// rootfsReadOnly reports whether no write to the rootfs reaches the host. Any
+// other rootfs annotation takes the place of --overlay2
+// (runsc/container/container.go:1140).
+func rootfsReadOnly(spec *specs.Spec, o Options) bool {
+	if spec.Root != nil && spec.Root.Readonly {
+		return true
+	}
+	for key := range spec.Annotations {
+		if strings.HasPrefix(key, rootfsPrefix) && key != rootfsPrefix+directfsKey {
+			overlay := spec.Annotations[rootfsPrefix+"overlay"]
+			return overlay != "" && overlay != "none"
+		}
+	}
+	return o.RootfsOverlay
 }
 
 // mounter describes the mounts of one spec and remembers which hints found
@@ -142,6 +158,9 @@ func (mt mounter) mount(sm specs.Mount) (directfspolicy.Mount, error) {
 	if ok {
 		m.Cache = eh.cache()
 	}
+	// A mount that is local to the sandbox gets an overlay in any case.
+	local := ok && eh.share != "shared"
+	m.ReadOnly = local || mt.o.MountOverlay || slices.Contains(sm.Options, "ro")
 	if !eh.tmpfs {
 		m.Backend, m.BackendName = mt.o.backend(mt.spec, sm)
 	}

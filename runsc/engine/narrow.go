@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/directfs/runsc/directfspolicy"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/pkg/seccomp"
+	"gvisor.dev/gvisor/runsc/cmd/sentry/sentrycmd"
+)
+
+// The engine's filters know directfs as all or nothing. Where a Plan allows
+// less than that, a second filter is stacked upon the engine's: of two filters
+// the stricter answer counts (seccomp(2)).
+
+// denied is what a stacked filter answers. The caller sees an error that file
+// systems give as well, so that a call nobody thought of fails like a write to
+// a read-only mount would, and not with the whole sandbox.
+var denied = seccomp.ReturnError.Code(uint16(unix.EROFS))
+
+// changingCalls are the calls that the sets for reading lack, by their numbers.
+var changingCalls = map[string]uintptr{
+	"fallocate":    unix.SYS_FALLOCATE,
+	"fchmod":       unix.SYS_FCHMOD,
+	"fchmodat":     unix.SYS_FCHMODAT,
+	"fchownat":     unix.SYS_FCHOWNAT,
+	"fremovexattr": unix.SYS_FREMOVEXATTR,
+	"fsetxattr":    unix.SYS_FSETXATTR,
+	"linkat":       unix.SYS_LINKAT,
+	"lremovexattr": unix.SYS_LREMOVEXATTR,
+	"lsetxattr":    unix.SYS_LSETXATTR,
+	"mkdirat":      unix.SYS_MKDIRAT,
+	"mknodat":      unix.SYS_MKNODAT,
+	"renameat2":    unix.SYS_RENAMEAT2,
+	"symlinkat":    unix.SYS_SYMLINKAT,
+	"unlinkat":     unix.SYS_UNLINKAT,
+	"utimensat":    unix.SYS_UTIMENSAT,
+}
+
+// NarrowSentry returns the program to stack upon the engine's filter for the
+// sandbox process, or nil where that one is exact.
+func NarrowSentry(p directfspolicy.Plan) (*seccomp.Program, error) {
+	if !slices.Contains(p.Sentry, directfspolicy.SentryHostFilesystemRead) {
+		return nil, nil
+	}
+	rules, err := without(p.Sentry, directfspolicy.SentryBase, directfspolicy.SentryHostFilesystem)
+	if err != nil {
+		return nil, err
+	}
+	// Calls that only some arguments turn into a change.
+	rules.Set(unix.SYS_OPENAT, seccomp.MatchAll{})
+	rules.Set(unix.SYS_UTIMENSAT, seccomp.MatchAll{})
+	reading := seccomp.MakeSyscallRules(map[uintptr]seccomp.SyscallRule{
+		unix.SYS_OPENAT: seccomp.PerArg{
+			seccomp.AnyValue{},
+			seccomp.AnyValue{},
+			seccomp.MaskedEqual(unix.O_ACCMODE|unix.O_CREAT|unix.O_TRUNC, unix.O_RDONLY),
+		},
+		// Without a path it sets the times of an FD; the base has that.
+		unix.SYS_UTIMENSAT: seccomp.PerArg{
+			seccomp.AnyValue{},
+			seccomp.EqualTo(0),
+		},
+	})
+	return stacked(reading, rules), nil
+}
+
+// NarrowGofer returns the program to stack upon the engine's filter for the
+// gofer, or nil where that one is exact.
+func NarrowGofer(p directfspolicy.Plan) (*seccomp.Program, error) {
+	engine := []directfspolicy.SetName{directfspolicy.GoferBase, directfspolicy.GoferDirectFSFallback}
+	if slices.Contains(p.Gofer, directfspolicy.GoferLisaFS) || slices.Contains(p.Gofer, directfspolicy.GoferLisaFSRead) {
+		engine = append(engine, directfspolicy.GoferLisaFS)
+	}
+	rules, err := without(p.Gofer, engine...)
+	if err != nil || rules.Size() == 0 {
+		return nil, err
+	}
+	return stacked(seccomp.NewSyscallRules(), rules), nil
+}
+
+// without returns rules for the calls of the engine's sets that are not in the
+// Plan's.
+func without(plan []directfspolicy.SetName, engine ...directfspolicy.SetName) (seccomp.SyscallRules, error) {
+	rules := seccomp.NewSyscallRules()
+	for _, name := range directfspolicy.Calls(engine...).Difference(directfspolicy.Calls(plan...)).Names() {
+		nr, ok := changingCalls[name]
+		if !ok {
+			return rules, fmt.Errorf("no number for system call %q", name)
+		}
+		rules.Set(nr, seccomp.MatchAll{})
+	}
+	return rules, nil
+}
+
+func stacked(allow, deny seccomp.SyscallRules) *seccomp.Program {
+	return &seccomp.Program{
+		RuleSets: []seccomp.RuleSet{
+			{Rules: allow, Action: seccomp.Allow},
+			{Rules: deny, Action: denied},
+		},
+		// A call by the numbers of another architecture is for the engine's
+		// filter to refuse.
+		Options: seccomp.ProgramOptions{DefaultAction: seccomp.Allow, BadArchAction: seccomp.Allow},
+	}
+}
+
+// NarrowCapabilities makes the engine's boot command keep no more than the
+// Plan's capabilities for directfs (runsc/cmd/sentry/sentrycmd/boot.go:71).
+func NarrowCapabilities(p directfspolicy.Plan) {
+	c := slices.Clone(p.Sandbox.Capabilities)
+	sentrycmd.DirectfsSandboxLinuxCaps = &specs.LinuxCapabilities{Bounding: c, Effective: c, Permitted: c}
+}
