@@ -24,10 +24,11 @@ type Container struct {
 	// while a container that joins a sandbox is not started.
 	SandboxPID, GoferPID int
 
-	rt      *Runtime
-	out     output
-	sandbox *process // nil for a container that joined a sandbox
-	gofer   *process // nil for one that joined and was not started
+	rt        *Runtime
+	out       output
+	sandboxID string
+	sandbox   *process // nil for a container that joined a sandbox
+	gofer     *process // nil for one that joined and was not started
 }
 
 // Create makes the container but does not start its process. If runsc refuses,
@@ -96,28 +97,38 @@ func (c *Container) adopt() error {
 	if err != nil {
 		return err
 	}
-	var st struct {
-		GoferPid int `json:"goferPid"`
-		Sandbox  struct {
-			ID  string `json:"id"`
-			Pid int    `json:"pid"`
-		} `json:"sandbox"`
+	if err := c.parse(data); err != nil {
+		return err
 	}
-	if err := json.Unmarshal(data, &st); err != nil {
-		return fmt.Errorf("parse state of %s: %w", c.ID, err)
-	}
-	c.SandboxPID, c.GoferPID = st.Sandbox.Pid, st.GoferPid
 	if c.GoferPID != 0 {
 		if c.gofer, err = adopt(c.GoferPID); err != nil {
 			return fmt.Errorf("gofer of %s: %w", c.ID, err)
 		}
 	}
-	if st.Sandbox.ID != c.ID {
+	if c.sandboxID != c.ID {
 		return nil
 	}
 	if c.sandbox, err = adopt(c.SandboxPID); err != nil {
 		return fmt.Errorf("sandbox of %s: %w", c.ID, err)
 	}
+	return nil
+}
+
+// parse takes the ids and pids from the container's state file.
+func (c *Container) parse(state []byte) error {
+	var st struct {
+		ID       string `json:"id"`
+		GoferPid int    `json:"goferPid"`
+		Sandbox  struct {
+			ID  string `json:"id"`
+			Pid int    `json:"pid"`
+		} `json:"sandbox"`
+	}
+	if err := json.Unmarshal(state, &st); err != nil {
+		return fmt.Errorf("parse state of %s: %w", c.ID, err)
+	}
+	c.ID, c.sandboxID = st.ID, st.Sandbox.ID
+	c.SandboxPID, c.GoferPID = st.Sandbox.Pid, st.GoferPid
 	return nil
 }
 

@@ -33,6 +33,9 @@ type Runtime struct {
 	// User, unless 0, is the host user that every command runs as; see
 	// [Runtime.As].
 	User uint32
+
+	// TempDir, unless empty, is where commands make temporary files.
+	TempDir string
 }
 
 // DefaultFlags suit tests: no network to set up, and writes to the rootfs
@@ -142,6 +145,9 @@ func (r *Runtime) cmd(ctx context.Context, args ...string) *exec.Cmd {
 	// A signal for the terminal's foreground group is for the tests alone;
 	// they clean up what runs.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if r.TempDir != "" {
+		cmd.Env = append(os.Environ(), "TMPDIR="+r.TempDir)
+	}
 	if r.User != 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: r.User, Gid: r.User}
 	}
