@@ -75,8 +75,12 @@ var refusals = []struct {
 		`invalid request: two mounts at "/data" have different decisions (directfs cache=shared and lisafs cache=shared); give them the same hint or remove one`,
 	},
 	{
-		"clash of cache", Request{Rootfs: Mount{Backend: StockGofer}, Mounts: []Mount{{Destination: "/", Backend: StockGofer, Cache: CacheExclusive}}}, ErrInvalidRequest,
-		`invalid request: two mounts at "/" have different decisions (lisafs cache=shared and lisafs cache=exclusive); give them the same hint or remove one`,
+		"clash with the rootfs", Request{Rootfs: Mount{Backend: StockGofer, Hints: []Hint{{"r", Off}}}, Mounts: []Mount{hinted("/", StockGofer, On)}}, ErrInvalidRequest,
+		`invalid request: two mounts at "/" have different decisions (lisafs cache=shared and directfs cache=shared); give them the same hint or remove one`,
+	},
+	{
+		"clash of cache", Request{Mounts: []Mount{{Destination: "/data", Backend: StockGofer}, {Destination: "/data", Backend: StockGofer, Cache: CacheExclusive}}}, ErrInvalidRequest,
+		`invalid request: two mounts at "/data" have different decisions (lisafs cache=shared and lisafs cache=exclusive); give them the same hint or remove one`,
 	},
 }
 
@@ -181,5 +185,24 @@ func TestPlanErrors(t *testing.T) {
 		if errors.Is(err, ErrInvalidRequest) || errors.Is(err, ErrNoMount) {
 			t.Errorf("%v blames the request", err)
 		}
+	}
+}
+
+// A mount at "/" hides the rootfs, so that only one of them is there to have a
+// cache mode. That of another mount must still be the same.
+func TestMountOverTheRootfs(t *testing.T) {
+	root := Mount{Backend: StockGofer, Cache: CacheExclusive}
+	over := Mount{Destination: "/", Backend: StockGofer}
+	p, err := Resolve(Request{Flag: true, Rootfs: root, Mounts: []Mount{over, over}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, ok := p.Decision("/"); !ok || d.Cache != CacheExclusive {
+		t.Errorf("the rootfs has %+v", d)
+	}
+	other := over
+	other.Cache = CacheExclusive
+	if _, err := Resolve(Request{Flag: true, Rootfs: root, Mounts: []Mount{over, other}}); err == nil {
+		t.Error("two mounts with different cache modes are accepted")
 	}
 }

@@ -51,7 +51,9 @@ func checkUnmatched(s Scope, hints []Hint) error {
 }
 
 // checkIdentities refuses decisions that a destination does not identify.
-// Mounts that hide each other are fine while they agree.
+// Mounts that hide each other are fine while they agree. The rootfs, which is
+// the first decision, may have another cache mode than a mount at "/": the
+// runtime's defaults for the two differ, and such a mount hides it at once.
 func checkIdentities(ds []Decision) error {
 	seen := make(map[string]int, len(ds))
 	for i, d := range ds {
@@ -59,7 +61,7 @@ func checkIdentities(ds []Decision) error {
 			continue
 		}
 		first, again := seen[d.Mount]
-		if !again {
+		if !again || first == 0 && ds[0].Access == d.Access {
 			seen[d.Mount] = i
 			continue
 		}
