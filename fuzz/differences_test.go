@@ -21,6 +21,7 @@ const (
 	donation     kind = "donation"
 	goferSet     kind = "gofer's LisaFS calls"
 	privileges   kind = "sandbox raised"
+	reading      kind = "sandbox holds what reading needs"
 )
 
 // observed is one difference.
@@ -92,6 +93,7 @@ var differences = []difference{
 	// What follows from the decisions, and from nothing else.
 	{"off mounts not donated", []kind{donation}, offNotDonated},
 	{"sandbox raised only if used", []kind{privileges}, notUsed},
+	{"only reading where nothing is written", []kind{reading}, nothingWritten},
 	{"LisaFS calls only if used", []kind{goferSet}, func(o observed) bool { return !o.plan.Uses(directfspolicy.LisaFS) }},
 	{"LisaFS calls where needed", []kind{goferSet}, lisaFSNeeded},
 }
@@ -198,6 +200,16 @@ func offNotDonated(o observed) bool {
 
 func notUsed(o observed) bool {
 	return o.c.Conf.DirectFS && o.plan.Scope == directfspolicy.Standalone && !o.plan.Uses(directfspolicy.DirectFS)
+}
+
+func nothingWritten(o observed) bool {
+	mounts := append([]enginetest.Mount{o.theirs.Rootfs}, o.theirs.Mounts...)
+	for i, d := range o.plan.Decisions {
+		if d.Access == directfspolicy.DirectFS && !mounts[i].ReadOnly {
+			return false
+		}
+	}
+	return o.plan.Uses(directfspolicy.DirectFS)
 }
 
 // lisaFSNeeded: upstream's gofer lacks the calls because upstream ignores the

@@ -33,7 +33,7 @@ func upstream(c enginetest.Case, spec, pod *specs.Spec) (v verdict) {
 			return verdict{err: err}
 		}
 	}
-	confs, err := enginetest.GoferConfs(spec, pod)
+	confs, err := enginetest.GoferConfs(spec, pod, c.Conf.GetOverlay2())
 	if err != nil {
 		return verdict{err: err}
 	}
@@ -82,7 +82,7 @@ func compareAccepted(o observed) (out []observed, err error) {
 		if i > 0 {
 			here, there = ours.Mounts[i-1], o.theirs.Mounts[i-1]
 		}
-		if here.Served != there.Served || here.Cache != there.Cache {
+		if here.Served != there.Served || here.Cache != there.Cache || here.ReadOnly != there.ReadOnly {
 			return nil, fmt.Errorf("mount %d %q: here %v, there %v", i, d.Mount, here, there)
 		}
 		if !here.Served {
@@ -101,6 +101,9 @@ func compareAccepted(o observed) (out []observed, err error) {
 	}
 	if o.c.Pod == nil && o.plan.Sandbox.Raised != flag {
 		out = append(out, o.as(privileges))
+	}
+	if o.c.Pod == nil && o.plan.Sandbox.Raised && !o.plan.Sandbox.WritesHost {
+		out = append(out, o.as(reading))
 	}
 	return out, nil
 }

@@ -51,7 +51,7 @@ func propServedIsLisafs(t *rapid.T) {
 	// The raw spec but for the values that the engine does not know.
 	seen := *spec
 	seen.Annotations = ociconfig.StripAnnotations(spec.Annotations)
-	confs, err := enginetest.GoferConfs(&seen, &seen)
+	confs, err := enginetest.GoferConfs(&seen, &seen, c.Conf.GetOverlay2())
 	if err != nil {
 		t.Skip(err)
 	}

@@ -24,9 +24,10 @@ var (
 	erofs    = specutils.GoferMountConf{Lower: specutils.Erofs}
 )
 
-// mountFor is a request for exactly the access and cache mode.
+// mountFor is a request for exactly the access and cache mode. All mounts but
+// the rootfs are read-only, as specFor has them.
 func mountFor(dest string, a directfspolicy.Access, c directfspolicy.Cache) directfspolicy.Mount {
-	m := directfspolicy.Mount{Destination: dest, Backend: directfspolicy.StockGofer, Cache: c}
+	m := directfspolicy.Mount{Destination: dest, Backend: directfspolicy.StockGofer, Cache: c, ReadOnly: dest != "/"}
 	switch a {
 	case directfspolicy.DirectFS:
 		m.Hints = []directfspolicy.Hint{{Key: "k", Setting: directfspolicy.On}}

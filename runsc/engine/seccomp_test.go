@@ -109,6 +109,37 @@ func TestGoferSets(t *testing.T) {
 	})
 }
 
+// The sets for reading are parts of the others, and what is stacked upon the
+// engine's filter denies the rest, by the right numbers.
+func TestNarrow(t *testing.T) {
+	for _, c := range caches {
+		r := directfspolicy.Request{Rootfs: mountFor("/", directfspolicy.DirectFS, c), Mounts: []directfspolicy.Mount{mountFor("/m", directfspolicy.LisaFS, c)}}
+		r.Rootfs.ReadOnly = true
+		p, err := directfspolicy.Resolve(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sentry, err := engine.NarrowSentry(p)
+		if err != nil || sentry == nil {
+			t.Fatalf("%v, %v", sentry, err)
+		}
+		checkDenied(t, sentry, names(t, sentryRules(true)), p.Sentry)
+		gofer, err := engine.NarrowGofer(p)
+		if err != nil || gofer == nil {
+			t.Fatalf("%v, %v", gofer, err)
+		}
+		checkDenied(t, gofer, names(t, goferRules(engine.GoferFilter(goferfilter.Options{}, p))), p.Gofer)
+	}
+}
+
+// checkDenied compares what is left of the engine's calls with the plan's.
+// openat and utimensat are denied only where no rule before allows them.
+func checkDenied(t *testing.T, program *seccomp.Program, engineCalls directfspolicy.SyscallSet, sets []directfspolicy.SetName) {
+	t.Helper()
+	allowed, denied := names(t, program.RuleSets[0].Rules), names(t, program.RuleSets[1].Rules)
+	checkSet(t, engineCalls.Difference(denied.Difference(allowed)), sets...)
+}
+
 // The filter that GoferFilter asks for has the LisaFS rules exactly where the
 // plan names that set, whatever the caller had in its options.
 func TestGoferFilter(t *testing.T) {

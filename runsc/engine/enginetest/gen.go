@@ -69,12 +69,18 @@ func DrawCase(t *rapid.T) Case {
 
 func drawConf(t *rapid.T) config.Config {
 	modes := []config.FileAccessType{config.FileAccessExclusive, config.FileAccessShared}
-	return config.Config{
+	conf := config.Config{
 		DirectFS:         rapid.Bool().Draw(t, "flag"),
 		FileAccess:       rapid.SampledFrom(modes).Draw(t, "file-access"),
 		FileAccessMounts: rapid.SampledFrom(modes).Draw(t, "file-access-mounts"),
 		Network:          rapid.SampledFrom([]config.NetworkType{config.NetworkSandbox, config.NetworkSandbox, config.NetworkHost}).Draw(t, "network"),
 	}
+	// An overlay in the mount itself would need the mount to exist.
+	overlay := rapid.SampledFrom([]string{"none", "root:memory", "all:memory"}).Draw(t, "overlay2")
+	if err := conf.Overlay2.Set(overlay); err != nil {
+		t.Fatal(err)
+	}
+	return conf
 }
 
 // inherit gives a container the pod's mount hints in place of its own, as
@@ -100,6 +106,7 @@ func drawSpec(t *rapid.T, scope string, wild bool) *specs.Spec {
 		Process: &specs.Process{Args: []string{"true"}, Cwd: "/"},
 		Root:    &specs.Root{Path: "rootfs"},
 	}
+	spec.Root.Readonly = sometimes(t, "read-only rootfs")
 	a := map[string]string{}
 	if scope != "" {
 		a[typeAnnotation] = scope
@@ -178,7 +185,9 @@ func drawRootfs(t *rapid.T, a map[string]string, wild bool) {
 	if sometimes(t, "rootfs fields") {
 		set("type", rapid.SampledFrom([]string{"bind", "erofs"}).Draw(t, "rootfs type"))
 		set("source", "/img")
-		set("overlay", "memory")
+		if rapid.Bool().Draw(t, "rootfs overlay") {
+			set("overlay", "memory")
+		}
 	}
 	if wild && sometimes(t, "bad rootfs value") {
 		set("directfs", rapid.SampledFrom(badWords).Draw(t, "bad rootfs value"))

@@ -66,7 +66,7 @@ func First(raw []byte, conf config.Config) (*Pod, Container, error) {
 	}
 	engine.ConfigureCreate(&conf, plan)
 	pod := &Pod{Plan: plan, Stored: spec}
-	confs, err := GoferConfs(spec, spec)
+	confs, err := GoferConfs(spec, spec, conf.GetOverlay2())
 	if err != nil {
 		return pod, Container{}, err
 	}
@@ -148,7 +148,7 @@ func (pod *Pod) Join(raw []byte, conf config.Config) (directfspolicy.Plan, Conta
 	if err := engine.StorePlan(spec, plan); err != nil {
 		return plan, Container{}, err
 	}
-	confs, err := GoferConfs(spec, pod.Stored)
+	confs, err := GoferConfs(spec, pod.Stored, conf.GetOverlay2())
 	if err != nil {
 		return plan, Container{}, err
 	}

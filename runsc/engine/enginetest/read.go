@@ -27,13 +27,16 @@ type Mount struct {
 	Served bool
 	Access directfspolicy.Access
 	Cache  directfspolicy.Cache
+
+	// ReadOnly says that the gofer serves it so: no write reaches the host.
+	ReadOnly bool
 }
 
 func (m Mount) String() string {
 	if !m.Served {
 		return "not served"
 	}
-	return fmt.Sprintf("%v, %v", m.Access, m.Cache)
+	return fmt.Sprintf("%v, %v, read-only=%t", m.Access, m.Cache, m.ReadOnly)
 }
 
 // Container is what the engine does with the mounts of a container.
@@ -43,9 +46,8 @@ type Container struct {
 }
 
 // GoferConfs runs the client's own code that decides which mounts a gofer
-// serves (runsc/container/container.go:1140). Overlays are off: they need
-// directories on the host and change nothing about who serves.
-func GoferConfs(spec *specs.Spec, pod *specs.Spec) ([]specutils.GoferMountConf, error) {
+// serves (runsc/container/container.go:1140), and over which of them it puts an overlay.
+func GoferConfs(spec, pod *specs.Spec, overlay config.Overlay2) ([]specutils.GoferMountConf, error) {
 	hints, err := boot.NewPodMountHints(pod)
 	if err != nil {
 		return nil, err
@@ -70,7 +72,7 @@ func GoferConfs(spec *specs.Spec, pod *specs.Spec) ([]specutils.GoferMountConf, 
 		}
 	}
 	c := container.Container{Spec: &s}
-	if err := initGoferConfs(&c, config.Overlay2{}, &boot.PodMountHints{Mounts: kept}, rootfs); err != nil {
+	if err := initGoferConfs(&c, overlay, &boot.PodMountHints{Mounts: kept}, rootfs); err != nil {
 		return nil, err
 	}
 	return c.GoferMountConfs, nil
@@ -123,6 +125,7 @@ func (s Sandbox) Read() (Container, error) {
 	}
 	if s.Confs[0].ShouldUseLisafs() {
 		out.Rootfs = parseData(goferMountData(3, s.Conf.FileAccess, s.Conf, rootfs != nil && rootfs.SuppressDirectFS))
+		out.Rootfs.ReadOnly = s.Spec.Root.Readonly || s.Confs[0].ShouldUseOverlayfs()
 	}
 	next := 1 // s.Confs[0] is the rootfs
 	for _, m := range s.Mounts {
@@ -134,6 +137,7 @@ func (s Sandbox) Read() (Container, error) {
 				if got, err = bind(s.Conf, m, hint, s.Accepts); err != nil {
 					return out, err
 				}
+				got.ReadOnly = specutils.IsReadonlyMount(m.Options) || s.Confs[next].ShouldUseOverlayfs()
 			}
 			next++
 		}
@@ -172,7 +176,7 @@ func Planned(p directfspolicy.Plan) Container {
 	for i, d := range p.Decisions {
 		m := Mount{Served: d.Access != directfspolicy.NoAccess}
 		if m.Served {
-			m.Access, m.Cache = d.Access, d.Cache
+			m.Access, m.Cache, m.ReadOnly = d.Access, d.Cache, d.ReadOnly
 		}
 		if i == 0 {
 			out.Rootfs = m
