@@ -38,6 +38,7 @@ func NewLab(tb testing.TB, flags ...string) *Lab {
 	if built.Runsc == "" {
 		tb.Fatal("the package's TestMain must call harness.Main")
 	}
+	noteBinary()
 	dir, err := os.MkdirTemp("", "e2e")
 	if err != nil {
 		tb.Fatal(err)
@@ -56,6 +57,14 @@ func NewLab(tb testing.TB, flags ...string) *Lab {
 	}
 	tb.Cleanup(func() { l.close(before) })
 	return l
+}
+
+// noteBinary tells "go test", which would repeat the result of an earlier run,
+// what the result depends on: it takes notice of the variables and files that a
+// running test looks at, and of none that Main did.
+func noteBinary() {
+	_ = os.Getenv(BinaryEnv)
+	_, _ = os.Stat(built.Runsc)
 }
 
 func (l *Lab) scope() Scope { return Scope{Dir: l.Dir, IDPrefix: l.prefix} }
