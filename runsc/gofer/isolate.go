@@ -21,11 +21,12 @@ import (
 //	wrapper (read-only tmpfs)
 //	└── d    the copy
 //
-// The tree belongs to no mount namespace and is reached only through the magic
-// link of its FD (proc(5), /proc/pid/fd). Above the mount there is the empty
-// wrapper; below it, where another mount of the container would be, is the
-// directory that the other mount covers. A bind's own submounts came with it
-// and stay.
+// The tree is reached only through the magic link of its FD (proc(5),
+// /proc/pid/fd). Above the mount there is the empty wrapper; below it, where
+// another mount of the container would be, is the directory that the other
+// mount covers. A bind's own submounts came with it and stay. The tree is a
+// mount to no system call any more, so that nobody can attach it somewhere,
+// uncover what is below its mounts or make a read-only one writable.
 //
 // What is not donated is served from a plain path in the gofer's root, because
 // the file server resolves some paths without magic links
@@ -100,12 +101,22 @@ func makeWrapper() error {
 // detach turns the wrapper, with the copy in it, into a tree of its own and
 // empties the wrapper. It returns the path of the copy in the gofer's root.
 func detach() (string, error) {
-	fd, err := unix.OpenTree(unix.AT_FDCWD, wrapperDir, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
+	tree, err := unix.OpenTree(unix.AT_FDCWD, wrapperDir, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
 	if err != nil {
 		return "", fmt.Errorf("detaching the tree: %w", err)
 	}
+	defer unix.Close(tree)
 	if err := unix.Unmount(detachedPlace, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
 		return "", fmt.Errorf("emptying the wrapper: %w", err)
+	}
+	// While the FD of open_tree(2) is open, the tree is in an anonymous mount
+	// namespace. Whoever has a directory in it reaches its root by "..", and
+	// may move it and change its flags after unshare(2) of a user and a mount
+	// namespace. The kernel unmounts it, in one piece, when that FD is closed;
+	// another FD keeps it usable for paths.
+	fd, err := unix.Openat(tree, ".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", fmt.Errorf("opening the tree: %w", err)
 	}
 	return fmt.Sprintf("/%s/%d/%s", linksName, fd, copyName), nil
 }
