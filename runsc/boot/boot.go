@@ -13,6 +13,7 @@ import (
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/engine"
+	"github.com/directfs/runsc/runsc/engine/filters"
 	"github.com/google/subcommands"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/runsc/cmd/sentry/sentrycmd"
@@ -33,6 +34,9 @@ func (b *Boot) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcom
 		util.Fatalf("directfs plan: %v", err)
 	}
 	engine.AcceptMountOptions()
+	if err := filters.RegisterSentry(conf.DirectFS); err != nil {
+		util.Fatalf("%v", err)
+	}
 	return b.Boot.Execute(ctx, f, args...)
 }
 

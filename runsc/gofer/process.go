@@ -8,6 +8,7 @@ import (
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/engine"
+	"github.com/directfs/runsc/runsc/engine/filters"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/log"
@@ -206,6 +207,9 @@ func (g *Command) installFilter(conf *config.Config, plan directfspolicy.Plan, p
 	log.Infof("Gofer seccomp sets: %v", plan.Gofer)
 	opts := engine.GoferFilter(base, plan)
 	opts.LisafsNeeded = opts.LisafsNeeded || g.devIOFD >= 0 && !donateDevices(plan)
+	if err := filters.RegisterGofer(); err != nil {
+		return err
+	}
 	narrow, err := engine.NarrowGofer(plan)
 	if err != nil {
 		return fmt.Errorf("seccomp filter: %w", err)
