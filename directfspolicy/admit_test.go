@@ -96,6 +96,25 @@ func TestAdmitReasons(t *testing.T) {
 	}
 }
 
+// A sandbox that was raised for reading takes in readers alone.
+func TestAdmitIntoReadOnlySandbox(t *testing.T) {
+	reader := Mount{Destination: "/db", Backend: StockGofer, Hints: []Hint{{keyOf("/db"), On}}, ReadOnly: true}
+	writer := reader
+	writer.ReadOnly = false
+	sandbox := mustResolve(t, Request{Scope: PodSandbox, Mounts: []Mount{reader}})
+	if !sandbox.Sandbox.Raised || sandbox.Sandbox.WritesHost {
+		t.Fatalf("sandbox %+v", sandbox.Sandbox)
+	}
+	if err := sandbox.Admit(mustResolve(t, Request{Scope: PodMember, Mounts: []Mount{reader}})); err != nil {
+		t.Error(err)
+	}
+	err := sandbox.Admit(mustResolve(t, Request{Scope: PodMember, Mounts: []Mount{reader, {Destination: "/w", Backend: StockGofer, Hints: writer.Hints}}}))
+	const want = `mount "/w" needs directfs (hint dev.gvisor.spec.mount.db.directfs=on): sandbox was started with directfs privileges for reading only; add the annotation dev.gvisor.spec.mount.db.directfs=on to the pod, so that its sandbox starts with them, or set the hint to off`
+	if !errors.Is(err, ErrSandboxReadOnly) || errors.Is(err, ErrSandboxNotRaised) || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
 // A container is admitted exactly where its sandbox has what it needs.
 func propAdmit(t *rapid.T) {
 	first, second := drawRequest(t), drawRequest(t)
@@ -110,12 +129,16 @@ func propAdmit(t *rapid.T) {
 		if !errors.Is(err, ErrNotAPod) {
 			t.Fatalf("%v into %v: %v", c.Scope, p.Scope, err)
 		}
-	case c.Uses(DirectFS) && !p.Sandbox.Raised:
-		if !errors.Is(err, ErrSandboxNotRaised) {
+	case c.Uses(DirectFS) && !p.Sandbox.Raised, c.Sandbox.WritesHost && !p.Sandbox.WritesHost:
+		want := ErrSandboxNotRaised
+		if p.Sandbox.Raised {
+			want = ErrSandboxReadOnly
+		}
+		if !errors.Is(err, want) {
 			t.Fatalf("a container that needs %+v in a sandbox with %+v: %v", c.Sandbox, p.Sandbox, err)
 		}
 		e, _ := errors.AsType[*AdmitError](err)
-		if d, ok := c.Decision(e.Mount); !ok || d.Access != DirectFS || d.Why() != e.Cause {
+		if d, ok := c.Decision(e.Mount); !ok || d.Access != DirectFS || d.Why() != e.Cause || d.ReadOnly && p.Sandbox.Raised {
 			t.Fatalf("%v blames %+v", err, d)
 		}
 	case err != nil:

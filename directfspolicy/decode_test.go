@@ -36,7 +36,7 @@ func propRoundTrip(t *rapid.T) {
 func requestFor(p Plan) Request {
 	r := Request{Flag: p.Flag, Scope: p.Scope, HostNetwork: p.HostNetwork, Unmatched: p.Unmatched}
 	for i, d := range p.Decisions {
-		m := Mount{Destination: d.Mount, Backend: StockGofer, Cache: d.Cache}
+		m := Mount{Destination: d.Mount, Backend: StockGofer, Cache: d.Cache, ReadOnly: d.ReadOnly}
 		switch d.Reason {
 		case BecauseHintOff:
 			m.Hints = []Hint{{d.Detail, Off}}

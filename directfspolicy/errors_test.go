@@ -136,6 +136,7 @@ func TestSentinels(t *testing.T) {
 		ErrNotGoferMount:    "not a gofer mount",
 		ErrMountOption:      "mount option not allowed",
 		ErrSandboxNotRaised: "sandbox was started without directfs privileges",
+		ErrSandboxReadOnly:  "sandbox was started with directfs privileges for reading only",
 		ErrNotAPod:          "sandbox does not admit other containers",
 		ErrInvalidRequest:   "invalid request",
 		ErrPlanVersion:      "unsupported plan version",

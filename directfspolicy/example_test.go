@@ -31,11 +31,11 @@ func Example() {
 	}
 	fmt.Print(plan)
 	// Output:
-	// MOUNT   ACCESS    DONATED  CACHE   WHY
-	// /       directfs  yes      shared  --directfs=true
-	// /data   lisafs    no       shared  hint dev.gvisor.spec.mount.data.directfs=off
-	// /cache  lisafs    no       shared  backend "blob" cannot donate a root FD
-	// /proc   none      -        -       not a gofer mount
+	// MOUNT   ACCESS    WRITES  DONATED  CACHE   WHY
+	// /       directfs  yes     yes      shared  --directfs=true
+	// /data   lisafs    yes     no       shared  hint dev.gvisor.spec.mount.data.directfs=off
+	// /cache  lisafs    yes     no       shared  backend "blob" cannot donate a root FD
+	// /proc   none      -       -        -       not a gofer mount
 	//
 	// sandbox  raised for /: CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID, umask 0, spec user namespace
 	// sentry   seccomp sentry-base + sentry-host-filesystem

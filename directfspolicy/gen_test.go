@@ -24,6 +24,7 @@ func drawMount(t *rapid.T, dest string) Mount {
 		Backend:     b,
 		BackendName: rapid.SampledFrom([]string{"", "blob", "über\n", "\xff"}).Draw(t, "backendName"),
 		Cache:       rapid.SampledFrom(allCaches).Draw(t, "cache"),
+		ReadOnly:    rapid.Bool().Draw(t, "readOnly"),
 	}
 	s := rapid.SampledFrom(hintsFor(b)).Draw(t, "hint")
 	for i := range rapid.IntRange(0, 2).Draw(t, "times said") {

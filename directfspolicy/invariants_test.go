@@ -14,9 +14,10 @@ import (
 func checkInvariants(t rapid.TB, p Plan) {
 	t.Helper()
 	var donations []string
-	uses := map[Access]bool{}
+	uses, writes := map[Access]bool{}, map[Access]bool{}
 	for _, d := range p.Decisions {
 		uses[d.Access] = true
+		writes[d.Access] = writes[d.Access] || !d.ReadOnly
 		checkDecision(t, d)
 		if d.Access == DirectFS {
 			donations = append(donations, d.Mount)
@@ -25,18 +26,24 @@ func checkInvariants(t rapid.TB, p Plan) {
 	if !slices.Equal(p.Donations, donations) {
 		t.Fatalf("donations %v, want %v", p.Donations, donations)
 	}
-	if got := slices.Contains(p.Gofer, GoferLisaFS); got != uses[LisaFS] {
-		t.Fatalf("gofer has the lisafs set: %t, serves a LisaFS mount: %t", got, uses[LisaFS])
-	}
-	if got := slices.Contains(p.Gofer, GoferDirectFSFallback); got != uses[DirectFS] {
-		t.Fatalf("gofer has the directfs fallback: %t, serves a directfs mount: %t", got, uses[DirectFS])
+	for set, want := range map[SetName]bool{
+		GoferBase:                 true,
+		GoferLisaFS:               writes[LisaFS],
+		GoferLisaFSRead:           uses[LisaFS] && !writes[LisaFS],
+		GoferDirectFSFallback:     writes[DirectFS],
+		GoferDirectFSFallbackRead: uses[DirectFS] && !writes[DirectFS],
+		SentryBase:                false,
+	} {
+		if got := slices.Contains(p.Gofer, set); got != want {
+			t.Fatalf("gofer has %s: %t, want %t", set, got, want)
+		}
 	}
 	for _, a := range []Access{LisaFS, DirectFS, NoAccess} {
 		if p.Uses(a) != uses[a] {
 			t.Fatalf("Uses(%v) = %t", a, p.Uses(a))
 		}
 	}
-	checkSandbox(t, p)
+	checkSandbox(t, p, writes[DirectFS])
 	if len(p.Diagnostics) != len(p.Unmatched) {
 		t.Fatalf("%d remarks on %d unmatched hints", len(p.Diagnostics), len(p.Unmatched))
 	}
@@ -77,7 +84,9 @@ func checkDecision(t rapid.TB, d Decision) {
 	}
 }
 
-func checkSandbox(t rapid.TB, p Plan) {
+// checkSandbox checks the sandbox of a plan in which a directfs mount is
+// written, or not.
+func checkSandbox(t rapid.TB, p Plan, writes bool) {
 	t.Helper()
 	raisedFor := slices.Clone(p.Donations)
 	if p.Scope == PodSandbox && p.Flag {
@@ -92,8 +101,13 @@ func checkSandbox(t rapid.TB, p Plan) {
 	sentry := []SetName{SentryBase}
 	if len(raisedFor) > 0 {
 		want.Raised, want.UmaskZero, want.UserNamespace = true, true, SpecUserNamespace
+		want.Capabilities = []string{"CAP_DAC_READ_SEARCH"}
+		sentry = []SetName{SentryBase, SentryHostFilesystemRead}
+	}
+	if writes || len(raisedFor) > len(p.Donations) {
+		want.WritesHost = true
 		want.Capabilities = []string{"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID"}
-		sentry = append(sentry, SentryHostFilesystem)
+		sentry = []SetName{SentryBase, SentryHostFilesystem}
 	}
 	if p.HostNetwork {
 		want.UserNamespace = SpecUserNamespace
@@ -121,6 +135,7 @@ func heldBy(p Plan) held {
 		h["FD of "+m] = true
 	}
 	h["raised"] = p.Sandbox.Raised
+	h["writes the host"] = p.Sandbox.WritesHost
 	h["umask 0"] = p.Sandbox.UmaskZero
 	h["the spec's user namespace"] = p.Sandbox.UserNamespace == SpecUserNamespace
 	maps.DeleteFunc(h, func(_ string, has bool) bool { return !has })

@@ -18,6 +18,7 @@ var mixed = Request{
 		hinted("/off", StockGofer, Off),
 		hinted("/on", DonatingGofer, On),
 		{Destination: "/blob", Backend: VirtualGofer, BackendName: "blob", Cache: CacheExclusive},
+		{Destination: "/ro", Backend: StockGofer, ReadOnly: true},
 		hinted("/tmp", NoGofer, Unset),
 	},
 	Unmatched: []Hint{{keyOf("/later"), On}, {keyOf("/never"), Off}},
@@ -29,11 +30,12 @@ const mixedJSON = `{
  "scope": "pod-sandbox",
  "hostNetwork": false,
  "decisions": [
-  {"mount": "/", "access": "none", "reason": "not-gofer", "cache": "shared", "donated": false, "options": []},
-  {"mount": "/off", "access": "lisafs", "reason": "hint-off", "detail": "dev.gvisor.spec.mount.off.directfs", "cache": "shared", "donated": false, "options": ["cache=shared"]},
-  {"mount": "/on", "access": "directfs", "reason": "hint-on", "detail": "dev.gvisor.spec.mount.on.directfs", "cache": "shared", "donated": true, "options": ["directfs", "cache=shared"]},
-  {"mount": "/blob", "access": "lisafs", "reason": "cannot-donate", "detail": "backend \"blob\"", "cache": "exclusive", "donated": false, "options": ["cache=exclusive"]},
-  {"mount": "/tmp", "access": "none", "reason": "not-gofer", "cache": "shared", "donated": false, "options": []}
+  {"mount": "/", "access": "none", "reason": "not-gofer", "cache": "shared", "readOnly": false, "donated": false, "options": []},
+  {"mount": "/off", "access": "lisafs", "reason": "hint-off", "detail": "dev.gvisor.spec.mount.off.directfs", "cache": "shared", "readOnly": false, "donated": false, "options": ["cache=shared"]},
+  {"mount": "/on", "access": "directfs", "reason": "hint-on", "detail": "dev.gvisor.spec.mount.on.directfs", "cache": "shared", "readOnly": false, "donated": true, "options": ["directfs", "cache=shared"]},
+  {"mount": "/blob", "access": "lisafs", "reason": "cannot-donate", "detail": "backend \"blob\"", "cache": "exclusive", "readOnly": false, "donated": false, "options": ["cache=exclusive"]},
+  {"mount": "/ro", "access": "directfs", "reason": "flag-on", "cache": "shared", "readOnly": true, "donated": true, "options": ["directfs", "cache=shared"]},
+  {"mount": "/tmp", "access": "none", "reason": "not-gofer", "cache": "shared", "readOnly": false, "donated": false, "options": []}
  ],
  "unmatched": [
   {"key": "dev.gvisor.spec.mount.later.directfs", "setting": "on"},
@@ -41,14 +43,15 @@ const mixedJSON = `{
  ],
  "sandbox": {
   "raised": true,
-  "raisedFor": ["/on", "containers that may join (--directfs=true)", "containers that may join (dev.gvisor.spec.mount.later.directfs=on)"],
+  "raisedFor": ["/on", "/ro", "containers that may join (--directfs=true)", "containers that may join (dev.gvisor.spec.mount.later.directfs=on)"],
+  "writesHost": true,
   "capabilities": ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID"],
   "userNamespace": "spec",
   "umaskZero": true
  },
  "sentry": ["sentry-base", "sentry-host-filesystem"],
  "gofer": ["gofer-base", "gofer-directfs-fallback", "gofer-lisafs"],
- "donations": ["/on"],
+ "donations": ["/on", "/ro"],
  "diagnostics": [
   "hint dev.gvisor.spec.mount.later.directfs=on matches no mount of this container",
   "hint dev.gvisor.spec.mount.never.directfs=off matches no mount of this container"

@@ -98,12 +98,9 @@ func TestOracleAgreesWithTable(t *testing.T) {
 // verdicts has one word for the rootfs and each mount.
 func checkOracle(t rapid.TB, r Request, verdicts []string) {
 	t.Helper()
-	var word strings.Builder
-	for _, v := range verdicts {
-		word.WriteByte(v[0])
-	}
+	word := wordFor(r, verdicts)
 	p, err := Resolve(r)
-	refusals := refusalsOf(r, word.String())
+	refusals := refusalsOf(r, word)
 	if len(refusals) > 0 {
 		if !slices.ContainsFunc(refusals, func(e error) bool { return errors.Is(err, e) }) {
 			t.Fatalf("%+v: error %v, want one of %v", r, err, refusals)
@@ -120,11 +117,35 @@ func checkOracle(t rapid.TB, r Request, verdicts []string) {
 		t.Fatalf("%+v: %d decisions", r, len(p.Decisions))
 	}
 	for i, d := range p.Decisions {
+		if d.ReadOnly != mountAt(r, i).ReadOnly {
+			t.Fatalf("%+v: decision %d is read-only: %t", r, i, d.ReadOnly)
+		}
 		if d.Access != oracleAccess[verdicts[i][0]] || d.Reason.String() != verdicts[i][2:] {
 			t.Fatalf("%+v: decision %d is %v because %v, want %s", r, i, d.Access, d.Reason, verdicts[i])
 		}
 	}
-	checkOracleGrants(t, r, p, word.String())
+	checkOracleGrants(t, r, p, word)
+}
+
+// mountAt returns the rootfs for 0, and then the mounts.
+func mountAt(r Request, i int) Mount {
+	if i == 0 {
+		return r.Rootfs
+	}
+	return r.Mounts[i-1]
+}
+
+// wordFor has the first letter of each verdict, a small one for a mount that
+// is served and read-only.
+func wordFor(r Request, verdicts []string) string {
+	word := make([]byte, len(verdicts))
+	for i, v := range verdicts {
+		word[i] = v[0]
+		if mountAt(r, i).ReadOnly && (v[0] == 'D' || v[0] == 'L') {
+			word[i] += 'a' - 'A'
+		}
+	}
+	return string(word)
 }
 
 func refusalsOf(r Request, word string) []error {
@@ -145,26 +166,37 @@ func refusalsOf(r Request, word string) []error {
 func checkOracleGrants(t rapid.TB, r Request, p Plan, word string) {
 	t.Helper()
 	hopes := r.Scope == PodSandbox && (r.Flag || slices.ContainsFunc(r.Unmatched, func(h Hint) bool { return h.Setting == On }))
-	raised := strings.Contains(word, "D") || hopes
+	raised := strings.ContainsAny(word, "Dd") || hopes
+	writes := strings.Contains(word, "D") || hopes
 
 	caps, ns, sentry := []string{}, NewUserNamespace, []SetName{"sentry-base"}
 	if r.HostNetwork {
 		ns = SpecUserNamespace
 	}
 	if raised {
-		caps = []string{"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID"}
+		caps = []string{"CAP_DAC_READ_SEARCH"}
 		ns = SpecUserNamespace
+		sentry = []SetName{"sentry-base", "sentry-host-filesystem-read"}
+	}
+	if writes {
+		caps = []string{"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID"}
 		sentry = []SetName{"sentry-base", "sentry-host-filesystem"}
 	}
 	gofer := []SetName{"gofer-base"}
-	if strings.Contains(word, "D") {
+	switch {
+	case strings.Contains(word, "D"):
 		gofer = append(gofer, "gofer-directfs-fallback")
+	case strings.Contains(word, "d"):
+		gofer = append(gofer, "gofer-directfs-fallback-read")
 	}
-	if strings.Contains(word, "L") {
+	switch {
+	case strings.Contains(word, "L"):
 		gofer = append(gofer, "gofer-lisafs")
+	case strings.Contains(word, "l"):
+		gofer = append(gofer, "gofer-lisafs-read")
 	}
 	s := p.Sandbox
-	if s.Raised != raised || s.UmaskZero != raised || s.UserNamespace != ns || !slices.Equal(s.Capabilities, caps) {
+	if s.Raised != raised || s.WritesHost != writes || s.UmaskZero != raised || s.UserNamespace != ns || !slices.Equal(s.Capabilities, caps) {
 		t.Fatalf("%+v: sandbox %+v, want raised=%t and user namespace %v", r, s, raised, ns)
 	}
 	if !slices.Equal(p.Sentry, sentry) || !slices.Equal(p.Gofer, gofer) {
@@ -172,10 +204,11 @@ func checkOracleGrants(t rapid.TB, r Request, p Plan, word string) {
 	}
 	var donations []string
 	for i, d := range p.Decisions {
-		if word[i] == 'D' {
+		direct := word[i] == 'D' || word[i] == 'd'
+		if direct {
 			donations = append(donations, d.Mount)
 		}
-		if d.Donated != (word[i] == 'D') || slices.Contains(d.Options, "directfs") != (word[i] == 'D') {
+		if d.Donated != direct || slices.Contains(d.Options, "directfs") != direct {
 			t.Fatalf("%+v: %+v for %s", r, d, word)
 		}
 	}

@@ -46,7 +46,8 @@ func TestGeneratorReachesEveryPlan(t *testing.T) {
 		}
 	}
 	events = append(events, "pod raised for a hint alone", "no mounts", "many mounts", "twins",
-		"gofer with both sets", "gofer with neither set", "unmatched unset", "unmatched default", "unmatched on", "unmatched off")
+		"raised, writes true", "raised, writes false", string(GoferLisaFS), string(GoferLisaFSRead),
+		string(GoferDirectFSFallback), string(GoferDirectFSFallbackRead), "gofer with both sets", "gofer with neither set", "unmatched unset", "unmatched default", "unmatched on", "unmatched off")
 
 	seen := count(rapid.Custom(drawRequest), func(r Request, saw func(string, ...any)) {
 		p := mustResolve(t, r)
@@ -55,6 +56,12 @@ func TestGeneratorReachesEveryPlan(t *testing.T) {
 		}
 		saw("%v raised %t", r.Scope, p.Sandbox.Raised)
 		saw("%v flag %t", r.Scope, r.Flag)
+		if p.Sandbox.Raised {
+			saw("raised, writes %t", p.Sandbox.WritesHost)
+		}
+		for _, n := range p.Gofer {
+			saw("%s", n)
+		}
 		saw("%v network %t", r.Scope, r.HostNetwork)
 		if r.Scope == PodSandbox && !r.Flag && len(p.Donations) == 0 && p.Sandbox.Raised {
 			saw("pod raised for a hint alone")
@@ -147,6 +154,7 @@ func TestTurningOffTakes(t *testing.T) {
 	wantEach(t, seen, []string{
 		"FD of /", "FD of /a", "raised", "umask 0", "the spec's user namespace", "call openat", "CAP_CHOWN",
 		"CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID",
-		"gofer gets gofer-lisafs", "gofer loses gofer-directfs-fallback",
+		"writes the host",
+		"gofer gets gofer-lisafs", "gofer gets gofer-lisafs-read", "gofer loses gofer-directfs-fallback",
 	})
 }

@@ -2,7 +2,6 @@ package directfspolicy
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -76,75 +75,5 @@ func TestZeroSyscallSet(t *testing.T) {
 	}
 	if len(s.Union(s).Names()) != 0 || s.Difference(NewSyscallSet("read")).Len() != 0 {
 		t.Error("the zero set is not closed")
-	}
-}
-
-func TestSeccompSets(t *testing.T) {
-	all := []SetName{"sentry-base", "sentry-host-filesystem", "gofer-base", "gofer-directfs-fallback", "gofer-lisafs"}
-	if !slices.Equal(SetNames, all) || len(seccompSets) != len(all) {
-		t.Fatalf("SetNames = %v", SetNames)
-	}
-	for _, n := range SetNames {
-		s := Calls(n)
-		if s.Len() == 0 || !strings.Contains(n.Source(), ".go, ") {
-			t.Errorf("%s: %d calls from %q", n, s.Len(), n.Source())
-		}
-		for _, c := range s.Names() {
-			if c == "" || strings.Trim(c, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
-				t.Errorf("%s has %q", n, c)
-			}
-		}
-		var got SetName
-		if err := got.UnmarshalText([]byte(n)); err != nil || got != n {
-			t.Errorf("%s: %s, %v", n, got, err)
-		}
-	}
-	got := SentryBase
-	if err := got.UnmarshalText([]byte("all")); err == nil || err.Error() != `unknown seccomp set "all"` || got != SentryBase {
-		t.Errorf("%s, %v", got, err)
-	}
-}
-
-func TestCalls(t *testing.T) {
-	if n := Calls().Len(); n != 0 {
-		t.Errorf("no set has %d calls", n)
-	}
-	if s := Calls("all"); s.Len() != 0 || SetName("all").Source() != "" {
-		t.Errorf("an unknown set has %v", s)
-	}
-	for _, a := range SetNames {
-		for _, b := range SetNames {
-			if got := Calls(a, "all", b); !equalSets(got, Calls(a).Union(Calls(b))) {
-				t.Errorf("Calls(%s, %s) = %v", a, b, got)
-			}
-		}
-	}
-	Calls(SentryBase).Names()[0] = "mount"
-	if Calls(SentryBase).Contains("mount") {
-		t.Error("a set can be changed from outside")
-	}
-}
-
-// What each process may do with files, by the set that lets it.
-func TestSetsRelate(t *testing.T) {
-	base, host := Calls(SentryBase), Calls(SentryHostFilesystem)
-	if got := host.Difference(host.Difference(base)); !equalSets(got, NewSyscallSet("utimensat")) {
-		t.Errorf("both sets of the sentry have %v", got)
-	}
-	opening := NewSyscallSet("fchmodat", "fchownat", "linkat", "mkdirat", "mknodat", "openat", "renameat2", "symlinkat", "unlinkat")
-	if !opening.SubsetOf(host) || opening.Difference(base).Len() != opening.Len() {
-		t.Errorf("the base opens files, or the host filesystem set does not: %v, %v", base, host)
-	}
-	gofer, fallback, lisafs := Calls(GoferBase), Calls(GoferDirectFSFallback), Calls(GoferLisaFS)
-	if !fallback.SubsetOf(lisafs) || lisafs.SubsetOf(fallback) {
-		t.Errorf("a gofer that serves LisaFS lacks %v", fallback.Difference(lisafs))
-	}
-	if got := gofer.Difference(gofer.Difference(lisafs)); got.Len() != 0 {
-		t.Errorf("a gofer without a LisaFS mount has %v of its set", got)
-	}
-	for _, n := range SetNames {
-		if got := NewSyscallSet("execve", "execveat", "mount", "open", "open_by_handle_at", "ptrace", "setns", "unshare"); got.Difference(Calls(n)).Len() != got.Len() {
-			t.Errorf("%s has one of %v", n, got)
-		}
 	}
 }

@@ -3,14 +3,15 @@ package directfspolicy
 import "testing"
 
 func TestPlanString(t *testing.T) {
-	const want = `MOUNT  ACCESS    DONATED  CACHE      WHY
-/      none      -        -          not a gofer mount
-/off   lisafs    no       shared     hint dev.gvisor.spec.mount.off.directfs=off
-/on    directfs  yes      shared     hint dev.gvisor.spec.mount.on.directfs=on
-/blob  lisafs    no       exclusive  backend "blob" cannot donate a root FD
-/tmp   none      -        -          not a gofer mount
+	const want = `MOUNT  ACCESS    WRITES  DONATED  CACHE      WHY
+/      none      -       -        -          not a gofer mount
+/off   lisafs    yes     no       shared     hint dev.gvisor.spec.mount.off.directfs=off
+/on    directfs  yes     yes      shared     hint dev.gvisor.spec.mount.on.directfs=on
+/blob  lisafs    yes     no       exclusive  backend "blob" cannot donate a root FD
+/ro    directfs  no      yes      shared     --directfs=true
+/tmp   none      -       -        -          not a gofer mount
 
-sandbox  raised for /on, containers that may join (--directfs=true), containers that may join (dev.gvisor.spec.mount.later.directfs=on): CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID, umask 0, spec user namespace
+sandbox  raised for /on, /ro, containers that may join (--directfs=true), containers that may join (dev.gvisor.spec.mount.later.directfs=on): CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID, umask 0, spec user namespace
 sentry   seccomp sentry-base + sentry-host-filesystem
 gofer    seccomp gofer-base + gofer-directfs-fallback + gofer-lisafs
 note     hint dev.gvisor.spec.mount.later.directfs=on matches no mount of this container
@@ -22,8 +23,8 @@ note     hint dev.gvisor.spec.mount.never.directfs=off matches no mount of this 
 }
 
 func TestPlanStringNotRaised(t *testing.T) {
-	const want = `MOUNT  ACCESS  DONATED  CACHE   WHY
-/      lisafs  no       shared  --directfs=false
+	const want = `MOUNT  ACCESS  WRITES  DONATED  CACHE   WHY
+/      lisafs  yes     no       shared  --directfs=false
 
 sandbox  not raised: no capabilities for files, umask as it was, new user namespace
 sentry   seccomp sentry-base
