@@ -13,6 +13,7 @@ import (
 	"github.com/directfs/runsc/runsc/engine"
 	"github.com/directfs/runsc/runsc/ociconfig"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/log"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/container"
@@ -25,6 +26,9 @@ import (
 // spec object and the configuration that the engine is about to use.
 func prepareCreate(conf *config.Config, spec *specs.Spec) (directfspolicy.Plan, error) {
 	if err := refuseSidecar(conf); err != nil {
+		return directfspolicy.Plan{}, err
+	}
+	if err := requireKernel(); err != nil {
 		return directfspolicy.Plan{}, err
 	}
 	if err := engine.CheckBundle(spec); err != nil {
@@ -120,6 +124,16 @@ func refuseSidecar(conf *config.Config) error {
 	}
 	if path, err := sentry.Path(); err == nil {
 		return fmt.Errorf("sidecar binary %q would run in place of this runtime's sandbox process and ignore the directfs plan; remove it, or install this runtime in a directory without gvisor-bin", path)
+	}
+	return nil
+}
+
+// requireKernel fails where the gofer could not isolate mounts from each
+// other. mount_setattr(2), of Linux 5.12, is the youngest call that it takes;
+// with arguments that are wrong the call changes nothing.
+func requireKernel() error {
+	if _, _, errno := unix.Syscall6(unix.SYS_MOUNT_SETATTR, ^uintptr(0), 0, 0, 0, 0, 0); errno == unix.ENOSYS {
+		return fmt.Errorf("isolating mounts from each other needs Linux 5.12 or newer: mount_setattr: %w", errno)
 	}
 	return nil
 }
