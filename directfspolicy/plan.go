@@ -79,8 +79,8 @@ const (
 	// NewUserNamespace is a fresh one with a single unprivileged user.
 	NewUserNamespace UserNamespace = iota
 
-	// SpecUserNamespace is the one the spec asks for, or else one with
-	// identity mappings into the runtime's own.
+	// SpecUserNamespace is the one the spec asks for, or else the runtime's own
+	// or one with identity mappings into it.
 	SpecUserNamespace
 )
 
