@@ -137,6 +137,9 @@ func runMember(ctx context.Context, conf *config.Config, f *flag.FlagSet, status
 	if f.Lookup("detach").Value.String() == "true" {
 		return subcommands.ExitSuccess
 	}
+	if c.Spec.Process.Terminal {
+		defer c.ForwardSignals(0, true)()
+	}
 	ws, err := c.Wait()
 	if err != nil {
 		return util.Errorf("run: waiting for container: %v", err)
