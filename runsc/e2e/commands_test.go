@@ -17,7 +17,9 @@ import (
 func TestCommands(t *testing.T) {
 	lab := newLab(t, "--overlay2=root:memory")
 	// The engine's "update" wants resources in the spec.
-	limits := harness.Edit(func(s *specs.Spec) { s.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{}, CPU: &specs.LinuxCPU{}} })
+	limits := harness.Edit(func(s *specs.Spec) {
+		s.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{}, CPU: &specs.LinuxCPU{}}
+	})
 	c := lab.Serve(t, lab.Bundle(t, limits, harness.Mount("/a"), harness.Mount("/b", "rw", "directfs=off"), harness.Args("serve", "/a", "/b")))
 	checkOps(t, c.Bundle, readReport(t, c))
 	execGuest(t, c, "write", "/upper", "text")

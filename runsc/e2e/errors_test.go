@@ -68,6 +68,10 @@ func refusals() []refusal {
 			`mount option="dcache=-1,directfs" (mount "/a"): mount option not allowed; give each option an entry of its own; an option has no comma`},
 		refusal{"bare option", []harness.Option{mountA("rw", "directfs")},
 			`mount option="directfs" (mount "/a"): mount option not allowed; write directfs=on, directfs=off or directfs=default`},
+		refusal{"dot in a name", []harness.Option{mountA(), harness.Annotation("dev.gvisor.spec.mount.a.b.directfs", "off")},
+			`dev.gvisor.spec.mount.a.b.directfs="off": invalid value; allowed: dev.gvisor.spec.mount.<NAME>.<FIELD>; write a key of that form; a name has no dot`},
+		refusal{"source of the runtime's own", []harness.Option{harness.RawMount(specs.Mount{Destination: "/s", Type: "bind", Source: "/.directfs-policy/directfs/shared"})},
+			`mount "/s": sources under /.directfs-policy/ are the runtime's own`},
 		refusal{"member of an unknown sandbox", []harness.Option{harness.PodMember("nobody", "app")},
 			`sandbox "nobody", which this container wants to join: file does not exist`},
 	)
