@@ -78,8 +78,15 @@ func lowerMounts(f *flag.FlagSet, raised bool) (directfspolicy.Plan, error) {
 		return directfspolicy.Plan{}, fmt.Errorf("reading mounts: %w", err)
 	}
 	plan, list, wrapped, err := engine.Unwrap(raw)
-	if err != nil || !wrapped {
-		return plan, errors.Join(err, replaceFD(fd, "mounts", list))
+	switch {
+	case err != nil:
+		return plan, err
+	case !wrapped && raised:
+		return plan, errors.New("the gofer sent mounts without a plan")
+	case !wrapped:
+		// The second run of a sandbox that is not raised. No mount of it can
+		// use directfs.
+		return plan, replaceFD(fd, "mounts", list)
 	}
 	if plan.Sandbox.Raised != raised {
 		return plan, fmt.Errorf("plan wants raised=%t, sandbox was started with raised=%t", plan.Sandbox.Raised, raised)
