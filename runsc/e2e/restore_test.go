@@ -166,7 +166,8 @@ func TestRestoreWithOtherDecisions(t *testing.T) {
 }
 
 // A pod is saved as a whole. Its containers are restored one by one, and go on
-// when the last one is there.
+// when the last one is there. That is so upstream, too, for a pod that is all
+// directfs.
 func TestRestorePod(t *testing.T) {
 	for name, how := range map[string]struct{ overlay, rootfs, a, b string }{
 		"rootfs off":               {"none", "off", "on", "off"},

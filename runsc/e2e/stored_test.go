@@ -105,6 +105,7 @@ func TestStartWithBadPlan(t *testing.T) {
 // process. It would know nothing of any Plan.
 func TestSidecarSentry(t *testing.T) {
 	lab := newLab(t)
+	tempTo(t, lab)
 	dir, err := os.MkdirTemp(lab.Dir, "b")
 	if err != nil {
 		t.Fatal(err)
