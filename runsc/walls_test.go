@@ -177,17 +177,19 @@ func TestAnnotations(t *testing.T) {
 // filter and donation, and everywhere that they are named.
 var switches = map[string]map[string]string{
 	"DirectFS": {
-		"runsc/engine/conf.go Options":         "the user's flag, on its way into the Request",
-		"runsc/engine/conf.go ConfigureCreate": "assigned from a Plan",
-		"runsc/engine/conf.go ConfigureStart":  "assigned from a Plan",
-		"runsc/engine/conf.go GoferFilter":     "constant: the LisaFS calls come by LisafsNeeded alone",
-		"runsc/boot/boot.go Execute":           "compared with the Plan; a difference stops the sandbox",
-		"runsc/sandbox/do.go prepare":          "copied from what ConfigureCreate assigned",
-		"runsc/sandbox/do.go SandboxExec":      "the user's flag, for a spec that cannot have hints",
+		"runsc/engine/conf.go Options":                               "the user's flag, on its way into the Request",
+		"runsc/engine/conf.go ConfigureCreate":                       "assigned from a Plan",
+		"runsc/engine/conf.go ConfigureStart":                        "assigned from a Plan",
+		"runsc/engine/conf.go GoferFilter":                           "constant: the LisaFS calls come by LisafsNeeded alone",
+		"runsc/engine/filters/precompile/precompile.go goferOptions": "one of the filters that are compiled beforehand; the Plan picks among them",
+		"runsc/boot/boot.go Execute":                                 "compared with the Plan; a difference stops the sandbox",
+		"runsc/sandbox/do.go prepare":                                "copied from what ConfigureCreate assigned",
+		"runsc/sandbox/do.go SandboxExec":                            "the user's flag, for a spec that cannot have hints",
 	},
 	"LisafsNeeded": {
-		"runsc/engine/conf.go GoferFilter":     "assigned from a Plan",
-		"runsc/gofer/process.go installFilter": "widened where host devices, which no Plan knows, are served",
+		"runsc/engine/filters/precompile/precompile.go goferOptions": "one of the filters that are compiled beforehand; the Plan picks among them",
+		"runsc/engine/conf.go GoferFilter":                           "assigned from a Plan",
+		"runsc/gofer/process.go installFilter":                       "widened where host devices, which no Plan knows, are served",
 	},
 	"DonateMountPointFD": {
 		"runsc/gofer/connections.go implementation": "assigned from a Decision",
