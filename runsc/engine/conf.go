@@ -34,6 +34,7 @@ func Options(conf *config.Config, pod *specs.Spec) ociconfig.Options {
 		// a file that the sandbox gets beside the mount.
 		RootfsOverlay: overlay.RootOverlayMedium() != config.NoOverlay,
 		MountOverlay:  overlay.SubMountOverlayMedium() != config.NoOverlay,
+		SpecialFiles:  conf.HostFifo.AllowOpen() || conf.CharacterDevicePolicy.AllowsPassthrough(),
 		Pod:           pod,
 		Backend:       describe,
 	}

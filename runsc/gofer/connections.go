@@ -137,9 +137,10 @@ func (g *Command) connections(spec *specs.Spec, m servedMounts, plan directfspol
 }
 
 // donateDevices says whether the sentry lists and opens host devices itself.
-// It must where this gofer, having no LisaFS mount, lacks the calls to do it.
+// It does where it may open files for writing anyway and this gofer, having no
+// LisaFS mount, lacks the calls to do it.
 func donateDevices(plan directfspolicy.Plan) bool {
-	return plan.Uses(directfspolicy.DirectFS) && !plan.Uses(directfspolicy.LisaFS)
+	return plan.Sandbox.WritesHost && !plan.Uses(directfspolicy.LisaFS)
 }
 
 // fileServer is the stock file server's configuration, but for donation. It

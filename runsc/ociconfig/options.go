@@ -32,6 +32,11 @@ type Options struct {
 	RootfsOverlay bool
 	MountOverlay  bool
 
+	// SpecialFiles is set where containers may open the host's FIFOs or
+	// devices: --host-fifo=open, --character-device-policy. A read-only mount
+	// does not keep these from being written.
+	SpecialFiles bool
+
 	// Bundle is the directory that relative mount sources are relative to.
 	Bundle string
 

@@ -109,6 +109,9 @@ func rootfs(spec *specs.Spec, o Options) (directfspolicy.Mount, error) {
 // other rootfs annotation takes the place of --overlay2
 // (runsc/container/container.go:1140).
 func rootfsReadOnly(spec *specs.Spec, o Options) bool {
+	if o.SpecialFiles {
+		return false
+	}
 	if spec.Root != nil && spec.Root.Readonly {
 		return true
 	}
@@ -143,10 +146,7 @@ func (mt mounter) mount(sm specs.Mount) (directfspolicy.Mount, error) {
 		return m, err
 	}
 	m.Hints = hints
-	source := sm.Source
-	if source != "" && !path.IsAbs(source) && mt.o.Bundle != "" {
-		source = path.Join(mt.o.Bundle, source)
-	}
+	source := absolute(sm.Source, mt.o.Bundle)
 	if hs, ok := mt.bySource[path.Clean(source)]; ok && source != "" {
 		mt.matched[path.Clean(source)] = true
 		m.Hints = append(slices.Clone(hs), m.Hints...)
@@ -160,11 +160,19 @@ func (mt mounter) mount(sm specs.Mount) (directfspolicy.Mount, error) {
 	}
 	// A mount that is local to the sandbox gets an overlay in any case.
 	local := ok && eh.share != "shared"
-	m.ReadOnly = local || mt.o.MountOverlay || slices.Contains(sm.Options, "ro")
+	m.ReadOnly = !mt.o.SpecialFiles && (local || mt.o.MountOverlay || slices.Contains(sm.Options, "ro"))
 	if !eh.tmpfs {
 		m.Backend, m.BackendName = mt.o.backend(mt.spec, sm)
 	}
 	return m, nil
+}
+
+// absolute returns the source of a mount as it is compared with a hint's.
+func absolute(source, bundle string) string {
+	if source == "" || path.IsAbs(source) || bundle == "" {
+		return source
+	}
+	return path.Join(bundle, source)
 }
 
 // optionHints reads the directfs hints among a mount's options, and refuses
@@ -175,13 +183,13 @@ func optionHints(destination string, options []string, bind bool) ([]directfspol
 	for _, opt := range options {
 		key, value, hasValue := strings.Cut(opt, "=")
 		refuse := func(fix string) error {
-			return &directfspolicy.HintError{Key: "mount option", Value: opt, Mount: destination, Fix: fix, Err: directfspolicy.ErrMountOption}
+			return &directfspolicy.HintError{Key: optionKey, Value: opt, Mount: destination, Fix: fix, Err: directfspolicy.ErrMountOption}
 		}
 		switch {
 		case bind && strings.Contains(opt, ","):
 			return nil, refuse("give each option an entry of its own; an option has no comma")
 		case key == directfsKey && hasValue:
-			h, err := directfspolicy.ParseHint("mount option "+directfsKey, value, destination)
+			h, err := directfspolicy.ParseHint(optionKey+" "+directfsKey, value, destination)
 			if err != nil {
 				return nil, err
 			}
