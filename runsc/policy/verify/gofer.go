@@ -1,0 +1,107 @@
+package verify
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"golang.org/x/sys/unix"
+)
+
+// linksName is the directory of magic links in a gofer's root; see package
+// gofer, isolate.go.
+const linksName = "f"
+
+// goferRows compares the gofer of a container.
+func (r *Report) goferRows(m member) error {
+	if len(m.mounts) == 0 {
+		return nil
+	}
+	pid := m.GoferPid.Load()
+	p, err := readProcess(pid)
+	switch {
+	case pid == 0 || gone(err):
+		r.compare(CheckGofer, "process", "running", "gone")
+		return nil
+	case err != nil:
+		return err
+	case !slices.Contains(p.args, "gofer") || !slices.Contains(p.args, m.ID):
+		r.compare(CheckGofer, "process", "running", fmt.Sprintf("gone: process %d is %q", pid, p.args))
+		return nil
+	}
+	r.goferCapabilities(p)
+	if err := r.goferRoot(p, m); err != nil {
+		return err
+	}
+	e := goferExpectation(m.plan)
+	if servesDevices(p) && !m.plan.Uses(directfspolicy.DirectFS) && !m.plan.Uses(directfspolicy.LisaFS) {
+		// It serves nothing but host devices, which no Plan knows.
+		e.sets = append(slices.Clone(e.sets), directfspolicy.GoferLisaFS)
+	}
+	r.seccomp(p, e)
+	return nil
+}
+
+// servesDevices reports whether a gofer opens host devices for the sentry's
+// device proxies.
+func servesDevices(gofer process) bool {
+	fd, err := strconv.Atoi(gofer.flagValue("dev-io-fd"))
+	return err == nil && fd >= 0
+}
+
+// goferRoot expects the gofer's root to hold what it serves without donating a
+// directory, each under a number, and the magic links by which it gets to the
+// donated directories.
+func (r *Report) goferRoot(p process, m member) error {
+	root := fmt.Sprintf("/proc/%d/root", p.pid)
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return fmt.Errorf("looking into the root of gofer %d: %w", p.pid, err)
+	}
+	var planned, actual, unknown []string
+	serves := map[string]mount{}
+	for i, mt := range m.mounts {
+		if mt.err != nil {
+			unknown = append(unknown, fmt.Sprintf("%v: %v", mt, mt.err))
+		}
+		if !mt.direct() || !mt.directory {
+			serves[strconv.Itoa(i)] = mt
+			planned = append(planned, mt.decision.Mount)
+		}
+	}
+	for _, e := range entries {
+		if e.Name() == linksName {
+			continue
+		}
+		mt, expected := serves[e.Name()]
+		id, err := identify(root + "/" + e.Name())
+		switch {
+		case err != nil:
+			return err
+		case expected && id == mt.id:
+			actual = append(actual, mt.decision.Mount)
+		case servesDevices(p) && e.Name() == strconv.Itoa(len(m.mounts)):
+			r.other(CheckGofer, "root", "/dev, for host devices")
+		default:
+			actual = append(actual, "stranger "+e.Name())
+		}
+	}
+	if len(unknown) > 0 {
+		r.unverified(CheckGofer, "root", listOr(planned, "nothing"), listOr(actual, "nothing"), listOr(unknown, ""))
+		return nil
+	}
+	r.judge(CheckGofer, "root", listOr(planned, "nothing"), listOr(actual, "nothing"), slices.Equal(sorted(planned), sorted(actual)))
+	return nil
+}
+
+func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }
+
+func identify(path string) (fileID, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return fileID{}, fmt.Errorf("looking at %s: %w", path, err)
+	}
+	return fileID{uint64(st.Dev), st.Ino}, nil
+}
