@@ -14,6 +14,9 @@ const (
 	mountPrefix  = directfspolicy.AnnotationPrefix + "mount."
 	rootfsPrefix = directfspolicy.AnnotationPrefix + "rootfs."
 	directfsKey  = "directfs"
+
+	// optionKey starts the key of a hint that is an option of its mount.
+	optionKey = "mount option"
 )
 
 // mountHint is what the annotations say about one <NAME>.
