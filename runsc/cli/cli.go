@@ -10,6 +10,7 @@ import (
 
 	"github.com/directfs/runsc/runsc/boot"
 	"github.com/directfs/runsc/runsc/gofer"
+	"github.com/directfs/runsc/runsc/policy"
 	"github.com/directfs/runsc/runsc/sandbox"
 	"github.com/google/subcommands"
 	enginecli "gvisor.dev/gvisor/runsc/cli"
@@ -48,7 +49,7 @@ func commands() map[util.SubCommand]string {
 		new(cmd.Pause), new(cmd.Resume), new(cmd.Spec), new(cmd.State), new(cmd.Update), new(cmd.Wait),
 		new(cmd.FSCheckpoint), new(cmd.PortForward), new(cmd.Read), new(cmd.Tar))
 	add("helpers", new(cmd.Install), new(cmd.Mitigate), new(cmd.Uninstall), new(nvproxy.Nvproxy), new(trace.Trace),
-		new(cmd.CPUFeatures), new(cmd.Features))
+		new(cmd.CPUFeatures), new(cmd.Features), policy.Command())
 	add("debug", new(cmd.Debug), new(profile.Profile), new(cmd.Statefile), new(cmd.Symbolize), new(cmd.Usage),
 		new(cmd.ReadControl), new(cmd.WriteControl))
 	add("metrics", new(cmd.MetricMetadata), new(cmd.MetricExport), new(cmd.MetricServer))

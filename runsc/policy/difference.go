@@ -1,0 +1,124 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/directfs/runsc/directfspolicy"
+)
+
+// callsField is the field of the system calls that a filter allows.
+const callsField = "calls"
+
+// difference is one thing in which two plans differ: a value that is another
+// one, or members that a list gains and loses.
+type difference struct {
+	// Of is "mount", "sandbox", "sentry" (the sandbox's filter), "gofer" or
+	// "pod sandbox".
+	Of string `json:"of"`
+
+	// Mount is the destination where Of is "mount".
+	Mount string `json:"mount,omitempty"`
+
+	// Field is the name that the field has in the Plan's JSON; "why" is
+	// reason and detail in words, "seccomp" and "calls" are the filter's.
+	Field string `json:"field"`
+
+	Before string `json:"before,omitempty"`
+	After  string `json:"after,omitempty"`
+
+	Removed []string `json:"removed,omitempty"`
+	Added   []string `json:"added,omitempty"`
+}
+
+func (d difference) row() []string {
+	of := d.Of
+	if d.Mount != "" {
+		of += " " + d.Mount
+	}
+	if d.Before != "" || d.After != "" {
+		return []string{"  " + of, d.Field, d.Before + " -> " + d.After}
+	}
+	var parts []string
+	for _, s := range d.Removed {
+		parts = append(parts, "-"+s)
+	}
+	for _, s := range d.Added {
+		parts = append(parts, "+"+s)
+	}
+	separator := " "
+	if d.Field == "raisedFor" {
+		separator = ", " // they are words
+	}
+	return []string{"  " + of, d.Field, strings.Join(parts, separator)}
+}
+
+// differ collects differences.
+type differ struct{ all []difference }
+
+func (d *differ) value(of, mount, field, before, after string) {
+	if before != after {
+		d.all = append(d.all, difference{Of: of, Mount: mount, Field: field, Before: before, After: after})
+	}
+}
+
+func (d *differ) list(of, field string, before, after []string) {
+	removed, added := minus(before, after), minus(after, before)
+	if len(removed)+len(added) > 0 {
+		d.all = append(d.all, difference{Of: of, Field: field, Removed: removed, Added: added})
+	}
+}
+
+func minus(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
+}
+
+// differences lists everything in which the outcomes differ, in the order of
+// the Plan. It is never nil.
+func differences(before, after outcome) []difference {
+	d := differ{all: []difference{}}
+	// A hint changes no mount's place in the list.
+	for i, m := range before.plan.Decisions {
+		n := after.plan.Decisions[i]
+		d.value("mount", m.Mount, "access", m.Access.String(), n.Access.String())
+		d.value("mount", m.Mount, "why", m.Why(), n.Why())
+	}
+	d.sandbox("sandbox", before.plan.Sandbox, after.plan.Sandbox)
+	d.filter("sentry", before.plan.Sentry, after.plan.Sentry)
+	d.filter("gofer", before.plan.Gofer, after.plan.Gofer)
+	d.list("gofer", "donations", before.plan.Donations, after.plan.Donations)
+	if before.pod != nil {
+		d.sandbox("pod sandbox", before.pod.Sandbox, after.pod.Sandbox)
+		d.filter("pod sentry", before.pod.Sentry, after.pod.Sentry)
+	}
+	return d.all
+}
+
+func (d *differ) sandbox(of string, before, after directfspolicy.Sandbox) {
+	d.value(of, "", "raised", yesNo(before.Raised), yesNo(after.Raised))
+	d.list(of, "raisedFor", before.RaisedFor, after.RaisedFor)
+	d.value(of, "", "writesHost", yesNo(before.WritesHost), yesNo(after.WritesHost))
+	d.list(of, "capabilities", before.Capabilities, after.Capabilities)
+	d.value(of, "", "userNamespace", before.UserNamespace.String(), after.UserNamespace.String())
+	d.value(of, "", "umask", umask(before), umask(after))
+}
+
+func umask(s directfspolicy.Sandbox) string {
+	if s.UmaskZero {
+		return "0"
+	}
+	return "as it was"
+}
+
+func (d *differ) filter(of string, before, after []directfspolicy.SetName) {
+	d.list(of, "seccomp", setNames(before), setNames(after))
+	d.list(of, callsField, directfspolicy.Calls(before...).Names(), directfspolicy.Calls(after...).Names())
+}
+
+func setNames(sets []directfspolicy.SetName) []string {
+	all := make([]string, len(sets))
+	for i, s := range sets {
+		all[i] = string(s)
+	}
+	return all
+}

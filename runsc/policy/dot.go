@@ -1,0 +1,72 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/directfs/runsc/directfspolicy"
+)
+
+// drawDot draws the plan for graphviz: the mounts, the two processes that
+// serve them, and what these hold.
+func drawDot(p directfspolicy.Plan) string {
+	var b strings.Builder
+	b.WriteString(`digraph plan {
+  rankdir=LR
+  node [fontname="sans-serif" fontsize=11]
+  edge [fontname="sans-serif" fontsize=9]
+  subgraph cluster_mounts {
+    label="mounts" fontname="sans-serif" color=gray
+    node [shape=box]
+`)
+	for i, d := range p.Decisions {
+		fmt.Fprintf(&b, "    m%d [label=%s]\n", i, label(d.Mount, d.Access.String()+writesWord(d)))
+	}
+	b.WriteString("  }\n  node [shape=ellipse style=bold]\n  sandbox\n  gofer\n")
+	for i, d := range p.Decisions {
+		writeMountEdges(&b, fmt.Sprintf("m%d", i), d)
+	}
+	if p.Uses(directfspolicy.LisaFS) {
+		b.WriteString("  gofer -> sandbox [label=\"LisaFS RPC\" dir=both]\n")
+	}
+	b.WriteString("  node [shape=note style=solid]\n")
+	for i, v := range privileges(p) {
+		head := v.kind + ": " + strings.Join(v.names, "\n")
+		fmt.Fprintf(&b, "  p%d [label=%s]\n", i, label(head, "for "+strings.Join(v.causes, ", ")))
+		fmt.Fprintf(&b, "  %s -> p%d [label=\"holds\" style=dotted]\n", v.process, i)
+	}
+	b.WriteString("}\n")
+	return b.String()
+}
+
+func writesWord(d directfspolicy.Decision) string {
+	switch {
+	case d.Access == directfspolicy.NoAccess:
+		return ""
+	case d.ReadOnly:
+		return ", reads"
+	}
+	return ", writes"
+}
+
+// writeMountEdges draws who opens the mount's files. Every mount that the
+// gofer donates is served by it as well, for what directfs leaves to it.
+func writeMountEdges(b *strings.Builder, node string, d directfspolicy.Decision) {
+	switch d.Access {
+	case directfspolicy.DirectFS:
+		fmt.Fprintf(b, "  %s -> sandbox [label=\"root FD donated\" style=bold]\n", node)
+	case directfspolicy.LisaFS:
+		fmt.Fprintf(b, "  %s -> gofer [label=\"opened by the gofer\"]\n", node)
+	default:
+		fmt.Fprintf(b, "  %s -> sandbox [label=\"in the sandbox\" style=dashed]\n", node)
+	}
+}
+
+// label quotes lines of text for graphviz, in which a backslash would start an
+// escape of its own, such as \N for the node's name.
+func label(lines ...string) string {
+	s := strings.Join(lines, "\n")
+	s = strings.ReplaceAll(s, `\`, `\\`)
+	s = strings.ReplaceAll(s, `"`, `\"`)
+	return `"` + strings.ReplaceAll(s, "\n", `\n`) + `"`
+}

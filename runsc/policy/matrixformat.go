@@ -1,0 +1,54 @@
+package policy
+
+import (
+	"strings"
+)
+
+// tables is the whole matrix.
+type tables struct {
+	Version      int              `json:"version"`
+	Decisions    []decisionRow    `json:"decisions"`
+	Consequences []consequenceRow `json:"consequences"`
+}
+
+func writeMatrix(format string) (string, error) {
+	t := tables{Version: envelopeVersion, Decisions: decisionRows(), Consequences: consequenceRows()}
+	if format == "json" {
+		return marshal(t)
+	}
+	decisions := [][]string{{"flag", "hint", "backend", "access", "donated", "reason"}}
+	for _, r := range t.Decisions {
+		decisions = append(decisions, r.cells())
+	}
+	consequences := [][]string{{"cause", "capabilities", "user namespace", "umask", "sentry", "gofer"}}
+	for _, r := range t.Consequences {
+		consequences = append(consequences, r.cells())
+	}
+	var b strings.Builder
+	write := writeCapitalized
+	if format == "markdown" {
+		write = writeMarkdown
+	}
+	write(&b, decisions)
+	b.WriteByte('\n')
+	write(&b, consequences)
+	return b.String(), nil
+}
+
+// writeCapitalized writes a table for terminals.
+func writeCapitalized(b *strings.Builder, rows [][]string) {
+	for i, h := range rows[0] {
+		rows[0][i] = strings.ToUpper(h)
+	}
+	writeTable(b, rows)
+}
+
+// writeMarkdown writes a table for documents.
+func writeMarkdown(b *strings.Builder, rows [][]string) {
+	for i, r := range rows {
+		b.WriteString("| " + strings.Join(r, " | ") + " |\n")
+		if i == 0 {
+			b.WriteString("|" + strings.Repeat(" --- |", len(r)) + "\n")
+		}
+	}
+}

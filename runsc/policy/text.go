@@ -1,0 +1,99 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/directfs/runsc/directfspolicy"
+)
+
+// writePlan writes the plan for people.
+func writePlan(b *strings.Builder, o outcome) {
+	p := o.plan
+	fmt.Fprintf(b, "%s container, --directfs=%t\n\n", p.Scope, p.Flag)
+	rows := [][]string{{"MOUNT", "ACCESS", "WRITES", "DONATED", "CACHE", "WHY"}}
+	for _, d := range p.Decisions {
+		rows = append(rows, mountRow(d))
+	}
+	writeTable(b, rows)
+	b.WriteByte('\n')
+	rows = [][]string{{"PROCESS", "KIND", "HOLDS", "FOR"}}
+	for _, v := range privileges(p) {
+		process := v.process
+		if process == "sandbox" && p.Scope == directfspolicy.PodMember {
+			process = "needs of its sandbox"
+		}
+		rows = append(rows, []string{process, v.kind, strings.Join(v.names, " "), strings.Join(v.causes, ", ")})
+	}
+	writeTable(b, rows)
+	if o.pod != nil {
+		fmt.Fprintf(b, "\npod's sandbox  %s\n               the container fits in it\n", o.pod.Sandbox)
+	}
+	for i, d := range p.Diagnostics {
+		if i == 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(b, "note: %s\n", d)
+	}
+}
+
+func mountRow(d directfspolicy.Decision) []string {
+	if d.Access == directfspolicy.NoAccess {
+		return []string{d.Mount, d.Access.String(), "-", "-", "-", d.Why()}
+	}
+	return []string{d.Mount, d.Access.String(), yesNo(!d.ReadOnly), yesNo(d.Donated), d.Cache.String(), d.Why()}
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// writeTable aligns the columns.
+func writeTable(b *strings.Builder, rows [][]string) {
+	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	for _, r := range rows {
+		// A strings.Builder takes every write.
+		_, _ = fmt.Fprintln(w, strings.Join(r, "\t"))
+	}
+	_ = w.Flush()
+}
+
+// writeCalls lists the calls of the sets, a set at a time.
+func writeCalls(b *strings.Builder, process string, sets []directfspolicy.SetName) {
+	var before []directfspolicy.SetName
+	for _, s := range sets {
+		calls := directfspolicy.Calls(s).Difference(directfspolicy.Calls(before...))
+		also := ""
+		if len(before) > 0 {
+			also = " more"
+		}
+		fmt.Fprintf(b, "\n%s, %s: %d%s calls\n", process, s, calls.Len(), also)
+		writeWrapped(b, calls.Names())
+		before = append(before, s)
+	}
+}
+
+// writeWrapped writes the words in lines of at most 80 columns.
+func writeWrapped(b *strings.Builder, words []string) {
+	const width = 80
+	column := 0
+	for _, w := range words {
+		if column > 0 && column+1+len(w) > width {
+			b.WriteByte('\n')
+			column = 0
+		}
+		if column == 0 {
+			b.WriteByte(' ')
+			column = 1
+		}
+		b.WriteString(" " + w)
+		column += 1 + len(w)
+	}
+	if column > 0 {
+		b.WriteByte('\n')
+	}
+}
