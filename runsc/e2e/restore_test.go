@@ -157,8 +157,10 @@ func TestRestoreWithOtherDecisions(t *testing.T) {
 				t.Fatal("restored with other decisions than it was saved with")
 			}
 			t.Log(err)
-			if !strings.Contains(err.Error(), "exit code 128") {
-				t.Errorf("not refused, but: %v", err)
+			for _, words := range []string{"exit code 128", "does not match across checkpoint restore", "directfs-decisions"} {
+				if !strings.Contains(err.Error(), words) {
+					t.Errorf("the refusal does not say %q: %v", words, err)
+				}
 			}
 			lab.CheckGone(t, id)
 		})

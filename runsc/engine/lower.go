@@ -91,6 +91,7 @@ func LowerSpec(raw []byte, p directfspolicy.Plan) ([]byte, error) {
 		s.annotate(annotations)
 	}
 	lowerRootfs(annotations, p)
+	annotations[decisionsAnnotation] = decisions(p)
 	annotations[loweredAnnotation] = "true"
 	a, err := json.Marshal(annotations)
 	if err != nil {

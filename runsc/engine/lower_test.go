@@ -77,7 +77,7 @@ func TestLowerSpecAnnotations(t *testing.T) {
 				t.Fatalf("%d hints, want the 4 sentinels: %v", len(hints.Mounts), err)
 			}
 			maps.DeleteFunc(spec.Annotations, func(k, _ string) bool {
-				return strings.HasPrefix(k, "dev.gvisor.spec.mount.directfs-policy-") || k == "dev.gvisor.internal.directfs-lowered"
+				return strings.HasPrefix(k, "dev.gvisor.spec.mount.directfs-policy-") || k == "dev.gvisor.internal.directfs-lowered" || k == "dev.gvisor.directfs-decisions"
 			})
 			if len(spec.Annotations) != len(tt.kept) || len(tt.kept) > 0 && !reflect.DeepEqual(spec.Annotations, tt.kept) {
 				t.Errorf("kept %v, want %v", spec.Annotations, tt.kept)

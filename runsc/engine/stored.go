@@ -24,6 +24,22 @@ const planAnnotation = "dev.gvisor.internal.directfs-plan"
 // sight, because containers that join the pod need them.
 const hintsAnnotation = "dev.gvisor.internal.directfs-hints"
 
+// decisionsAnnotation keeps the decisions where the engine compares them when a
+// checkpoint is restored (runsc/specutils/restore.go:200). A file system that
+// was saved under one access cannot be loaded under another, and the engine
+// would find that out later, in words that do not name the cause.
+const decisionsAnnotation = "dev.gvisor.directfs-decisions"
+
+func decisions(p directfspolicy.Plan) string {
+	var out []string
+	for _, d := range p.Decisions {
+		if d.Access != directfspolicy.NoAccess {
+			out = append(out, fmt.Sprintf("%s=%v,%v", d.Mount, d.Access, d.Cache))
+		}
+	}
+	return strings.Join(out, " ")
+}
+
 // ErrNoPlan: a container's stored spec has no Plan. Another runtime made it.
 var ErrNoPlan = errors.New("container has no directfs plan; it was created by another runtime or version: delete it and create it again")
 
@@ -33,7 +49,7 @@ var ErrForgedPlan = errors.New("only the runtime may set this annotation; remove
 // CheckBundle refuses a spec from a bundle that carries annotations which only
 // this package may set.
 func CheckBundle(spec *specs.Spec) error {
-	for _, key := range []string{planAnnotation, hintsAnnotation, loweredAnnotation} {
+	for _, key := range []string{planAnnotation, hintsAnnotation, decisionsAnnotation, loweredAnnotation} {
 		if _, ok := spec.Annotations[key]; ok {
 			return fmt.Errorf("annotation %s: %w", key, ErrForgedPlan)
 		}
@@ -71,6 +87,7 @@ func StorePlan(spec *specs.Spec, p directfspolicy.Plan) error {
 	}
 	annotations[planAnnotation] = string(b)
 	annotations[hintsAnnotation] = string(h)
+	annotations[decisionsAnnotation] = decisions(p)
 	spec.Annotations = annotations
 	spec.Mounts = slices.Clone(spec.Mounts)
 	for i := range spec.Mounts {

@@ -39,6 +39,10 @@ func TestStoredPlan(t *testing.T) {
 	kept := maps.Clone(spec.Annotations)
 	delete(kept, planKey)
 	delete(kept, hintsKey)
+	if got, want := kept["dev.gvisor.directfs-decisions"], "/=directfs,shared /m0=directfs,shared /m1=lisafs,shared"; got != want {
+		t.Errorf("a restore compares %q, want %q", got, want)
+	}
+	delete(kept, "dev.gvisor.directfs-decisions")
 	if want := map[string]string{"a": "1", "dev.gvisor.spec.mount.y.source": "/y", "dev.gvisor.spec.mount.y.type": "bind", "dev.gvisor.spec.mount.y.share": "pod"}; !reflect.DeepEqual(kept, want) {
 		t.Errorf("the engine sees %v, want %v", kept, want)
 	}
