@@ -96,9 +96,10 @@ func TestAdmitReasons(t *testing.T) {
 	}
 }
 
-// A sandbox that was raised for reading takes in readers alone.
+// A sandbox that was raised for reading takes in readers alone. Only a hint
+// that is not pod-wide, such as a mount option, leaves it at that.
 func TestAdmitIntoReadOnlySandbox(t *testing.T) {
-	reader := Mount{Destination: "/db", Backend: StockGofer, Hints: []Hint{{keyOf("/db"), On}}, ReadOnly: true}
+	reader := Mount{Destination: "/db", Backend: StockGofer, Hints: []Hint{{"mount option directfs", On}}, ReadOnly: true}
 	writer := reader
 	writer.ReadOnly = false
 	sandbox := mustResolve(t, Request{Scope: PodSandbox, Mounts: []Mount{reader}})
@@ -109,9 +110,24 @@ func TestAdmitIntoReadOnlySandbox(t *testing.T) {
 		t.Error(err)
 	}
 	err := sandbox.Admit(mustResolve(t, Request{Scope: PodMember, Mounts: []Mount{reader, {Destination: "/w", Backend: StockGofer, Hints: writer.Hints}}}))
-	const want = `mount "/w" needs directfs (hint dev.gvisor.spec.mount.db.directfs=on): sandbox was started with directfs privileges for reading only; add the annotation dev.gvisor.spec.mount.db.directfs=on to the pod, so that its sandbox starts with them, or set the hint to off`
+	const want = `mount "/w" needs directfs (hint mount option directfs=on): sandbox was started with directfs privileges for reading only; add the annotation dev.gvisor.spec.mount.<NAME>.directfs=on (and .source) for this mount to the pod, so that its sandbox starts with them, or set the hint to off`
 	if !errors.Is(err, ErrSandboxReadOnly) || errors.Is(err, ErrSandboxNotRaised) || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+// An annotation is pod-wide: where the first container only reads its mount,
+// another may write it.
+func TestAdmitWriterOfAnnouncedMount(t *testing.T) {
+	reader := Mount{Destination: "/db", Backend: StockGofer, Hints: []Hint{{keyOf("/db"), On}}, ReadOnly: true}
+	writer := reader
+	writer.ReadOnly = false
+	sandbox := mustResolve(t, Request{Scope: PodSandbox, Mounts: []Mount{reader}})
+	if !sandbox.Sandbox.WritesHost {
+		t.Errorf("sandbox %+v", sandbox.Sandbox)
+	}
+	if err := sandbox.Admit(mustResolve(t, Request{Scope: PodMember, Mounts: []Mount{writer}})); err != nil {
+		t.Error(err)
 	}
 }
 

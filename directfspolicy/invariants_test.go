@@ -92,9 +92,20 @@ func checkSandbox(t rapid.TB, p Plan, writes bool) {
 	if p.Scope == PodSandbox && p.Flag {
 		raisedFor = append(raisedFor, "containers that may join (--directfs=true)")
 	}
+	var on []string
+	for _, d := range p.Decisions {
+		if d.Reason == BecauseHintOn && strings.HasPrefix(d.Detail, "dev.gvisor.spec.") {
+			on = append(on, d.Detail)
+		}
+	}
 	for _, h := range p.Unmatched {
-		if p.Scope == PodSandbox && h.Setting == On {
-			raisedFor = append(raisedFor, "containers that may join ("+h.Key+"=on)")
+		if h.Setting == On {
+			on = append(on, h.Key)
+		}
+	}
+	for i, key := range on {
+		if p.Scope == PodSandbox && !slices.Contains(on[:i], key) {
+			raisedFor = append(raisedFor, "containers that may join ("+key+"=on)")
 		}
 	}
 	want := Sandbox{RaisedFor: raisedFor, Capabilities: []string{}}

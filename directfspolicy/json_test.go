@@ -43,7 +43,7 @@ const mixedJSON = `{
  ],
  "sandbox": {
   "raised": true,
-  "raisedFor": ["/on", "/ro", "containers that may join (--directfs=true)", "containers that may join (dev.gvisor.spec.mount.later.directfs=on)"],
+  "raisedFor": ["/on", "/ro", "containers that may join (--directfs=true)", "containers that may join (dev.gvisor.spec.mount.on.directfs=on)", "containers that may join (dev.gvisor.spec.mount.later.directfs=on)"],
   "writesHost": true,
   "capabilities": ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID"],
   "userNamespace": "spec",

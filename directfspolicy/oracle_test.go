@@ -165,7 +165,12 @@ func refusalsOf(r Request, word string) []error {
 // checkOracleGrants compares everything that follows from the decisions.
 func checkOracleGrants(t rapid.TB, r Request, p Plan, word string) {
 	t.Helper()
-	hopes := r.Scope == PodSandbox && (r.Flag || slices.ContainsFunc(r.Unmatched, func(h Hint) bool { return h.Setting == On }))
+	announced := slices.ContainsFunc(r.Unmatched, func(h Hint) bool { return h.Setting == On })
+	for _, m := range append([]Mount{r.Rootfs}, r.Mounts...) {
+		first := slices.IndexFunc(m.Hints, func(h Hint) bool { return h.Setting != Unset })
+		announced = announced || first >= 0 && m.Hints[first].Setting == On && strings.HasPrefix(m.Hints[first].Key, "dev.gvisor.spec.")
+	}
+	hopes := r.Scope == PodSandbox && (r.Flag || announced)
 	raised := strings.ContainsAny(word, "Dd") || hopes
 	writes := strings.Contains(word, "D") || hopes
 

@@ -11,7 +11,7 @@ func TestPlanString(t *testing.T) {
 /ro    directfs  no      yes      shared     --directfs=true
 /tmp   none      -       -        -          not a gofer mount
 
-sandbox  raised for /on, /ro, containers that may join (--directfs=true), containers that may join (dev.gvisor.spec.mount.later.directfs=on): CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID, umask 0, spec user namespace
+sandbox  raised for /on, /ro, containers that may join (--directfs=true), containers that may join (dev.gvisor.spec.mount.on.directfs=on), containers that may join (dev.gvisor.spec.mount.later.directfs=on): CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID, umask 0, spec user namespace
 sentry   seccomp sentry-base + sentry-host-filesystem
 gofer    seccomp gofer-base + gofer-directfs-fallback + gofer-lisafs
 note     hint dev.gvisor.spec.mount.later.directfs=on matches no mount of this container
