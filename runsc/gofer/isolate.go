@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-	"gvisor.dev/gvisor/runsc/cmd/sandboxsetup"
 )
 
 // From a donated directory FD, openat(2) reaches whatever is mounted around
@@ -68,75 +67,15 @@ func isolate(root string, conns []connection) error {
 	return nil
 }
 
-const detachedPlace = wrapperDir + "/" + copyName
-
-// makeWrapper mounts the wrapper, and the directory of magic links in the
-// directory that is to be the gofer's root.
-func makeWrapper() error {
-	links := servedDir + "/" + linksName
-	for _, dir := range []string{servedDir, links, wrapperDir} {
-		if err := os.Mkdir(dir, 0o755); err != nil {
-			return err
-		}
-	}
-	if err := unix.Mount(sandboxsetup.ProcFDBindMount, links, "", unix.MS_BIND, ""); err != nil {
-		return fmt.Errorf("binding the directory of FDs: %w", err)
-	}
-	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
-	if err := unix.Mount("directfs", wrapperDir, "tmpfs", flags, "size=4k,nr_inodes=4,mode=0555"); err != nil {
-		return fmt.Errorf("mounting the wrapper: %w", err)
-	}
-	if err := os.Mkdir(detachedPlace, 0o555); err != nil {
-		return err
-	}
-	if err := unix.Mount("", wrapperDir, "", unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("making the wrapper private: %w", err)
-	}
-	if err := unix.Mount("", wrapperDir, "", flags|unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
-		return fmt.Errorf("making the wrapper read-only: %w", err)
-	}
-	return nil
-}
-
-// detach turns the wrapper, with the copy in it, into a tree of its own and
-// empties the wrapper. It returns the path of the copy in the gofer's root.
-func detach() (string, error) {
-	tree, err := unix.OpenTree(unix.AT_FDCWD, wrapperDir, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
-	if err != nil {
-		return "", fmt.Errorf("detaching the tree: %w", err)
-	}
-	defer unix.Close(tree)
-	if err := unix.Unmount(detachedPlace, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
-		return "", fmt.Errorf("emptying the wrapper: %w", err)
-	}
-	// While the FD of open_tree(2) is open, the tree is in an anonymous mount
-	// namespace. Whoever has a directory in it reaches its root by "..", and
-	// may move it and change its flags after unshare(2) of a user and a mount
-	// namespace. The kernel unmounts it, in one piece, when that FD is closed;
-	// another FD keeps it usable for paths.
-	fd, err := unix.Openat(tree, ".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return "", fmt.Errorf("opening the tree: %w", err)
-	}
-	return fmt.Sprintf("/%s/%d/%s", linksName, fd, copyName), nil
-}
-
-// treeFD returns the FD of the detached tree that a served path leads through.
-func treeFD(served string) (int, bool) {
-	f := strings.Split(served, "/")
-	if len(f) != 4 || f[1] != linksName {
-		return -1, false
-	}
-	fd, err := strconv.Atoi(f[2])
-	return fd, err == nil
-}
-
 // source is a connection's mount, in its place.
 type source struct {
 	connection
 	fd        int // O_PATH
-	mountID   uint64
 	directory bool
+
+	// mountIDs are the mounts at the connection's place: its own, and what
+	// that hides.
+	mountIDs []uint64
 }
 
 // makePlace returns where the copy goes, and creates what it is mounted on.
@@ -169,24 +108,57 @@ func openSources(root string, conns []connection) (ss sources, err error) {
 	defer unix.Close(rootFD)
 	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS}
 	for _, c := range conns {
-		rel := "." + c.path
-		fd, err := unix.Openat2(rootFD, rel, &how)
+		fd, err := unix.Openat2(rootFD, "."+c.path, &how)
 		if err != nil {
 			return ss, fmt.Errorf("opening mount %q: %w", c.path, needsKernel(err, "5.6"))
 		}
 		ss = append(ss, source{connection: c, fd: fd})
-		var st unix.Statx_t
-		if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_TYPE|unix.STATX_MNT_ID, &st); err != nil {
+		if err := ss[len(ss)-1].look(); err != nil {
 			return ss, fmt.Errorf("looking at mount %q: %w", c.path, err)
 		}
-		if st.Mask&unix.STATX_MNT_ID == 0 {
-			return ss, fmt.Errorf("looking at mount %q: %w", c.path, needsKernel(unix.ENOSYS, "5.8"))
-		}
-		s := &ss[len(ss)-1]
-		s.mountID = st.Mnt_id
-		s.directory = st.Mode&unix.S_IFMT == unix.S_IFDIR
 	}
-	return ss, nil
+	mounts, err := readMounts()
+	if err != nil {
+		return ss, fmt.Errorf("reading mounts: %w", err)
+	}
+	return ss, ss.findMounts(root, mounts)
+}
+
+// look finds out what the FD stands for. A place that is not the root of any
+// mount is one in a mount that hides the connection's.
+func (s *source) look() error {
+	var st unix.Statx_t
+	if err := unix.Statx(s.fd, "", unix.AT_EMPTY_PATH, unix.STATX_TYPE, &st); err != nil {
+		return err
+	}
+	if st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT == 0 {
+		return needsKernel(unix.ENOSYS, "5.8")
+	}
+	if st.Attributes&unix.STATX_ATTR_MOUNT_ROOT == 0 && !s.device {
+		return errHidden
+	}
+	s.directory = st.Mode&unix.S_IFMT == unix.S_IFDIR
+	return nil
+}
+
+var errHidden = errors.New("another mount hides it; list the mount of a directory before those of what is in it")
+
+// findMounts finds all mounts at each place. Where several have one place, the
+// last one hides the others, which would come to light in a copy without it.
+func (ss sources) findMounts(root string, mounts []mountEntry) error {
+	at := map[string][]uint64{}
+	for _, m := range mounts {
+		at[m.point] = append(at[m.point], m.id)
+	}
+	wanted := map[string]int{}
+	for i, s := range ss {
+		point := strings.TrimSuffix(root+s.path, "/")
+		ss[i].mountIDs = at[point]
+		if wanted[point]++; wanted[point] > len(at[point]) && !s.device {
+			return fmt.Errorf("looking at mount %q: %w", s.path, errHidden)
+		}
+	}
+	return nil
 }
 
 func (ss sources) close() {
@@ -219,14 +191,14 @@ func (ss sources) copyTo(place string, i int) error {
 	return nil
 }
 
-// below returns the IDs of the container's other mounts whose place is below
-// that of ss[i].
+// below returns the IDs of all mounts whose place is that of another
+// connection, below that of ss[i].
 func (ss sources) below(i int) []uint64 {
 	prefix := strings.TrimSuffix(ss[i].path, "/") + "/"
 	var ids []uint64
 	for _, s := range ss {
 		if strings.HasPrefix(s.path, prefix) && s.path != ss[i].path && !s.device {
-			ids = append(ids, s.mountID)
+			ids = append(ids, s.mountIDs...)
 		}
 	}
 	return ids

@@ -81,8 +81,7 @@ func removeCopies(place string, ids []uint64) error {
 		if len(copies) == 0 {
 			return nil
 		}
-		// The deepest first: a mount that covers another is listed later.
-		slices.Reverse(copies)
+		// The first ones take what is below along.
 		for _, point := range copies {
 			// One that is gone by now is not found in the next round.
 			_ = unix.Unmount(point, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)

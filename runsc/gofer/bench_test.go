@@ -1,0 +1,47 @@
+package gofer
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// BenchmarkIsolate is what isolation adds to the start of a container with a
+// rootfs and a number of mounts, all with directfs. A mount must not cost more
+// than a millisecond.
+func BenchmarkIsolate(b *testing.B) {
+	for _, n := range []int{1, 10, 100} {
+		for _, nested := range []bool{false, true} {
+			if nested && n != 10 {
+				continue // one is not nested, and 100, each below the one before, are nobody's
+			}
+			b.Run(fmt.Sprintf("mounts=%d,nested=%v", n, nested), func(b *testing.B) { benchmarkIsolate(b, n, nested) })
+		}
+	}
+}
+
+func benchmarkIsolate(b *testing.B, n int, nested bool) {
+	p := newPlace(b)
+	conns := []connection{{path: "/", donate: true}}
+	path := ""
+	for i := range n {
+		if !nested {
+			path = ""
+		}
+		path += fmt.Sprintf("/m%d", i)
+		conns = append(conns, p.mount(p.source(fmt.Sprintf("m%d", i)), path))
+	}
+	b.ResetTimer()
+	for range b.N {
+		p.must(isolate(p.root, conns))
+		b.StopTimer()
+		p.undo(conns)
+		b.StartTimer()
+	}
+	perMount := b.Elapsed() / time.Duration(b.N*len(conns))
+	b.ReportMetric(float64(perMount.Nanoseconds()), "ns/mount")
+	// The first round, of one iteration, is for warming up.
+	if b.N >= 10 && perMount > time.Millisecond {
+		b.Errorf("isolation takes %v for each mount, want at most 1ms", perMount)
+	}
+}
