@@ -91,7 +91,7 @@ func (c *kubeCheck) typedName(name string) {
 		c.add(Warning, "%s: invalid value; allowed: bind, tmpfs; the gVisor shim gives it to every container's mount of the volume all the same", typ)
 	}
 	if s, ok := c.pod.annotations[sourceKey]; ok {
-		c.add(Warning, "%s=%q: replaced: because of %s the gVisor shim sets the source to the directory of the volume %q; remove one of the two", sourceKey, s, typeKey, name)
+		c.replacedSource(name, fmt.Sprintf("%s=%q", sourceKey, s))
 	}
 	v, ok := c.pod.volume(name)
 	switch {
@@ -107,6 +107,19 @@ func (c *kubeCheck) typedName(name string) {
 	case v.CSI != nil:
 		c.add(Warning, "%s: the volume is mounted from a directory below the one that the gVisor shim fills in, so the hint finds no mount; use --directfs for the whole pod instead", typ)
 	}
+}
+
+// replacedSource reports a source that the shim replaces. It does so for the
+// pod's first container only; the others keep what they have, and of two
+// sources for one hint neither wins.
+func (c *kubeCheck) replacedSource(name, source string) {
+	text := fmt.Sprintf("%s: because of .type the gVisor shim sets the source to the directory of the volume %q", source, name)
+	if _, hinted := c.pod.annotations[mountPrefix+name+"."+directfsKey]; !hinted {
+		c.add(Warning, "%s; remove .type or .source", text)
+		return
+	}
+	c.seen[mountPrefix+name+".source: "+directfspolicy.ErrConflict.Error()] = true
+	c.add(Refused, "pod: %s, but not for the containers that join: they are refused because the two differ; remove .type or .source", text)
 }
 
 // containers resolves each container as it would join the pod's sandbox.
