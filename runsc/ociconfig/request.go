@@ -75,6 +75,9 @@ func request(spec *specs.Spec, o Options) (r directfspolicy.Request, err error) 
 		}
 		r.Mounts = append(r.Mounts, pm)
 	}
+	if err := checkOrder(r.Mounts); err != nil {
+		return r, err
+	}
 	for _, source := range slices.Sorted(maps.Keys(bySource)) {
 		if !m.matched[source] {
 			r.Unmatched = append(r.Unmatched, bySource[source]...)
