@@ -45,12 +45,7 @@ lint: check-go ## gofmt, go vet, staticcheck
 	go run $(STATICCHECK) ./...
 
 fuzz-short: check-go ## every fuzz target for FUZZTIME (default 3s)
-	@set -e; for pkg in $$(go list ./...); do \
-		for target in $$(go test -list '^Fuzz' "$$pkg" | grep '^Fuzz' || true); do \
-			echo "$$pkg $$target"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg"; \
-		done; \
-	done
+	@.ci/fuzz-short $(FUZZTIME)
 
 mutants: check-go ## mutation testing of directfspolicy
 	go run $(GREMLINS) unleash ./directfspolicy
