@@ -84,8 +84,8 @@ func plans(t *testing.T) map[string]directfspolicy.Plan {
 	for _, rootfs := range []directfspolicy.Setting{directfspolicy.On, directfspolicy.Off} {
 		for _, mount := range []directfspolicy.Setting{directfspolicy.On, directfspolicy.Off} {
 			for _, ro := range []bool{true, false} {
-				p, err := directfspolicy.Resolve(directfspolicy.Request{Mounts: []directfspolicy.Mount{
-					{Destination: "/", Backend: directfspolicy.StockGofer, ReadOnly: true, Hints: []directfspolicy.Hint{{Key: "k", Setting: rootfs}}},
+				p, err := directfspolicy.Resolve(directfspolicy.Request{Rootfs: directfspolicy.Mount{Backend: directfspolicy.StockGofer, ReadOnly: true,
+					Hints: []directfspolicy.Hint{{Key: "k", Setting: rootfs}}}, Mounts: []directfspolicy.Mount{
 					{Destination: "/a", Backend: directfspolicy.StockGofer, ReadOnly: ro, Hints: []directfspolicy.Hint{{Key: "k", Setting: mount}}},
 				}})
 				if err != nil {

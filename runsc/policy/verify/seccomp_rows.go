@@ -22,26 +22,37 @@ func (r *Report) seccomp(p process, e expectation) {
 	if err == nil {
 		v, err = e.examine(filters)
 	}
-	sets := setList(e)
 	if err != nil {
-		why := reason(err)
-		r.unverified(CheckSeccomp, "calls of the sets", "allowed: "+sets, "filters cannot be read", why)
-		r.unverified(CheckSeccomp, "all other file system calls", "denied", "filters cannot be read", why)
-		r.unverified(CheckSeccomp, "forms of calls", "denied", "filters cannot be read", why)
-		r.unverified(CheckSeccomp, "other architectures", "denied", "filters cannot be read", why)
+		const actual = "its filters cannot be read"
+		r.unverified(CheckSeccomp, itemCalls, "allowed: "+setList(e), actual, reason(err))
+		for _, item := range []string{itemRest, itemForms, itemForeign} {
+			r.unverified(CheckSeccomp, item, "denied", actual, reason(err))
+		}
 		return
 	}
-	r.judge(CheckSeccomp, "calls of the sets", fmt.Sprintf("%d allowed: %s", v.planned, sets),
+	r.calls(e, v)
+}
+
+const (
+	itemCalls   = "calls of the sets"
+	itemRest    = "file system calls of no set, and unknown ones"
+	itemForms   = "forms of calls"
+	itemForeign = "calls of other architectures"
+)
+
+// calls compares what the filters do with what the Plan expects.
+func (r *Report) calls(e expectation, v verdicts) {
+	r.judge(CheckSeccomp, itemCalls, fmt.Sprintf("%d allowed: %s", v.planned, setList(e)),
 		count(v.planned-len(v.missing), "allowed", "denied", v.missing), len(v.missing) == 0)
-	r.judge(CheckSeccomp, "all other file system calls", fmt.Sprintf("%d denied", v.deniable+len(v.extra)),
+	r.judge(CheckSeccomp, itemRest, fmt.Sprintf("%d denied", v.deniable+len(v.extra)),
 		count(v.deniable, "denied", "allowed", v.extra), len(v.extra) == 0)
 	if len(e.forms) > 0 {
-		r.judge(CheckSeccomp, "forms of calls", fmt.Sprintf("%d denied", len(e.forms)),
+		r.judge(CheckSeccomp, itemForms, fmt.Sprintf("%d denied", len(e.forms)),
 			count(len(e.forms)-len(v.forms), "denied", "allowed", v.forms), len(v.forms) == 0)
 	}
-	r.judge(CheckSeccomp, "other architectures", "denied", count(-1, "denied", "allowed", v.foreign), len(v.foreign) == 0)
+	r.judge(CheckSeccomp, itemForeign, "denied", count(-1, "denied", "allowed", v.foreign), len(v.foreign) == 0)
 	if len(v.others) > 0 {
-		r.other(CheckSeccomp, "calls that no set is about", "allowed: "+shorten(v.others))
+		r.other(CheckSeccomp, "other calls", "allowed: "+shorten(v.others))
 	}
 }
 

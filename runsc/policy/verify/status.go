@@ -23,9 +23,6 @@ type status struct {
 
 	umask int
 
-	// tgid is the process's id in its own PID namespace.
-	tgid int
-
 	inheritable, permitted, effective, bounding, ambient caps
 
 	// seccomp is the mode (seccomp(2): 0 none, 1 strict, 2 filter), filters
@@ -50,7 +47,6 @@ func parseStatus(data []byte) (status, error) {
 		seccomp:     int(f.number("Seccomp", 0, 10)),
 		filters:     int(f.number("Seccomp_filters", 0, 10)),
 	}
-	s.tgid = int(f.number("NStgid", len(f.values["NStgid"])-1, 10))
 	for i := range s.uid {
 		s.uid[i] = uint32(f.number("Uid", i, 10))
 		s.gid[i] = uint32(f.number("Gid", i, 10))

@@ -8,6 +8,7 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/runsc/specutils"
 )
 
 // namespaceID is what identifies a namespace (namespaces(7)).
@@ -47,7 +48,13 @@ func (r *Report) sandboxUserNS(p process, plan directfspolicy.Plan, spec *specs.
 		return err
 	}
 	planned := plan.Sandbox.UserNamespace
-	r.judge(CheckUserNS, "user namespace", planned.String()+", not the runtime's", describeNS(its, ours), its != ours)
+	if planned == directfspolicy.SpecUserNamespace && !hasUserNS(spec) {
+		// The engine adds one of its own, but not where the sandbox is in the
+		// host's network (runsc/container/container.go:2186).
+		r.judge(CheckUserNS, "user namespace", "spec: none of its own", describeNS(its, ours), its == ours)
+		return nil
+	}
+	r.judge(CheckUserNS, "user namespace", planned.String()+": not the runtime's", describeNS(its, ours), its != ours)
 	if named := userNSPath(spec); named != "" && planned == directfspolicy.SpecUserNamespace {
 		r.namedUserNS(named, its)
 		return nil
@@ -128,14 +135,12 @@ func (m idMap) inner() idMap {
 	return in
 }
 
+func hasUserNS(s *specs.Spec) bool {
+	_, has := specutils.GetNS(specs.UserNamespace, s)
+	return has
+}
+
 func userNSPath(s *specs.Spec) string {
-	if s.Linux == nil {
-		return ""
-	}
-	for _, ns := range s.Linux.Namespaces {
-		if ns.Type == specs.UserNamespace {
-			return ns.Path
-		}
-	}
-	return ""
+	ns, _ := specutils.GetNS(specs.UserNamespace, s)
+	return ns.Path
 }
