@@ -17,18 +17,24 @@ type command struct {
 }
 
 var commands = map[string]command{
-	"ops":     {"DIR...: run all file operations on each directory", runOps},
-	"roops":   {"DIR: read in a read-only directory and see every write refused", runReadOnly},
-	"mounts":  {": print the mount table as JSON", runMounts},
-	"report":  {"DIR...: run ops on each directory and print them with the mount table", runReport},
-	"serve":   {"DIR...: report, then wait for SIGTERM", runServe},
-	"demo":    {": show how each gofer mount is mounted", runDemo},
-	"cat":     {"FILE: print a file", runCat},
-	"write":   {"FILE TEXT: write a text and a newline to a file", runWrite},
-	"own":     {"FILE UID GID: change a file's owner and read it back", runOwn},
-	"stat":    {"PATH: print type, mode, owner and size as JSON", runStat},
-	"counter": {"FILE: append a line to a file that stays open, at each SIGUSR1", runCounter},
-	"exit":    {"CODE: exit with the code", runExit},
+	"ops":       {"DIR...: run all file operations on each directory", runOps},
+	"roops":     {"DIR: read in a read-only directory and see every write refused", runReadOnly},
+	"mounts":    {": print the mount table as JSON", runMounts},
+	"report":    {"DIR...: run ops on each directory and print them with the mount table", runReport},
+	"semantics": {"DIR OTHER: record as JSON what every file operation answers in DIR", runSemantics},
+	"connect":   {"SOCKET: print what a socket of the host sends", runConnect},
+	"chmod":     {"PATH MODE: change the mode and print it", runChmod},
+	"line":      {"FILE: print the next line of a fifo", runLine},
+	"list":      {"DIR: print the names in a directory as JSON", runList},
+	"try":       {"OP PATH: try one operation and exit with its error", runTry},
+	"serve":     {"DIR...: report, then wait for SIGTERM", runServe},
+	"demo":      {": show how each gofer mount is mounted", runDemo},
+	"cat":       {"FILE: print a file", runCat},
+	"write":     {"FILE TEXT: write a text and a newline to a file", runWrite},
+	"own":       {"FILE UID GID: change a file's owner and read it back", runOwn},
+	"stat":      {"PATH: print type, mode, owner and size as JSON", runStat},
+	"counter":   {"FILE: append a line to a file that stays open, at each SIGUSR1", runCounter},
+	"exit":      {"CODE: exit with the code", runExit},
 }
 
 func main() {

@@ -41,3 +41,12 @@ func Program(tb testing.TB, pkg string) string {
 	builtPrograms[pkg] = path
 	return path
 }
+
+// OurBinary is the runsc under test.
+func OurBinary(tb testing.TB) string {
+	tb.Helper()
+	if built.Runsc == "" {
+		tb.Fatal("the package's TestMain must call harness.Main")
+	}
+	return built.Runsc
+}

@@ -39,6 +39,14 @@ type Mount struct {
 	Options []string `json:"options"`
 }
 
+// Step is one entry of the record that the battery of semantics makes.
+type Step struct {
+	Name string `json:"name"`
+
+	// Result is the name of an error, "ok", or what was seen.
+	Result string `json:"result"`
+}
+
 // GoferType is the file system type of the mounts that a gofer serves, as the
 // guest sees it.
 const GoferType = "9p"
