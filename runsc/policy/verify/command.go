@@ -111,6 +111,7 @@ func (c *command) run(conf *config.Config, f *flag.FlagSet, out io.Writer) (int,
 	case report.Verdict == Differs:
 		return exitDiffers, nil
 	case report.unverifiedBeyond(allowed):
+		fmt.Fprintln(os.Stderr, "verify: nothing differs, but not all could be verified; --allow-unverified=CHECKS accepts that")
 		return exitUnverified, nil
 	}
 	return exitOK, nil

@@ -83,8 +83,8 @@ func openDir(dir int, name string, flags int) (int, error) {
 // and above the root of that there has to be nothing.
 func (w *walker) start(link string, held bool) error {
 	fd, err := openDir(unix.AT_FDCWD, link, 0)
-	if gone(err) {
-		return nil // closed in the meantime
+	if gone(err) || err == unix.ENOTDIR {
+		return nil // closed in the meantime, or something else by now
 	}
 	if err != nil {
 		return err
