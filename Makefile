@@ -37,7 +37,7 @@ demo: check-machine build ## run containers with mixed decisions and look at the
 test: check-machine build ## all tests: vet, unit with -race, fuzz seeds, engine drift, end to end (root)
 	go vet ./...
 	$(call race,$(PURE))
-	go test $$(go list ./... | grep -vxF "$$(go list $(PURE))")
+	go test -count=1 -timeout 20m $$(go list ./... | grep -vxF "$$(go list $(PURE))")
 
 lint: check-go ## gofmt, go vet, staticcheck
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not formatted, run gofmt -w:"; echo "$$files"; exit 1; }
@@ -48,7 +48,7 @@ fuzz-short: check-go ## every fuzz target for FUZZTIME (default 3s)
 	@.ci/fuzz-short $(FUZZTIME)
 
 mutants: check-go ## mutation testing of directfspolicy
-	go run $(GREMLINS) unleash ./directfspolicy
+	GOFLAGS="$(GOFLAGS) -count=1" go run $(GREMLINS) unleash ./directfspolicy
 
 clean: ## remove what make build leaves
 	rm -rf bin
