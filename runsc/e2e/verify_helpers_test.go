@@ -3,16 +3,16 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
-	"runtime"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/e2e/harness"
 	"github.com/directfs/runsc/runsc/policy/verify"
-	"golang.org/x/sys/unix"
 )
 
 func checkVerifyError(t *testing.T, r *harness.Runtime, status int, message string, args ...string) {
@@ -102,42 +102,18 @@ func quoted(t *testing.T, s string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// trace attaches to a process's main thread as a debugger would, while do runs.
-func trace(t *testing.T, pid int, do func()) {
+// withoutSysAdmin is a runtime whose commands run without CAP_SYS_ADMIN.
+func withoutSysAdmin(t *testing.T, lab *harness.Lab) *harness.Runtime {
 	t.Helper()
-	attached, stop, done := make(chan error), make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		// The thread is never unlocked, so it ends here, and the tracing with it.
-		runtime.LockOSThread()
-		attached <- unix.PtraceSeize(pid)
-		for {
-			select {
-			case <-stop:
-				return
-			case <-time.After(time.Millisecond):
-				passOn(pid)
-			}
-		}
-	}()
-	defer func() { close(stop); <-done }()
-	if err := <-attached; err != nil {
+	dir, err := os.MkdirTemp(lab.Dir, "b")
+	if err != nil {
 		t.Fatal(err)
 	}
-	do()
-}
-
-// passOn lets a traced thread that stopped for a signal go on with it.
-func passOn(pid int) {
-	var status unix.WaitStatus
-	got, err := unix.Wait4(pid, &status, unix.WALL|unix.WNOHANG, nil)
-	if err != nil || got != pid || !status.Stopped() {
-		return
+	script := fmt.Sprintf("#!/bin/sh\nexec %q %q \"$@\"\n", harness.Program(t, "./runsc/e2e/unprivileged"), lab.Binary)
+	r := *lab.Runtime
+	r.Binary = filepath.Join(dir, "runsc")
+	if err := os.WriteFile(r.Binary, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
 	}
-	signal := 0
-	if int(status)>>16 == 0 {
-		signal = int(status.StopSignal())
-	}
-	// It may have been killed.
-	_ = unix.PtraceCont(pid, signal)
+	return &r
 }

@@ -183,3 +183,12 @@ func TestVerifyUserNamespace(t *testing.T) {
 	checkNoticed(t, lab.Runtime, c.ID, []string{"uid_map (inside:outside:size)"})
 	stop(t, lab, c)
 }
+
+// What a gofer extension serves has a decision like any other mount.
+func TestVerifyCustomGofer(t *testing.T) {
+	lab := newCustomLab(t, flag(true))
+	c := lab.Serve(t, lab.Bundle(t, harness.Mount("/virtual"), harness.Mount("/a"), harness.Args("serve", "/", "/virtual", "/a")))
+	readReport(t, c)
+	checkVerified(t, lab.Runtime, c.ID)
+	stop(t, lab, c)
+}

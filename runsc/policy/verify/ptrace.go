@@ -34,9 +34,10 @@ func readFilters(pid int) (stack, error) {
 	}
 	done := make(chan result)
 	go func() {
-		// A tracer is a thread. This one ends with the goroutine, and with it
-		// ends the tracing whatever became of it.
+		// A tracer is a thread. Where it fails to detach, as from a thread that
+		// does not stop, the kernel detaches it at the end of this process.
 		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
 		f, err := traceFilters(pid)
 		done <- result{f, err}
 	}()
