@@ -32,14 +32,14 @@ func (c *command) Execute(ctx context.Context, f *flag.FlagSet, args ...any) sub
 
 // Create returns the "create" command.
 func Create() util.SubCommand {
-	return &command{new(cmd.Create), func(sub util.SubCommand, conf *config.Config, f *flag.FlagSet) error {
+	return inBundle{&command{new(cmd.Create), func(sub util.SubCommand, conf *config.Config, f *flag.FlagSet) error {
 		spec, err := fetch(sub, conf, f)
 		if err != nil {
 			return err
 		}
 		_, err = prepareCreate(conf, spec)
 		return err
-	}}
+	}}}
 }
 
 // fetch returns the spec object that the engine's command will use.

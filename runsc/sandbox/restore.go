@@ -23,7 +23,7 @@ import (
 type restore struct{ cmd.Restore }
 
 // Restore returns the "restore" command.
-func Restore() util.SubCommand { return &restore{} }
+func Restore() util.SubCommand { return inBundle{&restore{}} }
 
 // Execute implements subcommands.Command.Execute.
 func (r *restore) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {

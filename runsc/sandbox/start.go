@@ -67,7 +67,7 @@ func startContainer(conf *config.Config, c *container.Container) error {
 type run struct{ cmd.Run }
 
 // Run returns the "run" command.
-func Run() util.SubCommand { return &run{} }
+func Run() util.SubCommand { return inBundle{&run{}} }
 
 // Execute implements subcommands.Command.Execute.
 func (r *run) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
