@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 
@@ -109,6 +110,8 @@ func (g *Command) Execute(_ context.Context, f *flag.FlagSet, args ...any) subco
 
 func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 	specFile := os.NewFile(uintptr(g.specFD), "spec file")
+	// A second run of this process uses the FD as well.
+	defer runtime.KeepAlive(specFile)
 	spec, err := specutils.ReadSpecFromFile(g.bundle, specFile, conf)
 	if err != nil {
 		return fmt.Errorf("reading spec: %w", err)
@@ -125,6 +128,8 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 	if err != nil {
 		return err
 	}
+	defer runtime.KeepAlive(client)
+	defer runtime.KeepAlive(g.procUnmounter)
 	prepared, err := extension.PrepareGofer(extension.GoferPrepareContext{Spec: spec, ContainerID: f.Arg(0), BundleDir: g.bundle})
 	if err != nil {
 		return fmt.Errorf("preparing gofer extensions: %w", err)
