@@ -9,6 +9,8 @@ const (
 	foreignBit  = 0
 )
 
-// oldNumbers are the calls that newer architectures, like this one, do not
+// oldNumbers returns the calls that newer architectures, like this one, do not
 // have.
-var oldNumbers = map[string]uint32{}
+func oldNumbers() map[string]uint32 {
+	return map[string]uint32{}
+}

@@ -122,7 +122,7 @@ func (e expectation) examine(s stack) (verdicts, error) {
 	planned := directfspolicy.Calls(e.sets...)
 	spoken := directfspolicy.Calls(e.family...).Union(fileSystemCalls)
 	for nr := range uint32(maxNumber) {
-		name, named := names[nr]
+		name, named := names()[nr]
 		if named && planned.Contains(name) {
 			ok, err := s.allows(nr)
 			if err != nil {
@@ -187,7 +187,7 @@ func (e expectation) examineForms(s stack, v *verdicts) error {
 }
 
 func callName(nr uint32) string {
-	if name, ok := names[nr]; ok {
+	if name, ok := names()[nr]; ok {
 		return name
 	}
 	return fmt.Sprintf("call %d", nr)
