@@ -92,6 +92,11 @@ func rootfsUsesDirectFS(p directfspolicy.Plan) bool {
 // (runsc/fsgofer/filter/config/config.go:122).
 func GoferFilter(base filter.Options, p directfspolicy.Plan) filter.Options {
 	base.DirectFS = true
-	base.LisafsNeeded = slices.Contains(p.Gofer, directfspolicy.GoferLisaFS) || slices.Contains(p.Gofer, directfspolicy.GoferLisaFSRead)
+	base.LisafsNeeded = servesLisaFS(p)
 	return base
+}
+
+// servesLisaFS says whether the gofer has to have calls for LisaFS mounts.
+func servesLisaFS(p directfspolicy.Plan) bool {
+	return slices.Contains(p.Gofer, directfspolicy.GoferLisaFS) || slices.Contains(p.Gofer, directfspolicy.GoferLisaFSRead)
 }

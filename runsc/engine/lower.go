@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -208,7 +209,7 @@ func MountDecisions(mounts []specs.Mount, confs []specutils.GoferMountConf, p di
 		if !conf.ShouldUseLisafs() {
 			continue
 		}
-		d, ok := known[cleanDestination(m.Destination)]
+		d, ok := known[path.Clean(m.Destination)]
 		if !ok {
 			return nil, fmt.Errorf("mount %q is not in the plan", m.Destination)
 		}

@@ -71,7 +71,7 @@ func NarrowSentry(p directfspolicy.Plan) (*seccomp.Program, error) {
 // gofer, or nil where that one is exact.
 func NarrowGofer(p directfspolicy.Plan) (*seccomp.Program, error) {
 	engine := []directfspolicy.SetName{directfspolicy.GoferBase, directfspolicy.GoferDirectFSFallback}
-	if slices.Contains(p.Gofer, directfspolicy.GoferLisaFS) || slices.Contains(p.Gofer, directfspolicy.GoferLisaFSRead) {
+	if servesLisaFS(p) {
 		engine = append(engine, directfspolicy.GoferLisaFS)
 	}
 	rules, err := without(p.Gofer, engine...)

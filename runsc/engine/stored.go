@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -138,5 +137,3 @@ func RestoreSources(mounts, before []specs.Mount) bool {
 	}
 	return changed
 }
-
-func cleanDestination(d string) string { return path.Clean(d) }

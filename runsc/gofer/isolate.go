@@ -51,20 +51,26 @@ func isolate(root string, conns []connection) error {
 	}
 	defer ss.close()
 	for i, s := range ss {
-		place, err := s.makePlace(i)
-		if err == nil {
-			err = ss.copyTo(place, i)
-		}
-		if err == nil && place == detachedPlace {
-			conns[i].served, err = detach()
-		} else {
-			conns[i].served = strings.TrimPrefix(place, servedDir)
-		}
-		if err != nil {
+		if conns[i].served, err = ss.serve(i); err != nil {
 			return fmt.Errorf("isolating mount %q: %w", s.path, err)
 		}
 	}
 	return nil
+}
+
+// serve copies a mount and returns the path of the copy in the gofer's root.
+func (ss sources) serve(i int) (string, error) {
+	place, err := ss[i].makePlace(i)
+	if err != nil {
+		return "", err
+	}
+	if err := ss.copyTo(place, i); err != nil {
+		return "", err
+	}
+	if place == detachedPlace {
+		return detach()
+	}
+	return strings.TrimPrefix(place, servedDir), nil
 }
 
 // source is a connection's mount, in its place.

@@ -15,7 +15,6 @@ import (
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/container"
 	"gvisor.dev/gvisor/runsc/flag"
-	"gvisor.dev/gvisor/runsc/specutils"
 )
 
 // restore is the "restore" command. It creates the container unless it was
@@ -48,8 +47,7 @@ func (r *restore) Execute(ctx context.Context, f *flag.FlagSet, args ...any) sub
 	if plan.Scope != directfspolicy.PodMember {
 		return r.Restore.Execute(ctx, f, args...)
 	}
-	sandboxID, _ := specutils.SandboxID(spec)
-	member := container.FullID{SandboxID: sandboxID, ContainerID: id}
+	member := memberID(spec, id)
 	before := slices.Clone(spec.Mounts)
 	restore := func() subcommands.ExitStatus { return r.Restore.Execute(ctx, f, args...) }
 	return restoreMember(conf, f, member, before, args[1].(*unix.WaitStatus), restore)

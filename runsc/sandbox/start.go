@@ -8,6 +8,7 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/ociconfig"
 	"github.com/google/subcommands"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/runsc/cmd"
 	"gvisor.dev/gvisor/runsc/cmd/util"
@@ -123,10 +124,7 @@ func runMember(ctx context.Context, conf *config.Config, f *flag.FlagSet, status
 	if code := create.Execute(ctx, createFlags, conf, status); code != subcommands.ExitSuccess {
 		return code
 	}
-	// Not by a search, which takes the beginning of another id for this one.
-	sandboxID, _ := specutils.SandboxID(spec)
-	id := container.FullID{SandboxID: sandboxID, ContainerID: f.Arg(0)}
-	c, err := container.Load(conf.RootDir, id, container.LoadOpts{Exact: true})
+	c, err := container.Load(conf.RootDir, memberID(spec, f.Arg(0)), container.LoadOpts{Exact: true})
 	if err != nil {
 		return util.Errorf("run: %v", err)
 	}
@@ -149,4 +147,11 @@ func runMember(ctx context.Context, conf *config.Config, f *flag.FlagSet, status
 		return util.Errorf("run: %v", err)
 	}
 	return subcommands.ExitSuccess
+}
+
+// memberID returns what a container that joins the spec's sandbox is loaded by:
+// not a search, which takes the beginning of another id for this one.
+func memberID(spec *specs.Spec, id string) container.FullID {
+	sandboxID, _ := specutils.SandboxID(spec)
+	return container.FullID{SandboxID: sandboxID, ContainerID: id}
 }
