@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -71,8 +72,15 @@ func (s sentinel) annotate(annotations map[string]string) {
 // LowerSpec rewrites the JSON of a spec for the sandbox process: the user's
 // directfs hints go, the sentinels come, and a rootfs that must not use
 // directfs in a raised sandbox gets the engine's own hint for that. All other
-// fields are kept as they are.
+// fields are kept as they are. Like the engine's reader, which has accepted the
+// spec before (runsc/specutils/specutils.go:249), it takes the first JSON value
+// and drops what follows.
 func LowerSpec(raw []byte, p directfspolicy.Plan) ([]byte, error) {
+	var first json.RawMessage
+	if err := json.NewDecoder(bytes.NewReader(raw)).Decode(&first); err != nil {
+		return nil, fmt.Errorf("parsing spec: %w", err)
+	}
+	raw = first
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &fields); err != nil {
 		return nil, fmt.Errorf("parsing spec: %w", err)

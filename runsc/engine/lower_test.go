@@ -68,6 +68,7 @@ func TestLowerSpecAnnotations(t *testing.T) {
 		"other case": {`{"Annotations":{` + hint + `,"a":"1"}}`, map[string]string{"a": "1"}},
 		"twice":      {`{"annotations":{"a":"1"},"annotations":{` + hint + `,"b":"2"}}`, map[string]string{"a": "1", "b": "2"}},
 		"two cases":  {`{"annotations":{` + hint + `,"a":"1"},"ANNOTATIONS":{"b":"2"}}`, map[string]string{"a": "1", "b": "2"}},
+		"more after": {`{"annotations":{` + hint + `,"a":"1"}} {"annotations":{"b":"2"}}`, map[string]string{"a": "1"}},
 		"taken back": {`{"annotations":{"dev.gvisor.internal.directfs-lowered":"true"},"Annotations":null}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -99,7 +100,7 @@ func TestLowerSpecTwice(t *testing.T) {
 }
 
 func TestLowerSpecErrors(t *testing.T) {
-	for _, raw := range []string{``, `[]`, `null`, `{`, `{"annotations":[]}`, `{"annotations":{"a":1}}`, `{} {}`} {
+	for _, raw := range []string{``, `[]`, `null`, `{`, `{"annotations":[]}`, `{"annotations":{"a":1}}`, `[] {}`} {
 		if low, err := engine.LowerSpec([]byte(raw), directfspolicy.Plan{}); err == nil {
 			t.Errorf("%q became %s", raw, low)
 		}
