@@ -4,8 +4,8 @@ MIN_GO      := 1.26.3
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GREMLINS    := github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 
-# How long make fuzz-short spends on each target.
-FUZZTIME ?= 3s
+# How many inputs make fuzz-short gives each target.
+FUZZCOUNT ?= 3000
 
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X github.com/directfs/runsc/runsc/cli.Version=$(VERSION)
@@ -44,8 +44,8 @@ lint: check-go ## gofmt, go vet, staticcheck
 	go vet ./...
 	go run $(STATICCHECK) ./...
 
-fuzz-short: check-go ## every fuzz target for FUZZTIME (default 3s)
-	@.ci/fuzz-short $(FUZZTIME)
+fuzz-short: check-go ## every fuzz target with FUZZCOUNT inputs (default 3000)
+	@.ci/fuzz-short $(FUZZCOUNT)
 
 mutants: check-go ## mutation testing of directfspolicy
 	GOFLAGS="$(GOFLAGS) -count=1" go run $(GREMLINS) unleash ./directfspolicy
