@@ -31,37 +31,6 @@ func (a Access) MarshalText() ([]byte, error) { return accessNames.marshal(a) }
 // that String does not return.
 func (a *Access) UnmarshalText(b []byte) error { return accessNames.unmarshal(b, a) }
 
-// Cache says who else may change the files of a mount.
-// The zero value is CacheShared, which is always right and never stale.
-type Cache uint8
-
-const (
-	// CacheShared revalidates with the host: others may change the files.
-	CacheShared Cache = iota
-
-	// CacheExclusive trusts the sentry's cache: only this sandbox changes the
-	// files, and what others write may be seen late or never.
-	CacheExclusive
-)
-
-var cacheNames = enum[Cache]{"cache mode", []string{"shared", "exclusive"}}
-
-// String returns "shared" or "exclusive".
-func (c Cache) String() string { return cacheNames.name(c) }
-
-func (c Cache) option() string {
-	if c == CacheExclusive {
-		return "cache=exclusive"
-	}
-	return "cache=shared"
-}
-
-// MarshalText implements encoding.TextMarshaler.
-func (c Cache) MarshalText() ([]byte, error) { return cacheNames.marshal(c) }
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (c *Cache) UnmarshalText(b []byte) error { return cacheNames.unmarshal(b, c) }
-
 // Backend says who serves a mount and whether it has a host directory whose FD
 // it could hand over. The runtime knows it; users do not state it.
 // The zero value, NoGofer, cannot donate.

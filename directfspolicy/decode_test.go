@@ -34,9 +34,12 @@ func propRoundTrip(t *rapid.T) {
 
 // requestFor makes a request that should lead to the plan.
 func requestFor(p Plan) Request {
-	r := Request{Flag: p.Flag, Scope: p.Scope, HostNetwork: p.HostNetwork, Unmatched: p.Unmatched}
+	r := Request{Flag: p.Flag, Scope: p.Scope, HostNetwork: p.HostNetwork, Unmatched: p.Unmatched, UnmatchedCache: p.UnmatchedCache}
 	for i, d := range p.Decisions {
-		m := Mount{Destination: d.Mount, Backend: StockGofer, Cache: d.Cache, ReadOnly: d.ReadOnly}
+		m := Mount{Destination: d.Mount, Backend: StockGofer, Cache: d.Cache, Source: d.Source, ReadOnly: d.ReadOnly}
+		if d.CacheReason == CacheByHint {
+			m.CacheHints = []CacheHint{{d.CacheDetail, map[Cache]CacheSetting{CacheShared: AskShared, CacheExclusive: AskExclusive}[d.Cache]}}
+		}
 		switch d.Reason {
 		case BecauseHintOff:
 			m.Hints = []Hint{{d.Detail, Off}}

@@ -1,6 +1,7 @@
 // Package directfspolicy decides, for every mount of a container, whether the
 // sentry opens its files itself (directfs) or asks the gofer by RPC (LisaFS),
-// and what follows from these decisions for the sandbox and the gofer.
+// which of them it may cache, and what follows from these decisions for the
+// sandbox and the gofer.
 //
 // The package is pure: it reads no file, no environment and no clock, so the
 // same [Request] gives the same [Plan] on every machine. It knows nothing of
@@ -18,6 +19,20 @@
 //	false          absent / default  any                      LisaFS     flag
 //	any            on                not served by a gofer    error      ErrNotGoferMount
 //	any            off / default     not served by a gofer    none       not a gofer mount
+//
+// # The cache mode
+//
+//	hint              mount                          cache
+//	absent / default  any                            as the runtime does by default
+//	shared            no overlay over it             shared
+//	shared            under an overlay               ErrOverlay
+//	exclusive         nobody else writes its files   exclusive
+//	exclusive         another mount writes them too  ErrNotExclusive
+//	either            not served by a gofer          ErrNotGoferMount
+//
+// It depends on the access in nothing, and gives no process anything. The last
+// check but one looks at the other mounts of the container and, in
+// [Plan.Coexist], at those of the other containers in its sandbox.
 //
 // # What follows
 //

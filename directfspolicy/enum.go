@@ -13,15 +13,17 @@ type enum[T ~uint8] struct {
 	words []string
 }
 
+func (e enum[T]) knows(v T) bool { return int(v) < len(e.words) }
+
 func (e enum[T]) name(v T) string {
-	if int(v) < len(e.words) {
+	if e.knows(v) {
 		return e.words[v]
 	}
 	return fmt.Sprintf("unknown %s %d", e.kind, uint8(v))
 }
 
 func (e enum[T]) marshal(v T) ([]byte, error) {
-	if int(v) >= len(e.words) {
+	if !e.knows(v) {
 		return nil, fmt.Errorf("unknown %s %d", e.kind, uint8(v))
 	}
 	return []byte(e.words[v]), nil

@@ -58,7 +58,7 @@ func tryAll(t *testing.T, vs []variant, mounts int, unmatched [][]Hint, sequence
 			for _, scope := range allScopes {
 				for _, hostNetwork := range []bool{false, true} {
 					for _, u := range unmatched {
-						checkOracle(t, Request{flag, scope, hostNetwork, ms[0], ms[1:], u}, verdicts)
+						checkOracle(t, Request{Flag: flag, Scope: scope, HostNetwork: hostNetwork, Rootfs: ms[0], Mounts: ms[1:], Unmatched: u}, verdicts)
 						tried++
 					}
 				}

@@ -26,6 +26,13 @@ var (
 	// ErrNotGoferMount: directfs was asked for on a mount without a gofer.
 	ErrNotGoferMount = errors.New("not a gofer mount")
 
+	// ErrOverlay: a shared cache was asked for under an overlay.
+	ErrOverlay = errors.New("an overlay over the mount does not look for changes below it")
+
+	// ErrNotExclusive: an exclusive cache was asked for, and another mount of
+	// the sandbox writes to the same files.
+	ErrNotExclusive = errors.New("another mount changes the same files")
+
 	// ErrMountOption: a mount option could smuggle in what the policy decides.
 	ErrMountOption = errors.New("mount option not allowed")
 

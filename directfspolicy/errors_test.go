@@ -60,11 +60,11 @@ var refusals = []struct {
 	},
 	{
 		"backend", Request{Mounts: []Mount{{Destination: "/data", Backend: 4}}}, ErrInvalidRequest,
-		`invalid request: mount "/data": unknown backend, shared`,
+		`invalid request: mount "/data": unknown backend, shared, source ""`,
 	},
 	{
 		"cache", Request{Mounts: []Mount{{Destination: "/data", Cache: 2}}}, ErrInvalidRequest,
-		`invalid request: mount "/data": no gofer, unknown cache mode 2`,
+		`invalid request: mount "/data": no gofer, unknown cache mode 2, source ""`,
 	},
 	{
 		"key", Request{Rootfs: Mount{Hints: []Hint{{"", On}}}}, ErrInvalidRequest,
@@ -165,18 +165,18 @@ func TestSentinels(t *testing.T) {
 
 func TestPlanErrors(t *testing.T) {
 	for in, want := range map[string]string{
-		`{}`:                        "unsupported plan version: no version, want 1",
-		`{"version":2}`:             "unsupported plan version: 2, want 1",
-		`null`:                      "unsupported plan version: no version, want 1",
+		`{}`:                        "unsupported plan version: no version, want 2",
+		`{"version":1}`:             "unsupported plan version: 1, want 2",
+		`null`:                      "unsupported plan version: no version, want 2",
 		`[]`:                        "invalid plan: json: cannot unmarshal array into Go value of type struct { Version *int \"json:\\\"version\\\"\" }",
-		`{"version":1,"x":1}`:       `invalid plan: json: unknown field "x"`,
-		`{"version":1}`:             "invalid plan: it does not follow from its own decisions; recreate the container",
-		`{"version":1,"flag":true}`: "invalid plan: no decision for the rootfs",
-		`{"version":1,"decisions":[{"mount":"/a"}]}`:                                               `invalid plan: the first decision is for "/a", not for the rootfs`,
-		`{"version":1,"decisions":[{"mount":"a"}]}`:                                                `invalid plan: invalid request: mount destination "a" is not an absolute, cleaned path in UTF-8`,
-		`{"version":1,"decisions":[{"mount":"/","access":"directfs","detail":"x"}]}`:               `invalid plan: mount "/": reason flag-off with detail "x" and --directfs=false does not give directfs`,
-		`{"version":1,"unmatched":[{"key":"k","setting":"on"}]}`:                                   `invalid plan: k="on": hint matches no mount of this container; make the hint's source equal a mount's source, or remove the hint`,
-		`{"version":1,"scope":"pod-member","decisions":[{"mount":"/"}],"unmatched":[{"key":"k"}]}`: "invalid plan: an unmatched hint says nothing",
+		`{"version":2,"x":1}`:       `invalid plan: json: unknown field "x"`,
+		`{"version":2}`:             "invalid plan: it does not follow from its own decisions; recreate the container",
+		`{"version":2,"flag":true}`: "invalid plan: no decision for the rootfs",
+		`{"version":2,"decisions":[{"mount":"/a"}]}`:                                               `invalid plan: the first decision is for "/a", not for the rootfs`,
+		`{"version":2,"decisions":[{"mount":"a"}]}`:                                                `invalid plan: invalid request: mount destination "a" is not an absolute, cleaned path in UTF-8`,
+		`{"version":2,"decisions":[{"mount":"/","access":"directfs","detail":"x"}]}`:               `invalid plan: mount "/": reason flag-off with detail "x" and --directfs=false does not give directfs`,
+		`{"version":2,"unmatched":[{"key":"k","setting":"on"}]}`:                                   `invalid plan: k="on": hint matches no mount of this container; make the hint's source equal a mount's source, or remove the hint`,
+		`{"version":2,"scope":"pod-member","decisions":[{"mount":"/"}],"unmatched":[{"key":"k"}]}`: "invalid plan: an unmatched hint says nothing",
 	} {
 		var p Plan
 		err := p.UnmarshalJSON([]byte(in))

@@ -125,7 +125,7 @@ func ExamplePlan_Admit() {
 // A Plan is stored as JSON. One that was changed in storage is refused.
 func ExamplePlan_UnmarshalJSON() {
 	var plan directfspolicy.Plan
-	err := json.Unmarshal([]byte(`{"version":1,"sandbox":{"raised":true}}`), &plan)
+	err := json.Unmarshal([]byte(`{"version":2,"sandbox":{"raised":true}}`), &plan)
 	fmt.Println(err)
 	fmt.Println(plan.Sandbox.Raised)
 	// Output:

@@ -3,6 +3,7 @@ package directfspolicy
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"pgregory.net/rapid"
 )
@@ -24,6 +25,8 @@ func drawMount(t *rapid.T, dest string) Mount {
 		Backend:     b,
 		BackendName: rapid.SampledFrom([]string{"", "blob", "über\n", "\xff"}).Draw(t, "backendName"),
 		Cache:       rapid.SampledFrom(allCaches).Draw(t, "cache"),
+		Source:      "/src/" + strings.ReplaceAll(dest, "/", "_"), // nobody else's
+		Overlay:     rapid.Bool().Draw(t, "overlay"),
 		ReadOnly:    rapid.Bool().Draw(t, "readOnly"),
 	}
 	s := rapid.SampledFrom(hintsFor(b)).Draw(t, "hint")
@@ -33,7 +36,48 @@ func drawMount(t *rapid.T, dest string) Mount {
 	if rapid.Bool().Draw(t, "with a no-op") {
 		m.Hints = append(m.Hints, Hint{})
 	}
+	c := rapid.SampledFrom(cacheHintsFor(m)).Draw(t, "cache hint")
+	for i := range rapid.IntRange(0, 2).Draw(t, "times said of cache") {
+		m.CacheHints = append(m.CacheHints, CacheHint{fmt.Sprintf("%s#%d", cacheKeyOf(dest), i), c})
+	}
 	return m
+}
+
+// cacheHintsFor are the settings that the mount can have.
+func cacheHintsFor(m Mount) []CacheSetting {
+	switch {
+	case !m.Backend.Served():
+		return []CacheSetting{CacheUnset, CacheDefault}
+	case m.Overlay:
+		return []CacheSetting{CacheUnset, CacheDefault, AskExclusive}
+	}
+	return allCacheHints
+}
+
+// drawSources gives some mounts files that others have too, and takes the hints
+// away for which the request would be refused.
+func drawSources(t *rapid.T, r *Request) {
+	for i := range r.Mounts {
+		if rapid.IntRange(0, 3).Draw(t, "shares") > 0 {
+			r.Mounts[i].Source = rapid.SampledFrom([]string{"", "/s", "/s/a", "/s/a/b", "/s/ab", "/t", "bucket", "bucket/a"}).Draw(t, "source")
+		}
+	}
+	for bad := broken(*r); len(bad) > 0; bad = broken(*r) {
+		dropCacheHints(r, mountAt(*r, bad[0]).Destination)
+	}
+}
+
+// dropCacheHints takes the cache hints of all mounts at the destination, which
+// must agree.
+func dropCacheHints(r *Request, dest string) {
+	if r.Rootfs.Destination == dest {
+		r.Rootfs.CacheHints = nil
+	}
+	for i := range r.Mounts {
+		if r.Mounts[i].Destination == dest {
+			r.Mounts[i].CacheHints = nil
+		}
+	}
 }
 
 func drawDestination(t *rapid.T) string {
@@ -66,7 +110,12 @@ func drawRequest(t *rapid.T) Request {
 			r.Mounts = append(r.Mounts, Mount{Destination: m.Destination})
 		}
 	}
+	drawSources(t, &r)
 	r.Unmatched = drawUnmatched(t, r.Scope)
+	if r.Scope != Standalone && rapid.Bool().Draw(t, "unmatched cache") {
+		c := rapid.SampledFrom(allCacheHints).Draw(t, "unmatched cache hint")
+		r.UnmatchedCache = []CacheHint{{AnnotationPrefix + "mount.elsewhere.cache", c}}
+	}
 	return r
 }
 
@@ -83,52 +132,6 @@ func drawUnmatched(t *rapid.T, s Scope) []Hint {
 	return hints
 }
 
-// fault is one thing that makes Resolve refuse a request.
-type fault struct {
-	name  string
-	plant func(*Request)
-	err   error
-}
-
-// clash adds two mounts at one destination, the second of them changed.
-func clash(change func(*Mount)) func(*Request) {
-	return func(r *Request) {
-		one := Mount{Destination: "/clash", Backend: StockGofer, Hints: []Hint{{"k", On}}}
-		other := one
-		change(&other)
-		r.Mounts = append(r.Mounts, one, other)
-	}
-}
-
-func with(m Mount) func(*Request) {
-	return func(r *Request) { r.Mounts = append(r.Mounts, m) }
-}
-
-var faults = []fault{
-	{"unknown scope", func(r *Request) { r.Scope = 3 }, ErrInvalidRequest},
-	{"misplaced rootfs", func(r *Request) { r.Rootfs.Destination = "/root" }, ErrInvalidRequest},
-	{"unknown rootfs backend", func(r *Request) { r.Rootfs.Backend = 4 }, ErrInvalidRequest},
-	{"unknown backend", with(Mount{Destination: "/x", Backend: 4}), ErrInvalidRequest},
-	{"unknown cache mode", with(Mount{Destination: "/x", Backend: StockGofer, Cache: 2}), ErrInvalidRequest},
-	{"no destination", with(Mount{}), ErrInvalidRequest},
-	{"relative destination", with(Mount{Destination: "x"}), ErrInvalidRequest},
-	{"unclean destination", with(Mount{Destination: "/x/"}), ErrInvalidRequest},
-	{"destination not in UTF-8", with(Mount{Destination: "/\xff"}), ErrInvalidRequest},
-	{"hint without a key", with(Mount{Destination: "/x", Hints: []Hint{{"", Off}}}), ErrInvalidRequest},
-	{"key not in UTF-8", with(Mount{Destination: "/x", Hints: []Hint{{"\xff", Off}}}), ErrInvalidRequest},
-	{"clash of access", clash(func(m *Mount) { m.Hints = []Hint{{"k", Off}} }), ErrInvalidRequest},
-	{"clash of cache", clash(func(m *Mount) { m.Cache = CacheExclusive }), ErrInvalidRequest},
-	{"unknown setting", with(Mount{Destination: "/x", Hints: []Hint{{"k", 4}}}), ErrInvalidValue},
-	{"on and off", with(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{{"k", On}, {"l", Off}}}), ErrConflict},
-	{"default and on", with(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{{"k", Default}, {"l", On}}}), ErrConflict},
-	{"conflict without a gofer", with(Mount{Destination: "/x", Hints: []Hint{{"k", Off}, {}, {"l", Default}}}), ErrConflict},
-	{"on, virtual", with(Mount{Destination: "/x", Backend: VirtualGofer, Hints: []Hint{{"k", On}}}), ErrCannotDonate},
-	{"on, no gofer", with(Mount{Destination: "/x", Hints: []Hint{{"k", On}}}), ErrNotGoferMount},
-	{"unknown unmatched setting", func(r *Request) { r.Unmatched = []Hint{{"k", 4}} }, ErrInvalidValue},
-	{"unmatched without a key", func(r *Request) { r.Unmatched = []Hint{{"", On}} }, ErrInvalidRequest},
-	{"unmatched in a standalone container", func(r *Request) { r.Scope, r.Unmatched = Standalone, []Hint{{"k", Default}} }, ErrNoMount},
-}
-
 // drawAnyRequest draws a request that Resolve may accept or refuse.
 func drawAnyRequest(t *rapid.T) Request {
 	r := drawRequest(t)
@@ -141,11 +144,14 @@ func drawAnyRequest(t *rapid.T) Request {
 // copyOf shares no memory with r.
 func copyOf(r Request) Request {
 	r.Rootfs.Hints = slices.Clone(r.Rootfs.Hints)
+	r.Rootfs.CacheHints = slices.Clone(r.Rootfs.CacheHints)
 	r.Mounts = slices.Clone(r.Mounts)
 	for i := range r.Mounts {
 		r.Mounts[i].Hints = slices.Clone(r.Mounts[i].Hints)
+		r.Mounts[i].CacheHints = slices.Clone(r.Mounts[i].CacheHints)
 	}
 	r.Unmatched = slices.Clone(r.Unmatched)
+	r.UnmatchedCache = slices.Clone(r.UnmatchedCache)
 	return r
 }
 

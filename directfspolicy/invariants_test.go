@@ -44,14 +44,43 @@ func checkInvariants(t rapid.TB, p Plan) {
 		}
 	}
 	checkSandbox(t, p, writes[DirectFS])
-	if len(p.Diagnostics) != len(p.Unmatched) {
-		t.Fatalf("%d remarks on %d unmatched hints", len(p.Diagnostics), len(p.Unmatched))
+	if want := remarks(p); !slices.Equal(p.Diagnostics, want) {
+		t.Fatalf("remarks %q, want %q", p.Diagnostics, want)
 	}
-	for i, h := range p.Unmatched {
-		if want := fmt.Sprintf("hint %s=%v matches no mount of this container", h.Key, h.Setting); p.Diagnostics[i] != want {
-			t.Fatalf("remark %q, want %q", p.Diagnostics[i], want)
+}
+
+// remarks are what a plan should say.
+func remarks(p Plan) []string {
+	out := []string{}
+	for _, h := range p.Unmatched {
+		out = append(out, fmt.Sprintf("hint %s=%v matches no mount of this container", h.Key, h.Setting))
+	}
+	for _, h := range p.UnmatchedCache {
+		out = append(out, fmt.Sprintf("hint %s=%v matches no mount of this container", h.Key, h.Setting))
+	}
+	for _, d := range p.Decisions {
+		if d.Cache == CacheExclusive && d.CacheReason == CacheByHint {
+			out = append(out, fmt.Sprintf("mount %q has an exclusive cache: the container sees late or never what anybody else writes there, and can overwrite it", d.Mount))
 		}
 	}
+	for _, d := range p.Decisions {
+		if o := firstAround(p.Decisions, d); d.Reason == BecauseHintOff && o != nil {
+			out = append(out, fmt.Sprintf("mount %q is off, but its files (%s) are in mount %q (%s) too, which uses directfs", d.Mount, d.Source, o.Mount, o.Source))
+		}
+	}
+	return out
+}
+
+// firstAround finds the directfs mount that is nearest above d's files, the
+// first of several.
+func firstAround(ds []Decision, d Decision) *Decision {
+	var found *Decision
+	for i, o := range ds {
+		if o.Access == DirectFS && o.Mount != d.Mount && inside(d.Source, o.Source) && (found == nil || len(o.Source) > len(found.Source)) {
+			found = &ds[i]
+		}
+	}
+	return found
 }
 
 // impliedAccess is property 9: the reason alone implies the access.
@@ -78,6 +107,9 @@ func checkDecision(t rapid.TB, d Decision) {
 	}
 	if d.Donated != (d.Access == DirectFS) || !slices.Equal(d.Options, options) {
 		t.Fatalf("mount %q with %v is donated: %t, has options %v", d.Mount, d.Access, d.Donated, d.Options)
+	}
+	if hint := d.CacheReason == CacheByHint; hint != (d.CacheDetail != "") || hint != strings.HasPrefix(d.WhyCache(), "hint "+d.CacheDetail) {
+		t.Fatalf("mount %q: cache reason %v with detail %q is %q", d.Mount, d.CacheReason, d.CacheDetail, d.WhyCache())
 	}
 	if d.Why() == "" || !strings.Contains(d.Why(), d.Detail) {
 		t.Fatalf("mount %q: %q does not say %q", d.Mount, d.Why(), d.Detail)

@@ -8,7 +8,7 @@ import (
 
 // PlanVersion is the version of the JSON form that this package writes and the
 // only one that it reads.
-const PlanVersion = 1
+const PlanVersion = 2
 
 // wirePlan is a Plan without its methods, next to its version.
 type wirePlan struct {
@@ -31,6 +31,9 @@ func (p Plan) normalized() Plan {
 	}
 	if p.Unmatched == nil {
 		p.Unmatched = []Hint{}
+	}
+	if p.UnmatchedCache == nil {
+		p.UnmatchedCache = []CacheHint{}
 	}
 	p.derive()
 	return p

@@ -18,28 +18,33 @@ var mixed = Request{
 		hinted("/off", StockGofer, Off),
 		hinted("/on", DonatingGofer, On),
 		{Destination: "/blob", Backend: VirtualGofer, BackendName: "blob", Cache: CacheExclusive},
-		{Destination: "/ro", Backend: StockGofer, ReadOnly: true},
+		{Destination: "/ro", Backend: StockGofer, ReadOnly: true, Source: "/src", CacheHints: []CacheHint{{cacheKeyOf("/ro"), AskExclusive}}},
 		hinted("/tmp", NoGofer, Unset),
 	},
 	Unmatched: []Hint{{keyOf("/later"), On}, {keyOf("/never"), Off}},
+
+	UnmatchedCache: []CacheHint{{cacheKeyOf("/later"), AskShared}},
 }
 
 const mixedJSON = `{
- "version": 1,
+ "version": 2,
  "flag": true,
  "scope": "pod-sandbox",
  "hostNetwork": false,
  "decisions": [
-  {"mount": "/", "access": "none", "reason": "not-gofer", "cache": "shared", "readOnly": false, "donated": false, "options": []},
-  {"mount": "/off", "access": "lisafs", "reason": "hint-off", "detail": "dev.gvisor.spec.mount.off.directfs", "cache": "shared", "readOnly": false, "donated": false, "options": ["cache=shared"]},
-  {"mount": "/on", "access": "directfs", "reason": "hint-on", "detail": "dev.gvisor.spec.mount.on.directfs", "cache": "shared", "readOnly": false, "donated": true, "options": ["directfs", "cache=shared"]},
-  {"mount": "/blob", "access": "lisafs", "reason": "cannot-donate", "detail": "backend \"blob\"", "cache": "exclusive", "readOnly": false, "donated": false, "options": ["cache=exclusive"]},
-  {"mount": "/ro", "access": "directfs", "reason": "flag-on", "cache": "shared", "readOnly": true, "donated": true, "options": ["directfs", "cache=shared"]},
-  {"mount": "/tmp", "access": "none", "reason": "not-gofer", "cache": "shared", "readOnly": false, "donated": false, "options": []}
+  {"mount": "/", "access": "none", "reason": "not-gofer", "cache": "shared", "cacheReason": "default", "readOnly": false, "donated": false, "options": []},
+  {"mount": "/off", "access": "lisafs", "reason": "hint-off", "detail": "dev.gvisor.spec.mount.off.directfs", "cache": "shared", "cacheReason": "default", "readOnly": false, "donated": false, "options": ["cache=shared"]},
+  {"mount": "/on", "access": "directfs", "reason": "hint-on", "detail": "dev.gvisor.spec.mount.on.directfs", "cache": "shared", "cacheReason": "default", "readOnly": false, "donated": true, "options": ["directfs", "cache=shared"]},
+  {"mount": "/blob", "access": "lisafs", "reason": "cannot-donate", "detail": "backend \"blob\"", "cache": "exclusive", "cacheReason": "default", "readOnly": false, "donated": false, "options": ["cache=exclusive"]},
+  {"mount": "/ro", "access": "directfs", "reason": "flag-on", "cache": "exclusive", "cacheReason": "hint", "cacheDetail": "dev.gvisor.spec.mount.ro.cache", "source": "/src", "readOnly": true, "donated": true, "options": ["directfs", "cache=exclusive"]},
+  {"mount": "/tmp", "access": "none", "reason": "not-gofer", "cache": "shared", "cacheReason": "default", "readOnly": false, "donated": false, "options": []}
  ],
  "unmatched": [
   {"key": "dev.gvisor.spec.mount.later.directfs", "setting": "on"},
   {"key": "dev.gvisor.spec.mount.never.directfs", "setting": "off"}
+ ],
+ "unmatchedCache": [
+  {"key": "dev.gvisor.spec.mount.later.cache", "setting": "shared"}
  ],
  "sandbox": {
   "raised": true,
@@ -54,7 +59,9 @@ const mixedJSON = `{
  "donations": ["/on", "/ro"],
  "diagnostics": [
   "hint dev.gvisor.spec.mount.later.directfs=on matches no mount of this container",
-  "hint dev.gvisor.spec.mount.never.directfs=off matches no mount of this container"
+  "hint dev.gvisor.spec.mount.never.directfs=off matches no mount of this container",
+  "hint dev.gvisor.spec.mount.later.cache=shared matches no mount of this container",
+  "mount \"/ro\" has an exclusive cache: the container sees late or never what anybody else writes there, and can overwrite it"
  ]
 }`
 
@@ -113,7 +120,7 @@ func TestMissingLists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, list := range []string{"decisions", "unmatched", "raisedFor", "capabilities", "sentry", "gofer", "donations", "diagnostics"} {
+	for _, list := range []string{"decisions", "unmatched", "unmatchedCache", "raisedFor", "capabilities", "sentry", "gofer", "donations", "diagnostics"} {
 		var p Plan
 		null := regexp.MustCompile(`"`+list+`":\[.*?\](,"|})`).ReplaceAll(b, []byte(`"`+list+`":null$1`))
 		if err := p.UnmarshalJSON(null); !errors.Is(err, ErrInvalidPlan) || bytes.Equal(null, b) {

@@ -62,5 +62,6 @@ func propPermutation(t *rapid.T) {
 func inOrder(p Plan) Plan {
 	p.Donations = slices.Sorted(slices.Values(p.Donations))
 	p.Sandbox.RaisedFor = slices.Sorted(slices.Values(p.Sandbox.RaisedFor))
+	p.Diagnostics = slices.Sorted(slices.Values(p.Diagnostics))
 	return p
 }

@@ -120,6 +120,9 @@ func checkOracle(t rapid.TB, r Request, verdicts []string) {
 		if d.ReadOnly != mountAt(r, i).ReadOnly {
 			t.Fatalf("%+v: decision %d is read-only: %t", r, i, d.ReadOnly)
 		}
+		if cache, reason := cacheVerdict(mountAt(r, i)); d.Cache != cache || d.CacheReason != reason || d.Source != mountAt(r, i).Source {
+			t.Fatalf("%+v: decision %d is cached as %v because %v, want %v because %v", r, i, d.Cache, d.CacheReason, cache, reason)
+		}
 		if d.Access != oracleAccess[verdicts[i][0]] || d.Reason.String() != verdicts[i][2:] {
 			t.Fatalf("%+v: decision %d is %v because %v, want %s", r, i, d.Access, d.Reason, verdicts[i])
 		}

@@ -1,9 +1,6 @@
 package directfspolicy
 
-import (
-	"fmt"
-	"slices"
-)
+import "slices"
 
 // Decision is what the policy decided for one mount.
 //
@@ -23,6 +20,13 @@ type Decision struct {
 	// Cache is the cache mode.
 	Cache Cache `json:"cache"`
 
+	// CacheReason says why. CacheDetail adds the key of the hint.
+	CacheReason CacheReason `json:"cacheReason"`
+	CacheDetail string      `json:"cacheDetail,omitempty"`
+
+	// Source is where the mount's files are, as in the Request.
+	Source string `json:"source,omitempty"`
+
 	// ReadOnly says that no write to this mount reaches the host.
 	ReadOnly bool `json:"readOnly"`
 
@@ -36,9 +40,7 @@ type Decision struct {
 }
 
 func decision(m Mount, why Reason, detail string) Decision {
-	d := Decision{Mount: m.Destination, Access: why.Access(), Reason: why, Detail: detail, Cache: m.Cache, ReadOnly: m.ReadOnly}
-	d.derive()
-	return d
+	return Decision{Mount: m.Destination, Access: why.Access(), Reason: why, Detail: detail, Source: m.Source, ReadOnly: m.ReadOnly}
 }
 
 func (d *Decision) derive() {
@@ -87,9 +89,10 @@ type Plan struct {
 	// Request.
 	Decisions []Decision `json:"decisions"`
 
-	// Unmatched are the hints of a pod that matched no mount of this
-	// container, without those that are Unset.
-	Unmatched []Hint `json:"unmatched"`
+	// Unmatched and UnmatchedCache are the hints of a pod that matched no
+	// mount of this container, without those that ask for nothing.
+	Unmatched      []Hint      `json:"unmatched"`
+	UnmatchedCache []CacheHint `json:"unmatchedCache"`
 
 	// Sandbox is what this container needs of its sandbox or, for the first
 	// container of a sandbox, what the sandbox gets.
@@ -139,10 +142,7 @@ func (p *Plan) derive() {
 			p.Donations = append(p.Donations, d.Mount)
 		}
 	}
-	p.Diagnostics = []string{}
-	for _, h := range p.Unmatched {
-		p.Diagnostics = append(p.Diagnostics, fmt.Sprintf("hint %s matches no mount of this container", h))
-	}
+	p.Diagnostics = diagnostics(*p)
 	p.Sandbox = sandboxFor(*p)
 	p.Sentry = []SetName{SentryBase}
 	switch {

@@ -123,7 +123,7 @@ func hasVirtual(r Request, dest string) bool {
 // sandbox nothing.
 func propNoDirectFSGrantsNothing(t *rapid.T) {
 	r := drawRequest(t)
-	r.Scope, r.Unmatched = Standalone, nil
+	r.Scope, r.Unmatched, r.UnmatchedCache = Standalone, nil, nil
 	for _, m := range append([]Mount{r.Rootfs}, r.Mounts...) {
 		dest := m.Destination
 		if dest == "" {

@@ -18,8 +18,21 @@ type Mount struct {
 	// BackendName names a custom backend in reasons and errors.
 	BackendName string
 
-	// Cache is the mount's cache mode.
+	// Cache is the mount's cache mode where no hint asks for one.
 	Cache Cache
+
+	// CacheHints is everything that users said about the cache mode.
+	CacheHints []CacheHint
+
+	// Source says where the mount's files are, so that mounts of the same
+	// files are found: a path of the host, cleaned and with symbolic links
+	// resolved as far as the caller can tell, or a backend's own name for it.
+	// Empty if nothing is known.
+	Source string
+
+	// Overlay is set where the runtime puts an overlay over the mount. An
+	// overlay takes the files below it for immutable and does not look again.
+	Overlay bool
 
 	// ReadOnly is set where no write to this mount reaches the host: it is
 	// mounted read-only, or an overlay above it takes the writes.
@@ -49,6 +62,9 @@ type Request struct {
 	// Unmatched are hints that name no mount of this container. In a pod they
 	// may be meant for another one; in a standalone container they are errors.
 	Unmatched []Hint
+
+	// UnmatchedCache are the same for cache modes.
+	UnmatchedCache []CacheHint
 }
 
 // Reason says why a mount got its access. The reason alone implies the access;
@@ -122,7 +138,7 @@ func (r Reason) possible(flag bool) bool {
 // wrap ErrInvalidRequest where the caller, not a user, is at fault. Resolve
 // does not look at a running sandbox: see [Plan.Admit].
 func Resolve(r Request) (Plan, error) {
-	if int(r.Scope) >= len(scopeNames.words) {
+	if !scopeNames.knows(r.Scope) {
 		return Plan{}, fmt.Errorf("%w: %v", ErrInvalidRequest, r.Scope)
 	}
 	if r.Rootfs.Destination == "" {
@@ -134,12 +150,16 @@ func Resolve(r Request) (Plan, error) {
 	if err := checkUnmatched(r.Scope, r.Unmatched); err != nil {
 		return Plan{}, err
 	}
+	if err := checkUnmatched(r.Scope, r.UnmatchedCache); err != nil {
+		return Plan{}, err
+	}
 	p := Plan{
-		Flag:        r.Flag,
-		Scope:       r.Scope,
-		HostNetwork: r.HostNetwork,
-		Decisions:   make([]Decision, 0, 1+len(r.Mounts)),
-		Unmatched:   stated(r.Unmatched),
+		Flag:           r.Flag,
+		Scope:          r.Scope,
+		HostNetwork:    r.HostNetwork,
+		Decisions:      make([]Decision, 0, 1+len(r.Mounts)),
+		Unmatched:      stated(r.Unmatched),
+		UnmatchedCache: stated(r.UnmatchedCache),
 	}
 	root, err := decide(r.Flag, r.Rootfs)
 	if err != nil {
@@ -156,20 +176,32 @@ func Resolve(r Request) (Plan, error) {
 		}
 		p.Decisions = append(p.Decisions, d)
 	}
-	if err := checkIdentities(p.Decisions); err != nil {
+	if err := checkTogether(p.Decisions); err != nil {
 		return Plan{}, err
 	}
 	p.derive()
 	return p, nil
 }
 
-// decide is the whole rule for one mount: the table in the package comment.
-// It looks at the mount's own hints, its own backend and the flag, and at
-// nothing else.
+// decide is the whole rule for one mount. It looks at the mount's own hints,
+// its own backend and the flag, and at nothing else.
 func decide(flag bool, m Mount) (Decision, error) {
-	if !m.Backend.known() || int(m.Cache) >= len(cacheNames.words) {
-		return Decision{}, fmt.Errorf("%w: mount %q: %v, %v", ErrInvalidRequest, m.Destination, m.Backend, m.Cache)
+	if !m.Backend.known() || !cacheNames.knows(m.Cache) || !isText(m.Source) {
+		return Decision{}, fmt.Errorf("%w: mount %q: %v, %v, source %q", ErrInvalidRequest, m.Destination, m.Backend, m.Cache, m.Source)
 	}
+	d, err := decideAccess(flag, m)
+	if err != nil {
+		return Decision{}, err
+	}
+	if err := decideCache(m, &d); err != nil {
+		return Decision{}, err
+	}
+	d.derive()
+	return d, nil
+}
+
+// decideAccess is the table in the package comment.
+func decideAccess(flag bool, m Mount) (Decision, error) {
 	h, err := combine(m.Destination, m.Hints)
 	if err != nil {
 		return Decision{}, err

@@ -24,6 +24,8 @@ var (
 	allServers = []Backend{NoGofer, StockGofer, VirtualGofer, DonatingGofer}
 	allScopes  = []Scope{Standalone, PodSandbox, PodMember}
 	allCaches  = []Cache{CacheShared, CacheExclusive}
+
+	allCacheHints = []CacheSetting{CacheUnset, CacheDefault, AskShared, AskExclusive}
 )
 
 type tableRow struct {
@@ -68,6 +70,13 @@ func keyOf(dest string) string {
 		return AnnotationPrefix + "rootfs.directfs"
 	}
 	return AnnotationPrefix + "mount." + dest[1:] + ".directfs"
+}
+
+func cacheKeyOf(dest string) string {
+	if dest == "/" {
+		return AnnotationPrefix + "rootfs.cache"
+	}
+	return AnnotationPrefix + "mount." + dest[1:] + ".cache"
 }
 
 func TestDecisionTable(t *testing.T) {

@@ -26,7 +26,11 @@ func (d Decision) row() []string {
 	if d.Access == NoAccess {
 		return []string{d.Mount, d.Access.String(), "-", "-", "-", d.Why()}
 	}
-	return []string{d.Mount, d.Access.String(), yesNo(!d.ReadOnly), yesNo(d.Donated), d.Cache.String(), d.Why()}
+	why := d.Why()
+	if d.CacheReason == CacheByHint {
+		why += "; " + d.WhyCache()
+	}
+	return []string{d.Mount, d.Access.String(), yesNo(!d.ReadOnly), yesNo(d.Donated), d.Cache.String(), why}
 }
 
 func yesNo(b bool) string {

@@ -8,7 +8,7 @@ func TestPlanString(t *testing.T) {
 /off   lisafs    yes     no       shared     hint dev.gvisor.spec.mount.off.directfs=off
 /on    directfs  yes     yes      shared     hint dev.gvisor.spec.mount.on.directfs=on
 /blob  lisafs    yes     no       exclusive  backend "blob" cannot donate a root FD
-/ro    directfs  no      yes      shared     --directfs=true
+/ro    directfs  no      yes      exclusive  --directfs=true; hint dev.gvisor.spec.mount.ro.cache=exclusive
 /tmp   none      -       -        -          not a gofer mount
 
 sandbox  raised for /on, /ro, containers that may join (--directfs=true), containers that may join (dev.gvisor.spec.mount.on.directfs=on), containers that may join (dev.gvisor.spec.mount.later.directfs=on): CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID, umask 0, spec user namespace
@@ -16,6 +16,8 @@ sentry   seccomp sentry-base + sentry-host-filesystem
 gofer    seccomp gofer-base + gofer-directfs-fallback + gofer-lisafs
 note     hint dev.gvisor.spec.mount.later.directfs=on matches no mount of this container
 note     hint dev.gvisor.spec.mount.never.directfs=off matches no mount of this container
+note     hint dev.gvisor.spec.mount.later.cache=shared matches no mount of this container
+note     mount "/ro" has an exclusive cache: the container sees late or never what anybody else writes there, and can overwrite it
 `
 	if got := mustResolve(t, mixed).String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -18,15 +18,15 @@ func checkDestination(dest string) error {
 }
 
 // checkHint refuses a hint that no reason or error could name.
-func checkHint(mount string, h Hint) error {
-	if h.Setting > Off {
+func checkHint[S setting](mount string, h HintOf[S]) error {
+	if !h.Setting.known() {
 		return &HintError{
-			Key: h.Key, Value: h.Setting.String(), Mount: mount, Allowed: AllowedValues,
+			Key: h.Key, Value: h.Setting.String(), Mount: mount, Allowed: h.Setting.allowed(),
 			Fix: "use a Setting of this package",
 			Err: ErrInvalidValue,
 		}
 	}
-	if h.Setting != Unset && (h.Key == "" || !isText(h.Key)) {
+	if h.Setting != 0 && (h.Key == "" || !isText(h.Key)) {
 		return fmt.Errorf("%w: the key of hint %q is empty or not in UTF-8", ErrInvalidRequest, h)
 	}
 	return nil
@@ -34,12 +34,12 @@ func checkHint(mount string, h Hint) error {
 
 // checkUnmatched refuses hints that match nothing where nobody else could be
 // meant by them.
-func checkUnmatched(s Scope, hints []Hint) error {
+func checkUnmatched[S setting](s Scope, hints []HintOf[S]) error {
 	for _, h := range hints {
 		if err := checkHint("", h); err != nil {
 			return err
 		}
-		if s == Standalone && h.Setting != Unset {
+		if s == Standalone && h.Setting != 0 {
 			return &HintError{
 				Key: h.Key, Value: h.Setting.String(),
 				Fix: "make the hint's source equal a mount's source, or remove the hint",
@@ -89,20 +89,34 @@ func (p Plan) checkInputs() error {
 		if d.Reason.Access() != d.Access || !d.Reason.possible(p.Flag) || d.Reason.detailed() != (d.Detail != "") {
 			return fmt.Errorf("mount %q: reason %v with detail %q and --directfs=%t does not give %v", d.Mount, d.Reason, d.Detail, p.Flag, d.Access)
 		}
+		if hint := d.CacheReason == CacheByHint; hint != (d.CacheDetail != "") || hint && d.Access == NoAccess || !isText(d.Source) {
+			return fmt.Errorf("mount %q: access %v, cache reason %v with detail %q and source %q do not go together", d.Mount, d.Access, d.CacheReason, d.CacheDetail, d.Source)
+		}
 	}
-	if len(stated(p.Unmatched)) != len(p.Unmatched) {
+	if len(stated(p.Unmatched)) != len(p.Unmatched) || len(stated(p.UnmatchedCache)) != len(p.UnmatchedCache) {
 		return errors.New("an unmatched hint says nothing")
 	}
 	if err := checkUnmatched(p.Scope, p.Unmatched); err != nil {
 		return err
 	}
-	return checkIdentities(p.Decisions)
+	if err := checkUnmatched(p.Scope, p.UnmatchedCache); err != nil {
+		return err
+	}
+	return checkTogether(p.Decisions)
 }
 
-func stated(hints []Hint) []Hint {
-	out := []Hint{}
+// checkTogether refuses decisions that do not go together.
+func checkTogether(ds []Decision) error {
+	if err := checkIdentities(ds); err != nil {
+		return err
+	}
+	return checkPromises(ds)
+}
+
+func stated[S setting](hints []HintOf[S]) []HintOf[S] {
+	out := []HintOf[S]{}
 	for _, h := range hints {
-		if h.Setting != Unset {
+		if h.Setting != 0 {
 			out = append(out, h)
 		}
 	}

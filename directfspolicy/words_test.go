@@ -64,6 +64,8 @@ func testWords[T interface {
 func TestWords(t *testing.T) {
 	testWords[Access](t, "access", "lisafs, directfs, none", "lisafs", "directfs", "none")
 	testWords[Cache](t, "cache mode", "shared, exclusive", "shared", "exclusive")
+	testWords[CacheSetting](t, "cache setting", "unset, default, shared, exclusive", "unset", "default", "shared", "exclusive")
+	testWords[CacheReason](t, "cache reason", "default, hint", "default", "hint")
 	testWords[Scope](t, "scope", "standalone, pod-sandbox, pod-member", "standalone", "pod-sandbox", "pod-member")
 	testWords[Setting](t, "setting", "unset, default, on, off", "unset", "default", "on", "off")
 	testWords[Reason](t, "reason", "flag-off, flag-on, hint-off, hint-on, cannot-donate, not-gofer",
