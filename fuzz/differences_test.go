@@ -18,6 +18,7 @@ const (
 	refusedHere  kind = "refused here, taken by upstream"
 	refusedThere kind = "taken here, refused by upstream"
 	access       kind = "access"
+	cacheMode    kind = "cache mode"
 	donation     kind = "donation"
 	goferSet     kind = "gofer's LisaFS calls"
 	privileges   kind = "sandbox raised"
@@ -33,7 +34,7 @@ type observed struct {
 	planErr   error
 	theirs    verdict
 
-	// For access and donation: which decision. 0 is the rootfs.
+	// For access, cache mode and donation: which decision. 0 is the rootfs.
 	index    int
 	decision directfspolicy.Decision
 }
@@ -73,17 +74,21 @@ var differences = []difference{
 	{"tmpfs by bind refused", []kind{refusedHere}, tmpfsByBind},
 	{"hint without source refused", []kind{refusedHere}, refusedFor(directfspolicy.ErrNoSource)},
 	{"hint without mount refused", []kind{refusedHere}, noMount},
-	{"on without gofer refused", []kind{refusedHere}, onWithoutGofer},
+	{"hint without gofer refused", []kind{refusedHere}, withoutGofer},
+	{"shared cache under an overlay refused", []kind{refusedHere}, refusedFor(directfspolicy.ErrOverlay)},
+	{"broken promise refused", []kind{refusedHere}, brokenPromise},
 	{"unclear destination refused", []kind{refusedHere}, twins},
 	{"unraised sandbox refused", []kind{refusedHere}, notRaised},
 
 	// What upstream refuses works.
 	{"rootfs hint alone", []kind{refusedThere}, rootfsAlone},
 	{"on, true, false for the rootfs", []kind{refusedThere}, rootfsWord},
+	{"cache hint for the rootfs", []kind{refusedThere}, rootfsCache},
 	{"two names, one complete", []kind{refusedThere}, sharedSource},
 
 	// What upstream ignores is honoured.
 	{"on under --directfs=false", []kind{access, donation, privileges}, onUnderFalse},
+	{"cache hint", []kind{cacheMode}, func(o observed) bool { return o.decision.CacheReason == directfspolicy.CacheByHint }},
 	{"off as a mount option", []kind{access}, offBecause(func(s statement) bool { return s.option })},
 	{"false means off", []kind{access}, offBecause(func(s statement) bool { return s.value == "false" })},
 	{"source and directfs alone", []kind{access}, offBecause(func(s statement) bool { return !s.complete })},
@@ -109,7 +114,14 @@ func hintError(o observed, sentinel error) (*directfspolicy.HintError, bool) {
 
 func badValue(o observed) bool {
 	e, ok := hintError(o, directfspolicy.ErrInvalidValue)
-	return ok && !slices.Contains(directfspolicy.AllowedValues, e.Value)
+	if !ok {
+		return false
+	}
+	allowed := directfspolicy.AllowedValues
+	if strings.HasSuffix(e.Key, "cache") {
+		allowed = directfspolicy.AllowedCacheValues
+	}
+	return !slices.Contains(allowed, e.Value)
 }
 
 // conflict needs two statements, or a pod and a container that mean different
@@ -143,7 +155,7 @@ func noMount(o observed) bool {
 	return false
 }
 
-func onWithoutGofer(o observed) bool {
+func withoutGofer(o observed) bool {
 	e, ok := hintError(o, directfspolicy.ErrNotGoferMount)
 	if !ok {
 		return false
@@ -157,6 +169,26 @@ func onWithoutGofer(o observed) bool {
 		}
 	}
 	return e.Mount == "/" && !o.theirs.Rootfs.Served
+}
+
+// brokenPromise is an exclusive cache of files that another mount of the spec,
+// or its rootfs, has too.
+func brokenPromise(o observed) bool {
+	e, ok := hintError(o, directfspolicy.ErrNotExclusive)
+	if !ok {
+		return false
+	}
+	for _, s := range []*specs.Spec{o.spec, o.pod} {
+		for i, m := range s.Mounts {
+			for _, other := range append([]specs.Mount{{Source: s.Root.Path}}, s.Mounts[:i]...) {
+				a, b := clean(m.Source)+"/", clean(other.Source)+"/"
+				if strings.HasPrefix(a, b) || strings.HasPrefix(b, a) {
+					return e.Value == "exclusive"
+				}
+			}
+		}
+	}
+	return false
 }
 
 // twins are mounts at one destination that would be served differently; a

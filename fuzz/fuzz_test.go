@@ -47,7 +47,7 @@ func checkBytes(t rapid.TB, raw []byte, flag bool) {
 			checkStored(t, spec, p)
 		}
 	}
-	if low, err := engine.LowerSpec(raw, directfspolicy.Plan{}); (low == nil) == (err == nil) {
+	if low, _, err := engine.LowerSpec(raw, directfspolicy.Plan{}); (low == nil) == (err == nil) {
 		t.Fatalf("lowered %s and error %v", low, err)
 	}
 	if p, list, _, err := engine.Unwrap(raw); err != nil && (list != nil || !reflect.DeepEqual(p, directfspolicy.Plan{})) {

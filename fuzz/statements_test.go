@@ -17,7 +17,9 @@ const (
 	rootfsKey = "dev.gvisor.spec.rootfs."
 )
 
-// statement is one directfs hint for a mount.
+var hintFields = []string{"directfs", "cache"}
+
+// statement is one hint for a mount.
 type statement struct {
 	key, value, source string
 
@@ -52,10 +54,12 @@ func complete(fields map[string]string) bool {
 func statements(o observed) (all []statement) {
 	add := func(annotations map[string]string, own bool) {
 		for name, fields := range names(annotations) {
-			value, ok := fields["directfs"]
-			key := mountKey + name + ".directfs"
-			if known := o.pod.Annotations[key] == value; ok && !(own && known) {
-				all = append(all, statement{key: key, value: value, source: fields["source"], complete: complete(fields), own: own})
+			for _, field := range hintFields {
+				value, ok := fields[field]
+				key := mountKey + name + "." + field
+				if known := o.pod.Annotations[key] == value; ok && !(own && known) {
+					all = append(all, statement{key: key, value: value, source: fields["source"], complete: complete(fields), own: own})
+				}
 			}
 		}
 	}
@@ -65,8 +69,10 @@ func statements(o observed) (all []statement) {
 	}
 	for _, m := range append(slices.Clone(o.spec.Mounts), o.pod.Mounts...) {
 		for _, opt := range m.Options {
-			if value, ok := strings.CutPrefix(opt, "directfs="); ok {
-				all = append(all, statement{key: "mount option directfs", value: value, source: m.Source, option: true, complete: true})
+			for _, field := range hintFields {
+				if value, ok := strings.CutPrefix(opt, field+"="); ok {
+					all = append(all, statement{key: "mount option " + field, value: value, source: m.Source, option: true, complete: true})
+				}
 			}
 		}
 	}
@@ -101,8 +107,13 @@ func eitherSpec(o observed, holds func(map[string]string) bool) bool {
 func rootfsAlone(o observed) bool {
 	return eitherSpec(o, func(a map[string]string) bool {
 		_, hinted := a[rootfsKey+"directfs"]
-		return hinted && (a[rootfsKey+"type"] == "" || a[rootfsKey+"source"] == "")
+		_, cached := a[rootfsKey+"cache"]
+		return (hinted || cached) && (a[rootfsKey+"type"] == "" || a[rootfsKey+"source"] == "")
 	})
+}
+
+func rootfsCache(o observed) bool {
+	return eitherSpec(o, func(a map[string]string) bool { return a[rootfsKey+"cache"] != "" })
 }
 
 func rootfsWord(o observed) bool {

@@ -82,7 +82,7 @@ func compareAccepted(o observed) (out []observed, err error) {
 		if i > 0 {
 			here, there = ours.Mounts[i-1], o.theirs.Mounts[i-1]
 		}
-		if here.Served != there.Served || here.Cache != there.Cache || here.ReadOnly != there.ReadOnly {
+		if here.Served != there.Served || here.ReadOnly != there.ReadOnly {
 			return nil, fmt.Errorf("mount %d %q: here %v, there %v", i, d.Mount, here, there)
 		}
 		if !here.Served {
@@ -91,6 +91,9 @@ func compareAccepted(o observed) (out []observed, err error) {
 		o.index, o.decision = i, d
 		if here.Access != there.Access {
 			out = append(out, o.as(access))
+		}
+		if here.Cache != there.Cache {
+			out = append(out, o.as(cacheMode))
 		}
 		if d.Donated != flag {
 			out = append(out, o.as(donation))

@@ -30,7 +30,7 @@ type Boot struct{ sentrycmd.Boot }
 // credentials; the second time everything is lowered already.
 func (b *Boot) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
 	conf := args[0].(*config.Config)
-	if err := lower(f, conf.DirectFS); err != nil {
+	if err := lower(f, conf); err != nil {
 		util.Fatalf("directfs plan: %v", err)
 	}
 	engine.AcceptMountOptions()
@@ -41,10 +41,9 @@ func (b *Boot) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcom
 }
 
 // lower replaces the spec and the mount list behind the FDs that the engine's
-// command reads. raised is the switch that the client gave this process; a
-// sandbox whose Plan says otherwise does not start.
-func lower(f *flag.FlagSet, raised bool) error {
-	plan, err := lowerMounts(f, raised)
+// command reads, and sets in conf what the spec cannot say.
+func lower(f *flag.FlagSet, conf *config.Config) error {
+	plan, err := lowerMounts(f, conf.DirectFS)
 	if err != nil {
 		return err
 	}
@@ -56,10 +55,11 @@ func lower(f *flag.FlagSet, raised bool) error {
 	if err != nil {
 		return fmt.Errorf("reading spec: %w", err)
 	}
-	spec, err := engine.LowerSpec(raw, plan)
+	spec, rootfs, err := engine.LowerSpec(raw, plan)
 	if err != nil {
 		return err
 	}
+	engine.ConfigureBoot(conf, rootfs)
 	if err := replaceFD(specFD, "spec", spec); err != nil {
 		return fmt.Errorf("replacing spec: %w", err)
 	}
@@ -67,7 +67,8 @@ func lower(f *flag.FlagSet, raised bool) error {
 }
 
 // lowerMounts takes the Plan out of what the gofer sent and leaves the plain
-// list. A sandbox without a gofer has neither.
+// list. A sandbox without a gofer has neither. raised is the switch that the
+// client gave this process; a sandbox whose Plan says otherwise does not start.
 func lowerMounts(f *flag.FlagSet, raised bool) (directfspolicy.Plan, error) {
 	fd, err := fdFlag(f, "mounts-fd")
 	if err != nil || fd < 0 {

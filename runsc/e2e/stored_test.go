@@ -13,9 +13,9 @@ import (
 // planText is the start of the Plan in a state file, where the JSON of the
 // Plan is a string in the JSON of the container.
 const (
-	planText   = `"dev.gvisor.internal.directfs-plan":"{\"version\":1,`
+	planText   = `"dev.gvisor.internal.directfs-plan":"{\"version\":2,`
 	planOf99   = `"dev.gvisor.internal.directfs-plan":"{\"version\":99,`
-	planGone   = `"gone":"{\"version\":1,`
+	planGone   = `"gone":"{\"version\":2,`
 	donatedYes = `\"donated\":true`
 	donatedNo  = `\"donated\":false`
 )

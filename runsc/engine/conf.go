@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"path/filepath"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/ociconfig"
@@ -35,9 +37,19 @@ func Options(conf *config.Config, pod *specs.Spec) ociconfig.Options {
 		RootfsOverlay: overlay.RootOverlayMedium() != config.NoOverlay,
 		MountOverlay:  overlay.SubMountOverlayMedium() != config.NoOverlay,
 		SpecialFiles:  conf.HostFifo.AllowOpen() || conf.CharacterDevicePolicy.AllowsPassthrough(),
+		HostPath:      hostPath,
 		Pod:           pod,
 		Backend:       describe,
 	}
+}
+
+// hostPath resolves what symbolic links there are. A name that is not text
+// could not be kept in a Plan.
+func hostPath(path string) string {
+	if p, err := filepath.EvalSymlinks(path); err == nil && utf8.ValidString(p) {
+		return p
+	}
+	return path
 }
 
 func cacheOf(t config.FileAccessType) directfspolicy.Cache {
@@ -45,6 +57,22 @@ func cacheOf(t config.FileAccessType) directfspolicy.Cache {
 		return directfspolicy.CacheExclusive
 	}
 	return directfspolicy.CacheShared
+}
+
+func fileAccess(c directfspolicy.Cache) config.FileAccessType {
+	if c == directfspolicy.CacheExclusive {
+		return config.FileAccessExclusive
+	}
+	return config.FileAccessShared
+}
+
+// ConfigureBoot sets the cache mode of the first container's rootfs, in the
+// sandbox process: there is no hint for it (runsc/boot/vfs.go:621), and the
+// client's own flags do not allow a shared one beside any overlay, of whatever
+// container (runsc/config/config.go:500). Resolving the Plan has looked at the
+// overlay that matters.
+func ConfigureBoot(conf *config.Config, rootfs directfspolicy.Cache) {
+	conf.FileAccess = fileAccess(rootfs)
 }
 
 func describe(spec *specs.Spec, m specs.Mount) (directfspolicy.Backend, string) {
@@ -76,9 +104,17 @@ func ConfigureCreate(conf *config.Config, p directfspolicy.Plan) {
 func ConfigureStart(conf *config.Config, p directfspolicy.Plan) {
 	if p.Scope == directfspolicy.PodMember {
 		conf.DirectFS = rootfsUsesDirectFS(p)
+		conf.FileAccess = fileAccess(rootfsCache(p))
 		return
 	}
 	conf.DirectFS = p.Sandbox.Raised
+}
+
+// rootfsCache is the cache mode of the rootfs. Nobody asks for one that no
+// gofer serves.
+func rootfsCache(p directfspolicy.Plan) directfspolicy.Cache {
+	d, _ := p.Decision("/")
+	return d.Cache
 }
 
 func rootfsUsesDirectFS(p directfspolicy.Plan) bool {

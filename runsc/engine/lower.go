@@ -21,8 +21,9 @@ import (
 // (pkg/sentry/fsimpl/gofer/gofer.go:96).
 const directfsOption = "directfs"
 
-// loweredAnnotation marks a spec that is already lowered: a sandbox process
-// that executes itself again reads it twice.
+// loweredAnnotation marks a spec that is already lowered, and keeps the cache
+// mode of the rootfs: a sandbox process that executes itself again reads it
+// twice.
 const loweredAnnotation = "dev.gvisor.internal.directfs-lowered"
 
 // sentinel is a static hint that stands for one decision.
@@ -72,42 +73,48 @@ func (s sentinel) annotate(annotations map[string]string) {
 // LowerSpec rewrites the JSON of a spec for the sandbox process: the user's
 // directfs hints go, the sentinels come, and a rootfs that must not use
 // directfs in a raised sandbox gets the engine's own hint for that. All other
-// fields are kept as they are. Like the engine's reader, which has accepted the
+// fields are kept as they are. It also returns the cache mode for ConfigureBoot.
+// Like the engine's reader, which has accepted the
 // spec before (runsc/specutils/specutils.go:249), it takes the first JSON value
 // and drops what follows.
-func LowerSpec(raw []byte, p directfspolicy.Plan) ([]byte, error) {
+func LowerSpec(raw []byte, p directfspolicy.Plan) (spec []byte, rootfs directfspolicy.Cache, err error) {
 	var first json.RawMessage
 	if err := json.NewDecoder(bytes.NewReader(raw)).Decode(&first); err != nil {
-		return nil, fmt.Errorf("parsing spec: %w", err)
+		return nil, 0, fmt.Errorf("parsing spec: %w", err)
 	}
 	raw = first
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &fields); err != nil {
-		return nil, fmt.Errorf("parsing spec: %w", err)
+		return nil, 0, fmt.Errorf("parsing spec: %w", err)
 	}
 	if fields == nil {
-		return nil, errors.New("parsing spec: it is null")
+		return nil, 0, errors.New("parsing spec: it is null")
 	}
 	annotations, err := takeAnnotations(raw, fields)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	if _, ok := annotations[loweredAnnotation]; ok {
-		return raw, nil
+	if mode, ok := annotations[loweredAnnotation]; ok {
+		if err := rootfs.UnmarshalText([]byte(mode)); err != nil {
+			return nil, 0, fmt.Errorf("annotation %s: %w", loweredAnnotation, err)
+		}
+		return raw, rootfs, nil
 	}
+	rootfs = rootfsCache(p)
 	annotations = ociconfig.StripAnnotations(annotations)
 	for _, s := range sentinels {
 		s.annotate(annotations)
 	}
 	lowerRootfs(annotations, p)
 	annotations[decisionsAnnotation] = decisions(p)
-	annotations[loweredAnnotation] = "true"
+	annotations[loweredAnnotation] = rootfs.String()
 	a, err := json.Marshal(annotations)
 	if err != nil {
-		return nil, fmt.Errorf("lowering annotations: %w", err)
+		return nil, 0, fmt.Errorf("lowering annotations: %w", err)
 	}
 	fields["annotations"] = a
-	return json.Marshal(fields)
+	spec, err = json.Marshal(fields)
+	return spec, rootfs, err
 }
 
 // takeAnnotations returns the annotations as the engine reads them from raw,
@@ -157,14 +164,15 @@ func FirstMounts(mounts []specs.Mount, decisions []directfspolicy.Decision) ([]s
 
 // JoiningMounts lowers the mount list of a container that joins a sandbox.
 // The engine's client reads the list and keeps it, so only what differs from
-// the container's switch is touched: see ConfigureStart.
+// the container's switch, and from what the engine takes for the mount's cache
+// mode by itself, is touched: see ConfigureStart.
 func JoiningMounts(mounts []specs.Mount, decisions []directfspolicy.Decision, p directfspolicy.Plan) ([]specs.Mount, error) {
 	rootfs := rootfsUsesDirectFS(p)
 	return lowerMounts(mounts, decisions, func(m *specs.Mount, d directfspolicy.Decision) {
-		switch {
-		case d.Access == directfspolicy.DirectFS && !rootfs:
+		if d.Access == directfspolicy.DirectFS && !rootfs {
 			m.Options = append(m.Options, directfsOption)
-		case d.Access == directfspolicy.LisaFS && rootfs:
+		}
+		if d.Access == directfspolicy.LisaFS && rootfs || d.CacheReason == directfspolicy.CacheByHint {
 			m.Source = sentinel{d.Access, d.Cache}.source()
 		}
 	})

@@ -25,7 +25,7 @@ var (
 
 func TestLowerSpecKeepsTheRest(t *testing.T) {
 	raw := []byte(`{"ociVersion":"1.2.1","x-unknown":{"n":12345678901234567890,"s":"<&>"},"annotations":{"a":"1"},"mounts":[{"destination":"/d","options":["directfs=on"]}]}`)
-	low, err := engine.LowerSpec(raw, directfspolicy.Plan{})
+	low, _, err := engine.LowerSpec(raw, directfspolicy.Plan{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,11 +89,11 @@ func TestLowerSpecAnnotations(t *testing.T) {
 
 func TestLowerSpecTwice(t *testing.T) {
 	p := planFor(t, directfspolicy.Standalone, false, lisafsRoot, []want{directWant})
-	once, err := engine.LowerSpec([]byte(`{"annotations":{"dev.gvisor.spec.rootfs.directfs":"on"}}`), p)
+	once, _, err := engine.LowerSpec([]byte(`{"annotations":{"dev.gvisor.spec.rootfs.directfs":"on"}}`), p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	twice, err := engine.LowerSpec(once, directfspolicy.Plan{})
+	twice, _, err := engine.LowerSpec(once, directfspolicy.Plan{})
 	if err != nil || !bytes.Equal(once, twice) {
 		t.Fatalf("%s became %s: %v", once, twice, err)
 	}
@@ -101,7 +101,7 @@ func TestLowerSpecTwice(t *testing.T) {
 
 func TestLowerSpecErrors(t *testing.T) {
 	for _, raw := range []string{``, `[]`, `null`, `{`, `{"annotations":[]}`, `{"annotations":{"a":1}}`, `[] {}`} {
-		if low, err := engine.LowerSpec([]byte(raw), directfspolicy.Plan{}); err == nil {
+		if low, _, err := engine.LowerSpec([]byte(raw), directfspolicy.Plan{}); err == nil {
 			t.Errorf("%q became %s", raw, low)
 		}
 	}

@@ -92,7 +92,7 @@ func lowered(t rapid.TB, spec *specs.Spec, p directfspolicy.Plan) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	low, err := engine.LowerSpec(raw, p)
+	low, _, err := engine.LowerSpec(raw, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func lowered(t rapid.TB, spec *specs.Spec, p directfspolicy.Plan) []byte {
 
 func mustLower(t rapid.TB, raw []byte, p directfspolicy.Plan) *specs.Spec {
 	t.Helper()
-	low, err := engine.LowerSpec(raw, p)
+	low, _, err := engine.LowerSpec(raw, p)
 	if err != nil {
 		t.Fatal(err)
 	}

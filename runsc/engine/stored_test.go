@@ -95,13 +95,13 @@ func TestStoredPlanErrors(t *testing.T) {
 		value string
 		err   error
 	}{
-		"other version": {edit(`"version":1`, `"version":2`), directfspolicy.ErrPlanVersion},
-		"no version":    {edit(`"version":1,`, ``), directfspolicy.ErrPlanVersion},
+		"other version": {edit(`"version":2`, `"version":1`), directfspolicy.ErrPlanVersion},
+		"no version":    {edit(`"version":2,`, ``), directfspolicy.ErrPlanVersion},
 		"null":          {`null`, directfspolicy.ErrPlanVersion},
 		"raised":        {edit(`"raised":false`, `"raised":true`), directfspolicy.ErrInvalidPlan},
 		"donated":       {edit(`"donated":false`, `"donated":true`), directfspolicy.ErrInvalidPlan},
 		"access":        {edit(`"access":"lisafs"`, `"access":"directfs"`), directfspolicy.ErrInvalidPlan},
-		"unknown field": {edit(`"version":1`, `"version":1,"x":1`), directfspolicy.ErrInvalidPlan},
+		"unknown field": {edit(`"version":2`, `"version":2,"x":1`), directfspolicy.ErrInvalidPlan},
 	} {
 		got, err := engine.StoredPlan(&specs.Spec{Annotations: map[string]string{planKey: tt.value}})
 		if !errors.Is(err, tt.err) || !reflect.DeepEqual(got, directfspolicy.Plan{}) {

@@ -14,6 +14,7 @@ const (
 	mountPrefix  = directfspolicy.AnnotationPrefix + "mount."
 	rootfsPrefix = directfspolicy.AnnotationPrefix + "rootfs."
 	directfsKey  = "directfs"
+	cacheKey     = "cache"
 
 	// optionKey starts the key of a hint that is an option of its mount.
 	optionKey = "mount option"
@@ -22,11 +23,10 @@ const (
 // mountHint is what the annotations say about one <NAME>.
 type mountHint struct {
 	fields map[string]string
-	key    string // of the directfs field
 
-	// conflict is set where two maps disagree about what the directfs hint is
-	// or for which mount. It matters only if there is one.
-	conflict error
+	// conflicts are the fields of hints, and the source, about which two maps
+	// disagree. They matter only if there is such a hint.
+	conflicts map[string]error
 }
 
 // hintSet is the mount annotations of a container, by name.
@@ -34,7 +34,8 @@ type hintSet map[string]mountHint
 
 // parseMountAnnotations collects the mount annotations of all the maps, the
 // pod's first. For the engine's own fields the pod's value counts, as it does
-// in the engine; of two directfs hints or sources that differ, neither wins.
+// in the engine; of two hints of this package, or
+// two sources of one, that differ, neither wins.
 func parseMountAnnotations(layers ...map[string]string) (hintSet, error) {
 	set := hintSet{}
 	for _, annotations := range layers {
@@ -61,14 +62,14 @@ func parseMountAnnotations(layers ...map[string]string) (hintSet, error) {
 func (s hintSet) add(name, field, value string) {
 	h, ok := s[name]
 	if !ok {
-		h = mountHint{fields: map[string]string{}, key: mountPrefix + name + "." + directfsKey}
+		h = mountHint{fields: map[string]string{}, conflicts: map[string]error{}}
 	}
 	old, ok := h.fields[field]
 	switch {
 	case !ok:
 		h.fields[field] = value
-	case old != value && h.conflict == nil && (field == directfsKey || field == "source"):
-		h.conflict = &directfspolicy.HintError{
+	case old != value && h.conflicts[field] == nil && (isHintKey(field) || field == "source"):
+		h.conflicts[field] = &directfspolicy.HintError{
 			Key: mountPrefix + name + "." + field, Value: value, Allowed: []string{old},
 			Fix: "give the pod and the container the same value, or remove one of the two",
 			Err: directfspolicy.ErrConflict,
@@ -77,35 +78,72 @@ func (s hintSet) add(name, field, value string) {
 	s[name] = h
 }
 
-// bySource returns the directfs hints, keyed by the cleaned source of their
-// mount.
-func (s hintSet) bySource() (map[string][]directfspolicy.Hint, error) {
-	out := map[string][]directfspolicy.Hint{}
+// isHintKey reports whether the field of a name, or the key of a mount option,
+// is a hint of this package.
+func isHintKey(key string) bool { return key == directfsKey || key == cacheKey }
+
+// hints is everything that was said about one mount.
+type hints struct {
+	access []directfspolicy.Hint
+	cache  []directfspolicy.CacheHint
+}
+
+// parse adds what the value of one of the two hint keys says. name is the key
+// as the user wrote it, and mount what is known of the mount.
+func (h *hints) parse(key, name, value, mount string) error {
+	if key == cacheKey {
+		c, err := directfspolicy.ParseCacheHint(name, value, mount)
+		h.cache = append(h.cache, c)
+		return err
+	}
+	a, err := directfspolicy.ParseHint(name, value, mount)
+	h.access = append(h.access, a)
+	return err
+}
+
+// bySource returns the hints, keyed by the cleaned source of their mount.
+func (s hintSet) bySource() (map[string]hints, error) {
+	out := map[string]hints{}
 	for _, name := range slices.Sorted(maps.Keys(s)) {
-		h := s[name]
-		value, ok := h.fields[directfsKey]
-		if !ok {
+		if !s[name].hinted() {
 			continue
 		}
-		if h.conflict != nil {
-			return nil, h.conflict
-		}
-		source := h.fields["source"]
-		hint, err := directfspolicy.ParseHint(h.key, value, source)
-		if err != nil {
-			return nil, err
-		}
-		if source == "" {
-			return nil, &directfspolicy.HintError{
-				Key: h.key, Value: value,
-				Fix: fmt.Sprintf("add %s%s.source with the source of the mount that is meant", mountPrefix, name),
-				Err: directfspolicy.ErrNoSource,
+		source := path.Clean(s[name].fields["source"])
+		all := out[source]
+		for _, key := range []string{directfsKey, cacheKey} {
+			if err := s[name].parse(name, key, &all); err != nil {
+				return nil, err
 			}
 		}
-		source = path.Clean(source)
-		out[source] = append(out[source], hint)
+		out[source] = all
 	}
 	return out, nil
+}
+
+// parse adds what the name's field of one of the two hint keys says, if there
+// is one.
+func (h mountHint) parse(name, field string, all *hints) error {
+	value, ok := h.fields[field]
+	if !ok {
+		return nil
+	}
+	for _, f := range []string{field, "source"} {
+		if err := h.conflicts[f]; err != nil {
+			return err
+		}
+	}
+	key, source := mountPrefix+name+"."+field, h.fields["source"]
+	if err := all.parse(field, key, value, source); err != nil {
+		return err
+	}
+	if source == "" {
+		return &directfspolicy.HintError{
+			Key: key, Value: value,
+			Fix: fmt.Sprintf("add %s%s.source with the source of the mount that is meant", mountPrefix, name),
+			Err: directfspolicy.ErrNoSource,
+		}
+	}
+	return nil
 }
 
 // engineHint is what the engine makes of a name that has all the keys that it
@@ -145,6 +183,13 @@ func (s hintSet) engineHints() (map[string]engineHint, error) {
 		out[source] = engineHint{tmpfs: typ == "tmpfs" && share != "shared", share: share}
 	}
 	return out, nil
+}
+
+// hinted reports whether a hint of this package is among the fields.
+func (h mountHint) hinted() bool {
+	_, access := h.fields[directfsKey]
+	_, cache := h.fields[cacheKey]
+	return access || cache
 }
 
 // complete reports whether the engine takes the hint at all.

@@ -114,7 +114,7 @@ func (c *kubeCheck) typedName(name string) {
 // sources for one hint neither wins.
 func (c *kubeCheck) replacedSource(name, source string) {
 	text := fmt.Sprintf("%s: because of .type the gVisor shim sets the source to the directory of the volume %q", source, name)
-	if _, hinted := c.pod.annotations[mountPrefix+name+"."+directfsKey]; !hinted {
+	if said, err := parseMountAnnotations(c.pod.annotations); err == nil && !said[name].hinted() {
 		c.add(Warning, "%s; remove .type or .source", text)
 		return
 	}
@@ -147,17 +147,44 @@ func (c *kubeCheck) containers() {
 			continue
 		}
 		for _, d := range plans[i].Decisions {
-			c.add(Note, "container %q: %s: %v, %s", ct.Name, d.Mount, d.Access, d.Why())
+			c.decision(ct.Name, d)
 		}
+		c.coexist(i, plans)
 	}
-	c.unmatched(running, plans)
+	unmatchedAnywhere(c, running.Unmatched, plans, func(p directfspolicy.Plan) []directfspolicy.Hint { return p.Unmatched })
+	unmatchedAnywhere(c, running.UnmatchedCache, plans, func(p directfspolicy.Plan) []directfspolicy.CacheHint { return p.UnmatchedCache })
 	c.subPaths()
 }
 
-// unmatched warns of hints that find no mount of any container.
-func (c *kubeCheck) unmatched(running directfspolicy.Plan, plans []directfspolicy.Plan) {
-	for _, h := range running.Unmatched {
-		if !slices.ContainsFunc(plans, func(p directfspolicy.Plan) bool { return !slices.Contains(p.Unmatched, h) }) {
+func (c *kubeCheck) decision(container string, d directfspolicy.Decision) {
+	cache := ""
+	if d.CacheReason == directfspolicy.CacheByHint {
+		cache = "; cache: " + d.WhyCache()
+	}
+	c.add(Note, "container %q: %s: %v, %s%s", container, d.Mount, d.Access, d.Why(), cache)
+}
+
+// coexist finds the containers that run when the one with the index starts and
+// that it does not go together with.
+func (c *kubeCheck) coexist(i int, plans []directfspolicy.Plan) {
+	for j, before := range c.pod.containers[:i] {
+		if before.ends {
+			continue
+		}
+		if err := plans[i].Coexist(plans[j]); err != nil {
+			c.add(Refused, "container %q beside container %q: %v", c.pod.containers[i].Name, before.Name, err)
+		}
+	}
+}
+
+// unmatchedAnywhere warns of hints that find no mount of any container. of are
+// those that find none of one container.
+func unmatchedAnywhere[H interface {
+	comparable
+	fmt.Stringer
+}](c *kubeCheck, hints []H, plans []directfspolicy.Plan, of func(directfspolicy.Plan) []H) {
+	for _, h := range hints {
+		if !slices.ContainsFunc(plans, func(p directfspolicy.Plan) bool { return !slices.Contains(of(p), h) }) {
 			c.add(Warning, "%s: the hint matches no mount of any container of the pod, so it changes nothing; make its source the source of a mount", h)
 		}
 	}
@@ -167,10 +194,12 @@ func (c *kubeCheck) unmatched(running directfspolicy.Plan, plans []directfspolic
 func (c *kubeCheck) subPaths() {
 	for _, ct := range c.pod.containers {
 		for _, vm := range ct.VolumeMounts {
-			key := mountPrefix + vm.Name + "." + directfsKey
-			value, ok := c.pod.annotations[key]
-			if ok && (vm.SubPath != "" || vm.SubPathExpr != "") {
-				c.add(Warning, "%s=%q: not for container %q, mount %q: with a subPath its source is not the volume's directory; mount the whole volume", key, value, ct.Name, path.Clean(vm.MountPath))
+			for _, field := range []string{directfsKey, cacheKey} {
+				key := mountPrefix + vm.Name + "." + field
+				value, ok := c.pod.annotations[key]
+				if ok && (vm.SubPath != "" || vm.SubPathExpr != "") {
+					c.add(Warning, "%s=%q: not for container %q, mount %q: with a subPath its source is not the volume's directory; mount the whole volume", key, value, ct.Name, path.Clean(vm.MountPath))
+				}
 			}
 		}
 	}

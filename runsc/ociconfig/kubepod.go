@@ -27,6 +27,12 @@ type kubeContainer struct {
 		SubPath     string `json:"subPath"`
 		SubPathExpr string `json:"subPathExpr"`
 	} `json:"volumeMounts"`
+
+	// RestartPolicy is Always for an init container that is a sidecar.
+	RestartPolicy string `json:"restartPolicy"`
+
+	// ends is set for an init container that has ended when the next starts.
+	ends bool
 }
 
 // kubeVolume has the kinds of volumes that the shim does not treat like all
@@ -88,7 +94,11 @@ func parsePodObject(b []byte) (KubePod, error) {
 	if pod.Spec != nil {
 		p.known = true
 		p.volumes = pod.Spec.Volumes
-		p.containers = append(pod.Spec.InitContainers, pod.Spec.Containers...)
+		for _, c := range pod.Spec.InitContainers {
+			c.ends = c.RestartPolicy != "Always"
+			p.containers = append(p.containers, c)
+		}
+		p.containers = append(p.containers, pod.Spec.Containers...)
 	}
 	return p, nil
 }

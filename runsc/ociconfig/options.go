@@ -2,6 +2,7 @@ package ociconfig
 
 import (
 	"fmt"
+	"path"
 	"strconv"
 
 	"github.com/directfs/runsc/directfspolicy"
@@ -39,6 +40,10 @@ type Options struct {
 
 	// Bundle is the directory that relative mount sources are relative to.
 	Bundle string
+
+	// HostPath returns a path of the host without symbolic links in it, so that
+	// two ways to the same files are seen to be that. Nil leaves paths alone.
+	HostPath func(path string) string
 
 	// Pod is the spec of the pod's first container, needed for a container
 	// that joins its sandbox: hints are pod-wide.
@@ -80,6 +85,18 @@ func (o Options) backend(spec *specs.Spec, m specs.Mount) (directfspolicy.Backen
 		}
 	}
 	return directfspolicy.StockGofer, ""
+}
+
+// files says where a mount's files are: [directfspolicy.Mount.Source].
+func (o Options) files(source string) string {
+	if source == "" {
+		return ""
+	}
+	source = path.Clean(absolute(source, o.Bundle))
+	if o.HostPath != nil && path.IsAbs(source) {
+		source = o.HostPath(source)
+	}
+	return source
 }
 
 // The annotations by which a CRI runtime says how a container relates to its

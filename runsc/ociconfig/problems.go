@@ -82,7 +82,7 @@ func takeOutKey(key string, annotations map[string]string) bool {
 }
 
 // takeOutOption removes the option that is named or, where the error has only
-// its meaning, all hints of the mount.
+// its meaning, all options of the mount with its key.
 func takeOutOption(he *directfspolicy.HintError, mounts []specs.Mount) bool {
 	remove := func(strip func([]string) []string) bool {
 		taken := false
@@ -96,10 +96,11 @@ func takeOutOption(he *directfspolicy.HintError, mounts []specs.Mount) bool {
 		}
 		return taken
 	}
-	exact := func(options []string) []string {
-		return slices.DeleteFunc(slices.Clone(options), func(o string) bool {
-			return o == he.Value || o == directfsKey+"="+he.Value
-		})
+	key := strings.TrimPrefix(he.Key, optionKey+" ")
+	matching := func(match func(option string) bool) func([]string) []string {
+		return func(options []string) []string { return slices.DeleteFunc(slices.Clone(options), match) }
 	}
-	return remove(exact) || remove(StripOptions)
+	exact := matching(func(o string) bool { return o == he.Value || o == key+"="+he.Value })
+	alike := matching(func(o string) bool { return strings.HasPrefix(o, key+"=") })
+	return remove(exact) || remove(alike)
 }

@@ -46,11 +46,11 @@ func request(spec *specs.Spec, o Options) (r directfspolicy.Request, err error) 
 		}
 		pod = o.Pod.Annotations
 	}
-	hints, err := parseMountAnnotations(pod, spec.Annotations)
+	said, err := parseMountAnnotations(pod, spec.Annotations)
 	if err != nil {
 		return r, err
 	}
-	bySource, err := hints.bySource()
+	bySource, err := said.bySource()
 	if err != nil {
 		return r, err
 	}
@@ -80,7 +80,8 @@ func request(spec *specs.Spec, o Options) (r directfspolicy.Request, err error) 
 	}
 	for _, source := range slices.Sorted(maps.Keys(bySource)) {
 		if !m.matched[source] {
-			r.Unmatched = append(r.Unmatched, bySource[source]...)
+			r.Unmatched = append(r.Unmatched, bySource[source].access...)
+			r.UnmatchedCache = append(r.UnmatchedCache, bySource[source].cache...)
 		}
 	}
 	return r, nil
@@ -89,37 +90,39 @@ func request(spec *specs.Spec, o Options) (r directfspolicy.Request, err error) 
 // rootfs describes the container's root file system. With type=erofs the
 // engine reads an image itself and no gofer serves it.
 func rootfs(spec *specs.Spec, o Options) (directfspolicy.Mount, error) {
-	m := directfspolicy.Mount{Destination: "/", Cache: o.RootfsCache, ReadOnly: rootfsReadOnly(spec, o)}
+	overlay := rootfsOverlay(spec, o)
+	m := directfspolicy.Mount{Destination: "/", Cache: o.RootfsCache, Overlay: overlay, ReadOnly: !o.SpecialFiles && (overlay || rootReadOnly(spec))}
 	if spec.Annotations[rootfsPrefix+"type"] != "erofs" {
 		sm := specs.Mount{Destination: "/"}
 		if spec.Root != nil {
 			sm.Source = spec.Root.Path
 		}
 		m.Backend, m.BackendName = o.backend(spec, sm)
+		m.Source = o.files(sm.Source)
 	}
-	key := rootfsPrefix + directfsKey
-	if v, ok := spec.Annotations[key]; ok {
-		h, err := directfspolicy.ParseHint(key, v, "/")
-		if err != nil {
-			return m, err
+	var all hints
+	for _, key := range []string{directfsKey, cacheKey} {
+		if v, ok := spec.Annotations[rootfsPrefix+key]; ok {
+			if err := all.parse(key, rootfsPrefix+key, v, "/"); err != nil {
+				return m, err
+			}
 		}
-		m.Hints = append(m.Hints, h)
 	}
+	m.Hints, m.CacheHints = all.access, all.cache
 	return m, nil
 }
 
-// rootfsReadOnly reports whether no write to the rootfs reaches the host. Any
-// other rootfs annotation takes the place of --overlay2
+func rootReadOnly(spec *specs.Spec) bool { return spec.Root != nil && spec.Root.Readonly }
+
+// rootfsOverlay reports whether the runtime puts an overlay over the rootfs.
+// Any rootfs annotation but the hints takes the place of --overlay2
 // (runsc/container/container.go:1140).
-func rootfsReadOnly(spec *specs.Spec, o Options) bool {
-	if o.SpecialFiles {
+func rootfsOverlay(spec *specs.Spec, o Options) bool {
+	if rootReadOnly(spec) {
 		return false
 	}
-	if spec.Root != nil && spec.Root.Readonly {
-		return true
-	}
 	for key := range spec.Annotations {
-		if strings.HasPrefix(key, rootfsPrefix) && key != rootfsPrefix+directfsKey {
+		if field, ok := strings.CutPrefix(key, rootfsPrefix); ok && !isHintKey(field) {
 			overlay := spec.Annotations[rootfsPrefix+"overlay"]
 			return overlay != "" && overlay != "none"
 		}
@@ -132,7 +135,7 @@ func rootfsReadOnly(spec *specs.Spec, o Options) bool {
 type mounter struct {
 	spec     *specs.Spec
 	o        Options
-	bySource map[string][]directfspolicy.Hint
+	bySource map[string]hints
 	engine   map[string]engineHint
 	matched  map[string]bool
 }
@@ -144,16 +147,17 @@ func (mt mounter) mount(sm specs.Mount) (directfspolicy.Mount, error) {
 	m := directfspolicy.Mount{Destination: path.Clean(sm.Destination), Cache: mt.o.MountCache}
 	// The engine reads an EROFS image itself, whatever the options say.
 	bind := sm.Source != "" && sm.Type != "erofs" && (sm.Type == "bind" || hasBindOption(sm.Options))
-	hints, err := optionHints(m.Destination, sm.Options, bind)
+	said, err := optionHints(m.Destination, sm.Options, bind)
 	if err != nil {
 		return m, err
 	}
-	m.Hints = hints
 	source := absolute(sm.Source, mt.o.Bundle)
 	if hs, ok := mt.bySource[path.Clean(source)]; ok && source != "" {
 		mt.matched[path.Clean(source)] = true
-		m.Hints = append(slices.Clone(hs), m.Hints...)
+		said.access = append(slices.Clone(hs.access), said.access...)
+		said.cache = append(slices.Clone(hs.cache), said.cache...)
 	}
+	m.Hints, m.CacheHints = said.access, said.cache
 	if !bind {
 		return m, nil
 	}
@@ -161,11 +165,13 @@ func (mt mounter) mount(sm specs.Mount) (directfspolicy.Mount, error) {
 	if ok {
 		m.Cache = eh.cache()
 	}
+	readOnly := slices.Contains(sm.Options, "ro")
 	// A mount that is local to the sandbox gets an overlay in any case.
-	local := ok && eh.share != "shared"
-	m.ReadOnly = !mt.o.SpecialFiles && (local || mt.o.MountOverlay || slices.Contains(sm.Options, "ro"))
+	m.Overlay = ok && eh.share != "shared" || mt.o.MountOverlay && !readOnly
+	m.ReadOnly = !mt.o.SpecialFiles && (m.Overlay || readOnly)
 	if !eh.tmpfs {
 		m.Backend, m.BackendName = mt.o.backend(mt.spec, sm)
+		m.Source = mt.o.files(sm.Source)
 	}
 	return m, nil
 }
@@ -176,75 +182,4 @@ func absolute(source, bundle string) string {
 		return source
 	}
 	return path.Join(bundle, source)
-}
-
-// optionHints reads the directfs hints among a mount's options, and refuses
-// options that could reach the gofer file system's own option string
-// (pkg/sentry/fsimpl/gofer/gofer.go:113) as something else than they look.
-func optionHints(destination string, options []string, bind bool) ([]directfspolicy.Hint, error) {
-	var hints []directfspolicy.Hint
-	for _, opt := range options {
-		key, value, hasValue := strings.Cut(opt, "=")
-		refuse := func(fix string) error {
-			return &directfspolicy.HintError{Key: optionKey, Value: opt, Mount: destination, Fix: fix, Err: directfspolicy.ErrMountOption}
-		}
-		switch {
-		case bind && strings.Contains(opt, ","):
-			return nil, refuse("give each option an entry of its own; an option has no comma")
-		case key == directfsKey && hasValue:
-			h, err := directfspolicy.ParseHint(optionKey+" "+directfsKey, value, destination)
-			if err != nil {
-				return nil, err
-			}
-			hints = append(hints, h)
-		case strings.EqualFold(strings.TrimSpace(key), directfsKey):
-			return nil, refuse("write directfs=on, directfs=off or directfs=default")
-		}
-	}
-	return hints, nil
-}
-
-// StripOptions returns the options without those that Request reads. What is
-// left is for the engine.
-func StripOptions(options []string) []string {
-	return slices.DeleteFunc(slices.Clone(options), func(o string) bool {
-		key, _, _ := strings.Cut(o, "=")
-		return strings.EqualFold(strings.TrimSpace(key), directfsKey)
-	})
-}
-
-// StripAnnotations returns the annotations without the hints that Request
-// reads. What is left is for the engine, whose own parser knows fewer values.
-//
-// A name that only a directfs hint made worth giving goes as a whole: to the
-// engine it is incomplete, and whether it drops such a name or refuses the
-// container because another has the same source is left to chance
-// (runsc/boot/mount_hints.go:104).
-func StripAnnotations(annotations map[string]string) map[string]string {
-	out := maps.Clone(annotations)
-	set, err := parseMountAnnotations(annotations)
-	maps.DeleteFunc(out, func(key, _ string) bool {
-		rest, ok := strings.CutPrefix(key, mountPrefix)
-		if !ok {
-			return key == rootfsPrefix+directfsKey
-		}
-		name, _, _ := strings.Cut(rest, ".")
-		_, hinted := set[name].fields[directfsKey]
-		return strings.HasSuffix(key, "."+directfsKey) || err == nil && hinted && !set[name].complete()
-	})
-	return out
-}
-
-// SetRootfsHint says something about a spec's rootfs, for programs that make
-// specs themselves.
-func SetRootfsHint(spec *specs.Spec, value string) {
-	if spec.Annotations == nil {
-		spec.Annotations = map[string]string{}
-	}
-	spec.Annotations[rootfsPrefix+directfsKey] = value
-}
-
-// SetMountHint says something about one mount.
-func SetMountHint(m *specs.Mount, value string) {
-	m.Options = append(slices.Clip(m.Options), directfsKey+"="+value)
 }

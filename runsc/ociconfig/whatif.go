@@ -1,6 +1,7 @@
 package ociconfig
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -20,9 +21,14 @@ type Change struct {
 	// annotations.
 	Name string `json:"name"`
 
+	// Key is the hint's: "directfs" or "cache". Empty means "directfs".
+	Key string `json:"key,omitempty"`
+
 	// Value is the value that the hint would have.
 	Value string `json:"value"`
 }
+
+func (c Change) key() string { return cmp.Or(c.Key, directfsKey) }
 
 // WhatIf returns the spec and the options as they would be with the changes,
 // and leaves the arguments alone. A mount that has hints gets the value in all
@@ -41,7 +47,7 @@ func WhatIf(spec *specs.Spec, o Options, changes ...Change) (*specs.Spec, Option
 		ok := true
 		switch {
 		case c.Name == RootfsName || path.Clean(c.Name) == "/":
-			SetRootfsHint(spec, c.Value)
+			setRootfsHint(spec, c.key(), c.Value)
 		case path.IsAbs(c.Name):
 			ok = changeMounts(spec, layers, o.Bundle, c)
 		default:
@@ -56,7 +62,7 @@ func WhatIf(spec *specs.Spec, o Options, changes ...Change) (*specs.Spec, Option
 
 // changeName gives the value to a <NAME> wherever it has one.
 func changeName(layers []*specs.Spec, c Change) bool {
-	key := mountPrefix + c.Name + "." + directfsKey
+	key := mountPrefix + c.Name + "." + c.key()
 	set := false
 	for _, l := range layers {
 		if _, ok := l.Annotations[key]; ok {
@@ -82,24 +88,25 @@ func changeMounts(spec *specs.Spec, layers []*specs.Spec, bundle string, c Chang
 			continue
 		}
 		found = true
-		hinted := changeSource(layers, absolute(m.Source, bundle), c.Value)
-		if left := StripOptions(m.Options); len(left) < len(m.Options) || !hinted {
-			m.Options = left
-			SetMountHint(m, c.Value)
+		hinted := changeSource(layers, absolute(m.Source, bundle), c)
+		prefix := c.key() + "="
+		left := slices.DeleteFunc(slices.Clone(m.Options), func(o string) bool { return strings.HasPrefix(o, prefix) })
+		if len(left) < len(m.Options) || !hinted {
+			m.Options = append(left, prefix+c.Value)
 		}
 	}
 	return found
 }
 
-// changeSource gives the value to every directfs annotation for the source.
-func changeSource(layers []*specs.Spec, source, value string) bool {
+// changeSource gives the value to every annotation of the hint for the source.
+func changeSource(layers []*specs.Spec, source string, c Change) bool {
 	found := false
 	for _, l := range layers {
 		for _, name := range names(l) {
-			key := mountPrefix + name + "." + directfsKey
+			key := mountPrefix + name + "." + c.key()
 			_, ok := l.Annotations[key]
 			if ok && sameSource(layers, name, source) {
-				l.Annotations[key] = value
+				l.Annotations[key] = c.Value
 				found = true
 			}
 		}

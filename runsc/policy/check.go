@@ -104,7 +104,9 @@ func (c *check) pod(conf *config.Config, r io.Reader) subcommands.ExitStatus {
 	if err := engineRefuses(&own, pod); err != nil {
 		refused = append(refused, fmt.Errorf("pod: %w", err))
 	}
-	for _, f := range ociconfig.CheckKubePod(pod, engine.Options(&own, nil)) {
+	o := engine.Options(&own, nil)
+	o.HostPath = nil // the pod's paths are those of its node
+	for _, f := range ociconfig.CheckKubePod(pod, o) {
 		if f.Level == ociconfig.Refused {
 			refused = append(refused, errors.New(f.Text))
 			continue

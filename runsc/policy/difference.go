@@ -20,8 +20,8 @@ type difference struct {
 	// Mount is the destination where Of is "mount".
 	Mount string `json:"mount,omitempty"`
 
-	// Field is the name that the field has in the Plan's JSON; "why" is
-	// reason and detail in words, "seccomp" and "calls" are the filter's.
+	// Field is the name that the field has in the Plan's JSON; "why" and
+	// "whyCache" are reason and detail in words, "seccomp" and "calls" are the filter's.
 	Field string `json:"field"`
 
 	Before string `json:"before,omitempty"`
@@ -82,6 +82,8 @@ func differences(before, after outcome) []difference {
 		n := after.plan.Decisions[i]
 		d.value("mount", m.Mount, "access", m.Access.String(), n.Access.String())
 		d.value("mount", m.Mount, "why", m.Why(), n.Why())
+		d.value("mount", m.Mount, "cache", m.Cache.String(), n.Cache.String())
+		d.value("mount", m.Mount, "whyCache", m.WhyCache(), n.WhyCache())
 	}
 	d.sandbox("sandbox", before.plan.Sandbox, after.plan.Sandbox)
 	d.filter("sentry", before.plan.Sentry, after.plan.Sentry)

@@ -33,7 +33,8 @@ func (*explain) Usage() string {
 Prints the plan with which the container would be created: every mount with
 its access, what the sandbox and the gofer hold, and which mount caused it.
 
---what-if=NAME=VALUE adds what would change if a hint were on, off or default.
+--what-if=NAME=VALUE adds what would change if a hint were on, off or default,
+or, for the cache mode, cache=shared, cache=exclusive or cache=default.
 NAME is the NAME of mount annotations, the destination of a mount, or rootfs.
 Changes separated by commas are made together; each further --what-if is a
 question of its own.

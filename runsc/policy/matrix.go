@@ -24,8 +24,8 @@ func (*matrix) Synopsis() string { return "the decision table, as this binary de
 func (*matrix) Usage() string {
 	return `policy matrix [options] - the decision table, as this binary decides.
 
-Asks the policy for every combination of flag, hint and backend, and for what
-each kind of mount gives the sandbox and the gofer.
+Asks the policy for every combination of flag, hint and backend, for every
+cache hint, and for what each kind of mount gives the sandbox and the gofer.
 
   runsc policy matrix
   runsc policy matrix --format=markdown

@@ -8,17 +8,22 @@ import (
 type tables struct {
 	Version      int              `json:"version"`
 	Decisions    []decisionRow    `json:"decisions"`
+	Caches       []cacheRow       `json:"caches"`
 	Consequences []consequenceRow `json:"consequences"`
 }
 
 func writeMatrix(format string) (string, error) {
-	t := tables{Version: envelopeVersion, Decisions: decisionRows(), Consequences: consequenceRows()}
+	t := tables{Version: envelopeVersion, Decisions: decisionRows(), Caches: cacheRows(), Consequences: consequenceRows()}
 	if format == "json" {
 		return marshal(t)
 	}
 	decisions := [][]string{{"flag", "hint", "backend", "access", "donated", "reason"}}
 	for _, r := range t.Decisions {
 		decisions = append(decisions, r.cells())
+	}
+	caches := [][]string{{"cache hint", "mount", "cache", "reason"}}
+	for _, r := range t.Caches {
+		caches = append(caches, r.cells())
 	}
 	consequences := [][]string{{"cause", "capabilities", "user namespace", "umask", "sentry", "gofer"}}
 	for _, r := range t.Consequences {
@@ -30,6 +35,8 @@ func writeMatrix(format string) (string, error) {
 		write = writeMarkdown
 	}
 	write(&b, decisions)
+	b.WriteByte('\n')
+	write(&b, caches)
 	b.WriteByte('\n')
 	write(&b, consequences)
 	return b.String(), nil

@@ -42,7 +42,11 @@ func mountRow(d directfspolicy.Decision) []string {
 	if d.Access == directfspolicy.NoAccess {
 		return []string{d.Mount, d.Access.String(), "-", "-", "-", d.Why()}
 	}
-	return []string{d.Mount, d.Access.String(), yesNo(!d.ReadOnly), yesNo(d.Donated), d.Cache.String(), d.Why()}
+	why := d.Why()
+	if d.CacheReason == directfspolicy.CacheByHint {
+		why += "; " + d.WhyCache()
+	}
+	return []string{d.Mount, d.Access.String(), yesNo(!d.ReadOnly), yesNo(d.Donated), d.Cache.String(), why}
 }
 
 func yesNo(b bool) string {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -30,24 +31,51 @@ func (f *scenarioFlag) Set(value string) error {
 			continue
 		}
 		rest = ""
-		name, v := part[:i], part[i+1:]
-		if _, err := directfspolicy.ParseHint(name, v, ""); name == "" || err != nil {
-			return fmt.Errorf("%q: want NAME=VALUE; allowed values: %s", part, strings.Join(directfspolicy.AllowedValues, ", "))
+		c, err := parseChange(part[:i], part[i+1:])
+		if err != nil {
+			return wantChange(part)
 		}
-		s = append(s, ociconfig.Change{Name: name, Value: v})
+		s = append(s, c)
 	}
 	if rest != "" {
-		return fmt.Errorf("%q: want NAME=VALUE; allowed values: %s", strings.TrimSuffix(rest, ","), strings.Join(directfspolicy.AllowedValues, ", "))
+		return wantChange(strings.TrimSuffix(rest, ","))
 	}
 	*f = append(*f, s)
 	return nil
+}
+
+// cacheHint is the key of a Change of the cache mode.
+const cacheHint = "cache"
+
+// parseChange reads NAME=VALUE and NAME=cache=VALUE, cut at the last sign.
+func parseChange(name, value string) (ociconfig.Change, error) {
+	c := ociconfig.Change{Name: name, Value: value}
+	var err error
+	if of, ok := strings.CutSuffix(name, "="+cacheHint); ok {
+		c.Name, c.Key = of, cacheHint
+		_, err = directfspolicy.ParseCacheHint(name, value, "")
+	} else {
+		_, err = directfspolicy.ParseHint(name, value, "")
+	}
+	if c.Name == "" {
+		err = errors.New("no name")
+	}
+	return c, err
+}
+
+func wantChange(got string) error {
+	return fmt.Errorf("%q: want NAME=VALUE; allowed values: %s, cache=%s", got, strings.Join(directfspolicy.AllowedValues, ", "), strings.Join(directfspolicy.AllowedCacheValues, ", cache="))
 }
 
 // String returns the scenario as --what-if takes it.
 func (s scenario) String() string {
 	parts := make([]string, len(s))
 	for i, c := range s {
-		parts[i] = c.Name + "=" + c.Value
+		value := c.Value
+		if c.Key == cacheHint {
+			value = cacheHint + "=" + value
+		}
+		parts[i] = c.Name + "=" + value
 	}
 	return strings.Join(parts, ",")
 }

@@ -37,7 +37,7 @@ func Create() util.SubCommand {
 		if err != nil {
 			return err
 		}
-		_, err = prepareCreate(conf, spec)
+		_, err = prepareCreate(conf, f.Arg(0), spec)
 		return err
 	}}}
 }

@@ -102,7 +102,7 @@ func (d *do) prepare(conf *config.Config, f *flag.FlagSet) error {
 			final.Mounts = append(slices.Clip(final.Mounts), specs.Mount{Type: "bind", Source: dst, Destination: dst, Options: []string{"ro"}})
 		}
 	}
-	plan, err := prepareCreate(&finalConf, &final)
+	plan, err := prepareCreate(&finalConf, "", &final)
 	if err != nil {
 		return err
 	}

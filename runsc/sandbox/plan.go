@@ -24,7 +24,7 @@ import (
 // prepareCreate resolves the Plan of a container that does not exist yet. All
 // bad input is refused here, before anything is started. Then it edits the
 // spec object and the configuration that the engine is about to use.
-func prepareCreate(conf *config.Config, spec *specs.Spec) (directfspolicy.Plan, error) {
+func prepareCreate(conf *config.Config, id string, spec *specs.Spec) (directfspolicy.Plan, error) {
 	if err := refuseSidecar(conf); err != nil {
 		return directfspolicy.Plan{}, err
 	}
@@ -36,6 +36,9 @@ func prepareCreate(conf *config.Config, spec *specs.Spec) (directfspolicy.Plan, 
 	}
 	plan, err := resolve(conf, spec)
 	if err != nil {
+		return directfspolicy.Plan{}, err
+	}
+	if err := checkNeighbors(conf, memberID(spec, id), plan); err != nil {
 		return directfspolicy.Plan{}, err
 	}
 	for _, d := range plan.Diagnostics {
@@ -103,9 +106,14 @@ func loadFirst(conf *config.Config, id string) (*container.Container, error) {
 }
 
 // prepareStart takes up the stored Plan of a created container.
-func prepareStart(conf *config.Config, spec *specs.Spec) (directfspolicy.Plan, error) {
+func prepareStart(conf *config.Config, id string, spec *specs.Spec) (directfspolicy.Plan, error) {
 	plan, err := engine.StoredPlan(spec)
 	if err != nil {
+		return directfspolicy.Plan{}, err
+	}
+	// Two containers that are created at the same time may not have seen each
+	// other.
+	if err := checkNeighbors(conf, memberID(spec, id), plan); err != nil {
 		return directfspolicy.Plan{}, err
 	}
 	if err := engine.HandToGofer(plan); err != nil {

@@ -40,7 +40,7 @@ func (r *restore) Execute(ctx context.Context, f *flag.FlagSet, args ...any) sub
 	if created != nil {
 		id, prepare = created.ID, prepareStart
 	}
-	plan, err := prepare(conf, spec)
+	plan, err := prepare(conf, id, spec)
 	if err != nil {
 		return util.Errorf("restore: %v", err)
 	}

@@ -51,7 +51,7 @@ func load(conf *config.Config, id string) (*container.Container, error) {
 
 // startContainer starts a created container by its stored Plan.
 func startContainer(conf *config.Config, c *container.Container) error {
-	if _, err := prepareStart(conf, c.Spec); err != nil {
+	if _, err := prepareStart(conf, c.ID, c.Spec); err != nil {
 		return err
 	}
 	sources := slices.Clone(c.Spec.Mounts)
@@ -88,7 +88,7 @@ func (r *run) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcomm
 	if scope == directfspolicy.PodMember {
 		return runMember(ctx, conf, f, args[1].(*unix.WaitStatus))
 	}
-	if _, err := prepareCreate(conf, spec); err != nil {
+	if _, err := prepareCreate(conf, f.Arg(0), spec); err != nil {
 		return util.Errorf("run: %v", err)
 	}
 	return r.Run.Execute(ctx, f, args...)
@@ -118,7 +118,7 @@ func runMember(ctx context.Context, conf *config.Config, f *flag.FlagSet, status
 	if err != nil {
 		return util.Errorf("run: %v", err)
 	}
-	if _, err := prepareCreate(conf, spec); err != nil {
+	if _, err := prepareCreate(conf, f.Arg(0), spec); err != nil {
 		return util.Errorf("run: %v", err)
 	}
 	if code := create.Execute(ctx, createFlags, conf, status); code != subcommands.ExitSuccess {

@@ -26,8 +26,9 @@ var (
 	types     = []string{"bind", "bind", "bind", "", "none", "tmpfs", "proc", "erofs", "BIND"}
 	options   = []string{"rbind", "bind", "ro", "rw", "noatime", "dcache=10", "disable_file_handle_sharing", "RBIND", "bind=1", "mode=755"}
 	settings  = []string{"on", "off", "default", "true", "false"}
+	caches    = []string{"shared", "exclusive", "exclusive", "default"}
 	badWords  = []string{"Off", "ON", "", "1", "of", "off ", "off,on"}
-	badOpts   = []string{"directfs", "dcache=-1,directfs", "DirectFS=off", "directfs=Off", " directfs=on", "a=b=c"}
+	badOpts   = []string{"directfs", "dcache=-1,directfs", "DirectFS=off", "directfs=Off", " directfs=on", "a=b=c", "cache=none", "cache", " cache=shared"}
 	hintTypes = []string{"bind", "tmpfs", "ext4", ""}
 	shares    = []string{"container", "pod", "shared", "private"}
 )
@@ -37,7 +38,7 @@ var oddFields = []struct {
 	words []string
 }{
 	{"type", hintTypes}, {"share", shares}, {"options", []string{"ro", "ro,bind", "rw"}},
-	{"directfs", badWords}, {"source", []string{"", "/src/b"}},
+	{"directfs", badWords}, {"cache", badWords}, {"source", []string{"", "/src/b"}},
 }
 
 const (
@@ -140,6 +141,9 @@ func drawMount(t *rapid.T, i int, wild bool) specs.Mount {
 	if sometimes(t, "option hint") {
 		m.Options = append(m.Options, "directfs="+rapid.SampledFrom(settings).Draw(t, "value"))
 	}
+	if sometimes(t, "option cache hint") {
+		m.Options = append(m.Options, "cache="+rapid.SampledFrom(caches).Draw(t, "cache"))
+	}
 	if wild && sometimes(t, "bad option") {
 		m.Options = append(m.Options, rapid.SampledFrom(badOpts).Draw(t, "bad option"))
 	}
@@ -167,6 +171,9 @@ func drawHint(t *rapid.T, a map[string]string, name string, mounts []specs.Mount
 	if rapid.Bool().Draw(t, "hinted") {
 		set("directfs", rapid.SampledFrom(settings).Draw(t, "value"))
 	}
+	if sometimes(t, "cache hinted") {
+		set("cache", rapid.SampledFrom(caches).Draw(t, "cache"))
+	}
 	if !wild {
 		return
 	}
@@ -181,6 +188,9 @@ func drawRootfs(t *rapid.T, a map[string]string, wild bool) {
 	set := func(field, value string) { a[rootfsKey+field] = value }
 	if rapid.Bool().Draw(t, "rootfs hinted") {
 		set("directfs", rapid.SampledFrom(settings).Draw(t, "value"))
+	}
+	if sometimes(t, "rootfs cache hinted") {
+		set("cache", rapid.SampledFrom(caches).Draw(t, "cache"))
 	}
 	if sometimes(t, "rootfs fields") {
 		set("type", rapid.SampledFrom([]string{"bind", "erofs"}).Draw(t, "rootfs type"))

@@ -74,7 +74,7 @@ func First(raw []byte, conf config.Config) (*Pod, Container, error) {
 	if err != nil {
 		return pod, Container{}, err
 	}
-	list, err := pod.boot(raw, message, conf.DirectFS)
+	list, err := pod.boot(raw, message, &conf)
 	if err != nil {
 		return pod, Container{}, err
 	}
@@ -98,21 +98,24 @@ func serve(raw []byte, confs []specutils.GoferMountConf, plan directfspolicy.Pla
 
 // boot is what the sandbox process does with what it is given, twice, as it
 // may execute itself again.
-func (pod *Pod) boot(raw, message []byte, raised bool) (mounts []specs.Mount, err error) {
+func (pod *Pod) boot(raw, message []byte, conf *config.Config) (mounts []specs.Mount, err error) {
+	raised := conf.DirectFS
 	plan, list, wrapped, err := engine.Unwrap(message)
 	if err != nil || !wrapped || plan.Sandbox.Raised != raised {
 		return nil, fmt.Errorf("first pass: wrapped=%t raised=%t, want %t: %w", wrapped, plan.Sandbox.Raised, raised, err)
 	}
-	if pod.Lowered, err = engine.LowerSpec(raw, plan); err != nil {
+	if pod.Lowered, _, err = engine.LowerSpec(raw, plan); err != nil {
 		return nil, err
 	}
 	none, again, wrapped, err := engine.Unwrap(list)
 	if err != nil || wrapped || !bytes.Equal(list, again) {
 		return nil, fmt.Errorf("second pass: wrapped=%t, %s became %s: %w", wrapped, list, again, err)
 	}
-	if twice, err := engine.LowerSpec(pod.Lowered, none); err != nil || !bytes.Equal(twice, pod.Lowered) {
+	twice, rootfs, err := engine.LowerSpec(pod.Lowered, none)
+	if err != nil || !bytes.Equal(twice, pod.Lowered) {
 		return nil, fmt.Errorf("second pass: %s became %s: %w", pod.Lowered, twice, err)
 	}
+	engine.ConfigureBoot(conf, rootfs)
 	return mounts, json.Unmarshal(list, &mounts)
 }
 

@@ -1,0 +1,75 @@
+package policy
+
+import (
+	"errors"
+
+	"github.com/directfs/runsc/directfspolicy"
+)
+
+// cacheRow is what is decided for one cache hint on one kind of mount.
+type cacheRow struct {
+	Hint  directfspolicy.CacheSetting `json:"hint"`
+	Mount string                      `json:"mount"`
+
+	// Cache is empty, and Refused says why, where the container is refused.
+	Cache   string `json:"cache,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	Refused string `json:"refused,omitempty"`
+}
+
+// cacheRows asks the policy for every cache hint on every kind of mount.
+func cacheRows() []cacheRow {
+	served := directfspolicy.Mount{Destination: "/data", Backend: directfspolicy.StockGofer, Source: "/srv/data"}
+	exclusive, overlaid, local := served, served, served
+	exclusive.Cache = directfspolicy.CacheExclusive
+	overlaid.Overlay, overlaid.ReadOnly = true, true
+	local.Backend = directfspolicy.NoGofer
+	writer := directfspolicy.Mount{Destination: "/other", Backend: directfspolicy.StockGofer, Source: served.Source}
+	reader := writer
+	reader.ReadOnly = true
+	var rows []cacheRow
+	for _, kind := range []struct {
+		name   string
+		mounts []directfspolicy.Mount
+	}{
+		{"shared by default", []directfspolicy.Mount{served}},
+		{"exclusive by default", []directfspolicy.Mount{exclusive}},
+		{"under an overlay, shared by default", []directfspolicy.Mount{overlaid}},
+		{"another mount reads the same files", []directfspolicy.Mount{served, reader}},
+		{"another mount writes the same files", []directfspolicy.Mount{served, writer}},
+		{"not served by a gofer", []directfspolicy.Mount{local}},
+	} {
+		for _, hint := range []directfspolicy.CacheSetting{directfspolicy.CacheUnset, directfspolicy.CacheDefault, directfspolicy.AskShared, directfspolicy.AskExclusive} {
+			rows = append(rows, decideCache(kind.name, hint, kind.mounts))
+		}
+	}
+	return rows
+}
+
+// decideCache gives the hint to the first of the mounts.
+func decideCache(name string, hint directfspolicy.CacheSetting, mounts []directfspolicy.Mount) cacheRow {
+	row := cacheRow{Hint: hint, Mount: name}
+	mounts[0].CacheHints = []directfspolicy.CacheHint{{Key: "hint", Setting: hint}}
+	p, err := directfspolicy.Resolve(directfspolicy.Request{Mounts: mounts})
+	var he *directfspolicy.HintError
+	switch {
+	case errors.As(err, &he):
+		row.Refused = he.Err.Error()
+	case err != nil:
+		row.Refused = err.Error()
+	default:
+		d := p.Decisions[1]
+		row.Cache, row.Reason = d.Cache.String(), d.CacheReason.String()
+		if d.Access == directfspolicy.NoAccess {
+			row.Cache, row.Reason = "none", "not a gofer mount"
+		}
+	}
+	return row
+}
+
+func (r cacheRow) cells() []string {
+	if r.Refused != "" {
+		return []string{r.Hint.String(), r.Mount, "refused", r.Refused}
+	}
+	return []string{r.Hint.String(), r.Mount, r.Cache, r.Reason}
+}
