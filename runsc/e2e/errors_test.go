@@ -43,6 +43,7 @@ func refusals() []refusal {
 		)
 	}
 	tmpfs := specs.Mount{Destination: "/t", Type: "tmpfs", Source: "tmpfs", Options: []string{"directfs=on"}}
+	rs = append(rs, cacheRefusals()...)
 	return append(rs,
 		refusal{"no source", []harness.Option{mountA(), harness.Annotation(mountKey, "off")},
 			mountKey + `="off": hint names no mount source; add dev.gvisor.spec.mount.a.source with the source of the mount that is meant`},
@@ -75,6 +76,35 @@ func refusals() []refusal {
 		refusal{"member of an unknown sandbox", []harness.Option{harness.PodMember("nobody", "app")},
 			`sandbox "nobody", which this container wants to join: file does not exist`},
 	)
+}
+
+func cacheRefusals() []refusal {
+	const (
+		key     = "dev.gvisor.spec.mount.a.cache"
+		allowed = "allowed: shared, exclusive, default; write one of the allowed values or remove the key"
+	)
+	mountA := func(options ...string) harness.Option { return harness.Mount("/a", options...) }
+	local := harness.Edit(func(s *specs.Spec) {
+		for field, value := range map[string]string{"source": "/tmp", "type": "bind", "share": "container"} {
+			s.Annotations["dev.gvisor.spec.mount.a."+field] = value
+		}
+	})
+	return []refusal{
+		{"cache annotation", []harness.Option{mountA(), cacheHint("a", "/none", "Shared")}, key + `="Shared" (mount "/none"): invalid value; ` + allowed},
+		{"cache option", []harness.Option{mountA("rw", "cache=none")}, `mount option cache="none" (mount "/a"): invalid value; ` + allowed},
+		{"bare cache option", []harness.Option{mountA("rw", "cache")}, `mount option="cache" (mount "/a"): mount option not allowed; write cache=shared, cache=exclusive or cache=default`},
+		{"cache of the rootfs", []harness.Option{harness.Annotation("dev.gvisor.spec.rootfs.cache", "")}, `dev.gvisor.spec.rootfs.cache="" (mount "/"): invalid value; ` + allowed},
+		{"cache without a mount", []harness.Option{mountA(), cacheHint("a", "/none", "shared")},
+			key + `="shared": hint matches no mount of this container; make the hint's source equal a mount's source, or remove the hint`},
+		{"cache without a source", []harness.Option{mountA(), harness.Annotation(key, "shared")},
+			key + `="shared": hint names no mount source; add dev.gvisor.spec.mount.a.source with the source of the mount that is meant`},
+		{"cache of a tmpfs", []harness.Option{harness.RawMount(specs.Mount{Destination: "/t", Type: "tmpfs", Source: "tmpfs", Options: []string{"cache=exclusive"}})},
+			`mount option cache="exclusive" (mount "/t"): not a gofer mount; allowed: default; remove the hint: the mount lives in the sandbox, which alone has its files`},
+		{"shared under an overlay", []harness.Option{harness.MountFrom("/tmp", "/a", "rw", "cache=shared"), local},
+			`mount option cache="shared" (mount "/a"): an overlay over the mount does not look for changes below it; allowed: exclusive, default; remove the hint, or the overlay`},
+		{"exclusive and another writer", []harness.Option{harness.MountFrom("/usr", "/a", "rw", "cache=exclusive"), harness.MountFrom("/usr/share", "/b")},
+			`mount option cache="exclusive" (mount "/a"): another mount changes the same files; allowed: shared, default; mount "/b" writes to the same files (/usr/share): write one of the allowed values, or mount it read-only there`},
+	}
 }
 
 // TestRefusals expects each refusal from every command that makes a container,

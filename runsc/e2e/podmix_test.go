@@ -23,13 +23,14 @@ func TestPodMemberMixes(t *testing.T) {
 				pause := servePod(t, lab, lab.Runtime, true, harness.PodSandbox())
 				c := lab.Serve(t, lab.Bundle(t, harness.PodMember(pause.ID, "app"),
 					harness.RootfsHint(rootfs), harness.Mount("/a", "rw", "directfs="+mount),
-					harness.Mount("/b", "rw", "directfs=on"), harness.Args("serve", "/", "/a", "/b")))
+					harness.Mount("/b", "rw", "directfs=on", "cache=exclusive"), harness.Args("serve", "/", "/a", "/b")))
 				want := access{"/": rootfs == "on", "/a": mount == "on", "/b": true}
 				r := readReport(t, c)
 				checkOpsInside(t, r)
 				if overlay == "none" {
 					checkOps(t, c.Bundle, r)
 					checkMountOptions(t, want, r)
+					checkCaches(t, r, map[string]string{"/": "exclusive", "/a": "shared", "/b": "exclusive"})
 				}
 				checkPodHeld(t, map[*harness.Container]access{pause: {"/": true}, c: want})
 				checkStoredSources(t, lab, c)

@@ -51,7 +51,7 @@ func TestMemberOfSandboxWithBadPlan(t *testing.T) {
 	pause := servePod(t, lab, lab.Runtime, true, harness.PodSandbox())
 	b := lab.Bundle(t, harness.PodMember(pause.ID, "app"), harness.Args("serve", "/"))
 	for _, c := range []struct{ name, text, message string }{
-		{"version 99", planOf99, "stored plan: unsupported plan version: 99, want 1"},
+		{"version 99", planOf99, "stored plan: unsupported plan version: 99, want 2"},
 		{"removed", planGone, noPlan},
 	} {
 		undo := tamper(t, lab.Runtime, pause.ID, planText, c.text)
@@ -79,7 +79,7 @@ func TestStartWithBadPlan(t *testing.T) {
 		}
 		lab.Keep(t, c)
 		for _, change := range []struct{ old, new, message string }{
-			{planText, planOf99, "stored plan: unsupported plan version: 99, want 1"},
+			{planText, planOf99, "stored plan: unsupported plan version: 99, want 2"},
 			{planText, planGone, noPlan},
 			{donatedYes, donatedNo, "stored plan: invalid plan: it does not follow from its own decisions; recreate the container"},
 		} {

@@ -144,7 +144,7 @@ func TestVerifyErrors(t *testing.T) {
 	// A part of an id is not an id.
 	checkVerifyError(t, lab.Runtime, 3, fmt.Sprintf("no container %q in %s", c.ID[:len(c.ID)-1], lab.Root), c.ID[:len(c.ID)-1])
 	for _, change := range []struct{ old, new, message string }{
-		{planText, planOf99, "stored plan: unsupported plan version: 99, want 1"},
+		{planText, planOf99, "stored plan: unsupported plan version: 99, want 2"},
 		{planText, planGone, noPlan},
 		{donatedYes, donatedNo, "stored plan: invalid plan: it does not follow from its own decisions; recreate the container"},
 	} {

@@ -27,6 +27,7 @@ var commands = map[string]command{
 	"line":      {"FILE: print the next line of a fifo", runLine},
 	"list":      {"DIR: print the names in a directory as JSON", runList},
 	"try":       {"OP PATH: try one operation and exit with its error", runTry},
+	"script":    {"STEP...: run a step at each SIGUSR1, with files that stay open", runScript},
 	"serve":     {"DIR...: report, then wait for SIGTERM", runServe},
 	"demo":      {": show how each gofer mount is mounted", runDemo},
 	"cat":       {"FILE: print a file", runCat},
