@@ -54,6 +54,7 @@ func TestPodSharesNoExclusiveMount(t *testing.T) {
 		checkRefusedBy(t, lab, lab.Runtime, message, "create", "--bundle="+b.Dir)
 	}
 	exclusive := lab.Serve(t, member(dir, "cache=exclusive"))
+	readReport(t, exclusive)
 	refuse(exclusive, member(dir), dir)
 	refuse(exclusive, member(dir, "cache=exclusive"), dir)
 	refuse(exclusive, member(dir+"/sub"), dir+"/sub")
@@ -69,6 +70,7 @@ func TestPodSharesNoExclusiveMount(t *testing.T) {
 		t.Fatal(err)
 	}
 	shared := lab.Serve(t, member(dir))
+	readReport(t, shared)
 	refuse(shared, member(dir, "cache=exclusive"), dir)
 	if err := exclusive.Delete(harness.Context(t)); err != nil {
 		t.Error(err)
