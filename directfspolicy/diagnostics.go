@@ -13,10 +13,18 @@ func diagnostics(p Plan) []string {
 	}
 	for _, d := range p.Decisions {
 		if d.promisedExclusive() {
-			out = append(out, fmt.Sprintf("mount %q has an exclusive cache: the container sees late or never what anybody else writes there, and can overwrite it", d.Mount))
+			out = append(out, exclusive(d))
 		}
 	}
 	return append(out, reachable(p.Decisions)...)
+}
+
+func exclusive(d Decision) string {
+	s := fmt.Sprintf("mount %q has an exclusive cache: the container sees late or never what anybody else writes there", d.Mount)
+	if d.writes() {
+		s += ", and can overwrite it"
+	}
+	return s
 }
 
 func unmatched[S setting](h HintOf[S]) string {

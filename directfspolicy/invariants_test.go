@@ -60,7 +60,8 @@ func remarks(p Plan) []string {
 	}
 	for _, d := range p.Decisions {
 		if d.Cache == CacheExclusive && d.CacheReason == CacheByHint {
-			out = append(out, fmt.Sprintf("mount %q has an exclusive cache: the container sees late or never what anybody else writes there, and can overwrite it", d.Mount))
+			and := map[bool]string{true: "", false: ", and can overwrite it"}[d.ReadOnly]
+			out = append(out, fmt.Sprintf("mount %q has an exclusive cache: the container sees late or never what anybody else writes there%s", d.Mount, and))
 		}
 	}
 	for _, d := range p.Decisions {

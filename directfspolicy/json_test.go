@@ -61,7 +61,7 @@ const mixedJSON = `{
   "hint dev.gvisor.spec.mount.later.directfs=on matches no mount of this container",
   "hint dev.gvisor.spec.mount.never.directfs=off matches no mount of this container",
   "hint dev.gvisor.spec.mount.later.cache=shared matches no mount of this container",
-  "mount \"/ro\" has an exclusive cache: the container sees late or never what anybody else writes there, and can overwrite it"
+  "mount \"/ro\" has an exclusive cache: the container sees late or never what anybody else writes there"
  ]
 }`
 

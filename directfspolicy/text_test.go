@@ -17,7 +17,7 @@ gofer    seccomp gofer-base + gofer-directfs-fallback + gofer-lisafs
 note     hint dev.gvisor.spec.mount.later.directfs=on matches no mount of this container
 note     hint dev.gvisor.spec.mount.never.directfs=off matches no mount of this container
 note     hint dev.gvisor.spec.mount.later.cache=shared matches no mount of this container
-note     mount "/ro" has an exclusive cache: the container sees late or never what anybody else writes there, and can overwrite it
+note     mount "/ro" has an exclusive cache: the container sees late or never what anybody else writes there
 `
 	if got := mustResolve(t, mixed).String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

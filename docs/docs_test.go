@@ -250,6 +250,7 @@ var mistakes = []struct {
 	annotations string // KEY=VALUE, by spaces; M. and R. abbreviate prefixes
 	options     []string
 	tmpfs       []string
+	twin        bool // a mount at /also of what is in /srv/data/sub
 }{
 	{what: "a value that is not one of the words", annotations: "M.data.source=/srv/data M.data.directfs=Off"},
 	{what: "the same for the rootfs", annotations: "R.directfs="},
@@ -262,6 +263,8 @@ var mistakes = []struct {
 	{what: "a name with a dot", annotations: "M.my.data.directfs=off"},
 	{what: "an option with a comma in it", options: []string{"dcache=-1,directfs"}},
 	{what: "the engine's own option", options: []string{"directfs"}},
+	{what: "a cache mode that is none", options: []string{"cache=none"}},
+	{what: "an exclusive cache of what another mount writes", options: []string{"cache=exclusive"}, twin: true},
 	{what: "type=tmpfs and bind at once", annotations: "M.data.source=/srv/data M.data.type=tmpfs M.data.share=pod M.data.options=bind"},
 }
 
@@ -275,6 +278,9 @@ func errorMessages(t *testing.T) string {
 				{Destination: "/data", Type: "bind", Source: "/srv/data", Options: m.options},
 				{Destination: "/tmp", Type: "tmpfs", Source: "tmpfs", Options: m.tmpfs},
 			},
+		}
+		if m.twin {
+			spec.Mounts = append(spec.Mounts, specs.Mount{Destination: "/also", Type: "bind", Source: "/srv/data/sub"})
 		}
 		for _, a := range strings.Fields(m.annotations) {
 			key, value, _ := strings.Cut(a, "=")
