@@ -18,11 +18,12 @@ import (
 // meet each other and their mounts.
 func drawSpec(t *rapid.T, label string) *specs.Spec {
 	value := rapid.SampledFrom([]string{"on", "off", "default", "of", ""})
+	cache := rapid.SampledFrom([]string{"shared", "exclusive", "default", "none", ""})
 	source := rapid.SampledFrom([]string{"/a", "/b/", "/b"})
 	a := notes{}
 	for _, name := range []string{"x", "y", "x.z"} {
 		for field, values := range map[string]*rapid.Generator[string]{
-			"directfs": value, "source": source, "options": rapid.SampledFrom([]string{"bind", "ro"}),
+			"directfs": value, "cache": cache, "source": source, "options": rapid.SampledFrom([]string{"bind", "ro"}),
 			"type": rapid.SampledFrom([]string{"bind", "tmpfs"}), "share": rapid.SampledFrom([]string{"pod", "container"}),
 		} {
 			if rapid.IntRange(0, 2).Draw(t, label+name+field) == 0 {
@@ -33,6 +34,9 @@ func drawSpec(t *rapid.T, label string) *specs.Spec {
 	if rapid.Bool().Draw(t, label+"rootfs") {
 		a[rootfsKey+"directfs"] = value.Draw(t, label+"value")
 	}
+	if rapid.Bool().Draw(t, label+"rootfs cache") {
+		a[rootfsKey+"cache"] = cache.Draw(t, label+"cache")
+	}
 	if scope := rapid.SampledFrom([]string{"", "sandbox", "container", "Sandbox"}).Draw(t, label+"scope"); scope != "" {
 		a[criType] = scope
 	}
@@ -41,7 +45,7 @@ func drawSpec(t *rapid.T, label string) *specs.Spec {
 		m := bind(rapid.SampledFrom([]string{"/m", "/n", "n"}).Draw(t, label+"destination"), source.Draw(t, label+"source"))
 		m.Type = rapid.SampledFrom([]string{"bind", "tmpfs"}).Draw(t, label+"type")
 		if rapid.Bool().Draw(t, label+"option") {
-			m.Options = append(m.Options, rapid.SampledFrom([]string{"directfs=on", "directfs=off", "directfs=of", "directfs", "ro,directfs"}).Draw(t, label+"options"))
+			m.Options = append(m.Options, rapid.SampledFrom([]string{"directfs=on", "directfs=off", "directfs=of", "directfs", "ro,directfs", "cache=shared", "cache=exclusive", "cache=", "cache"}).Draw(t, label+"options"))
 		}
 		spec.Mounts = append(spec.Mounts, m)
 	}

@@ -108,9 +108,9 @@ func TestPodSandboxUnmatched(t *testing.T) {
 }
 
 func TestStripOptions(t *testing.T) {
-	in := []string{"ro", "directfs=on", "directfs", "DirectFS=x", " directfs =", "directfsx=1", "x=directfs", "dcache=1,directfs"}
+	in := []string{"ro", "directfs=on", "directfs", "DirectFS=x", " directfs =", "directfsx=1", "x=directfs", "dcache=1,directfs", "cache=shared", "cache=exclusive", "cache=default", "cache=none", "cache", "dcache=1"}
 	before := slices.Clone(in)
-	want := []string{"ro", "directfsx=1", "x=directfs", "dcache=1,directfs"}
+	want := []string{"ro", "directfsx=1", "x=directfs", "dcache=1,directfs", "cache=none", "cache", "dcache=1"}
 	if got := ociconfig.StripOptions(in); !slices.Equal(got, want) || !slices.Equal(in, before) {
 		t.Errorf("got %q, want %q; the argument is %q", got, want, in)
 	}
@@ -123,7 +123,8 @@ func TestStripAnnotations(t *testing.T) {
 	kept := join(full("a", "/a", "bind", "pod"), notes{
 		"x.directfs": "1", rootfsKey + "source": "/img", flagKey: "true", mountKey + "c.source": "/c", "dev.gvisor.spec.mounts.directfs": "1",
 	})
-	in := join(kept, hint("a", "/a", "off"), hint("b", "/a", "off"), notes{mountKey + "b.type": "bind", rootfsKey + "directfs": "on"})
+	in := join(kept, hint("a", "/a", "off"), hint("b", "/a", "off"), notes{mountKey + "b.type": "bind", rootfsKey + "directfs": "on", rootfsKey + "cache": "shared",
+		mountKey + "a.cache": "shared", mountKey + "d.source": "/d", mountKey + "d.cache": "shared"})
 	before := maps.Clone(in)
 	if got := ociconfig.StripAnnotations(in); !maps.Equal(got, kept) || !maps.Equal(in, before) {
 		t.Errorf("got %v, want %v", got, kept)
