@@ -174,7 +174,7 @@ func TestAnnotations(t *testing.T) {
 }
 
 // switches are the engine's fields by which it decides directfs, the LisaFS
-// filter and donation, and everywhere that they are named.
+// filter, donation and cache modes, and everywhere that they are named.
 var switches = map[string]map[string]string{
 	"DirectFS": {
 		"runsc/engine/conf.go Options":                               "the user's flag, on its way into the Request",
@@ -182,7 +182,8 @@ var switches = map[string]map[string]string{
 		"runsc/engine/conf.go ConfigureStart":                        "assigned from a Plan",
 		"runsc/engine/conf.go GoferFilter":                           "constant: the LisaFS calls come by LisafsNeeded alone",
 		"runsc/engine/filters/precompile/precompile.go goferOptions": "one of the filters that are compiled beforehand; the Plan picks among them",
-		"runsc/boot/boot.go Execute":                                 "compared with the Plan; a difference stops the sandbox",
+		"runsc/boot/boot.go lower":                                   "compared with the Plan; a difference stops the sandbox",
+		"runsc/boot/boot.go Execute":                                 "picks the filter that was compiled beforehand for it",
 		"runsc/sandbox/do.go prepare":                                "copied from what ConfigureCreate assigned",
 		"runsc/sandbox/do.go SandboxExec":                            "the user's flag, for a spec that cannot have hints",
 	},
@@ -190,6 +191,14 @@ var switches = map[string]map[string]string{
 		"runsc/engine/filters/precompile/precompile.go goferOptions": "one of the filters that are compiled beforehand; the Plan picks among them",
 		"runsc/engine/conf.go GoferFilter":                           "assigned from a Plan",
 		"runsc/gofer/process.go installFilter":                       "widened where host devices, which no Plan knows, are served",
+	},
+	"FileAccess": {
+		"runsc/engine/conf.go Options":        "the user's flag, on its way into the Request",
+		"runsc/engine/conf.go ConfigureBoot":  "assigned from a Plan",
+		"runsc/engine/conf.go ConfigureStart": "assigned from a Plan",
+	},
+	"FileAccessMounts": {
+		"runsc/engine/conf.go Options": "the user's flag, on its way into the Request",
 	},
 	"DonateMountPointFD": {
 		"runsc/gofer/connections.go implementation": "assigned from a Decision",
