@@ -1,0 +1,85 @@
+package directfspolicy
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+)
+
+// Each line is mounts "SOURCE", "SOURCE!" for an exclusive one, "SOURCE-" for
+// one that is only read, at /0, /1 and so on, or at the destination after "@".
+var sharing = []struct {
+	mounts  []string
+	refused bool
+}{
+	{[]string{"/s!", "/s"}, true},
+	{[]string{"/s", "/s!"}, true},
+	{[]string{"/s!", "/s!"}, true},
+	{[]string{"/s!", "/s-"}, false},
+	{[]string{"/s!-", "/s"}, true},
+	{[]string{"/s!-", "/s!-"}, false},
+	{[]string{"/s/a/b!", "/s"}, true},
+	{[]string{"/s!", "/s/a/b"}, true},
+	{[]string{"/s!", "/sa", "/", ""}, true},
+	{[]string{"/s!", "/sa", "/t", ""}, false},
+	{[]string{"/!", "/s"}, true},
+	{[]string{"bucket!", "bucket/a"}, true},
+	{[]string{"bucket!", "a"}, false},
+
+	// Among several, it is another one that counts, wherever it stands.
+	{[]string{"/s/a@/x", "/s/a!@/y", "/s/a-@/z"}, true},
+	{[]string{"/s!@/x", "/s!@/x"}, false},
+	{[]string{"/s!@/x", "/s!@/x", "/s@/y"}, true},
+	{[]string{"/s/a!@/x", "/s/a!@/x", "/s/b@/y", "/s@/z"}, true},
+	{[]string{"/s/a@/x", "/s/b@/x", "/s/c@/y", "/s!@/x"}, true},
+	{[]string{"/s/a@/x", "/s/b@/x", "/s!@/x"}, false},
+}
+
+func sharingMounts(lines []string) []Decision {
+	var ds []Decision
+	for i, line := range lines {
+		d := Decision{Mount: fmt.Sprintf("/%d", i), Access: LisaFS}
+		for j, c := range line {
+			switch c {
+			case '!':
+				d.Cache, d.CacheReason, d.CacheDetail = CacheExclusive, CacheByHint, "k"
+			case '-':
+				d.ReadOnly = true
+			case '@':
+				d.Mount = line[j+1:]
+			}
+			if c == '@' {
+				break
+			}
+			if c != '!' && c != '-' {
+				d.Source += string(c)
+			}
+		}
+		ds = append(ds, d)
+	}
+	return ds
+}
+
+func TestSharing(t *testing.T) {
+	for _, tt := range sharing {
+		ds := sharingMounts(tt.mounts)
+		err := checkPromises(ds)
+		if errors.Is(err, ErrNotExclusive) != tt.refused || (err == nil) == tt.refused {
+			t.Errorf("%q: %v", tt.mounts, err)
+		}
+	}
+}
+
+// In different containers a destination says nothing.
+func TestCoexistAtOneDestination(t *testing.T) {
+	one := Plan{Decisions: sharingMounts([]string{"/s!@/x"})}
+	for source, refused := range map[string]bool{"/s@/x": true, "/s-@/x": false, "/t@/x": false} {
+		other := Plan{Decisions: sharingMounts([]string{source})}
+		if err := one.Coexist(other); (err != nil) != refused {
+			t.Errorf("%s: %v", source, err)
+		}
+		if err := other.Coexist(one); (err != nil) != refused {
+			t.Errorf("%s first: %v", source, err)
+		}
+	}
+}
