@@ -84,17 +84,22 @@ func decide(flag bool, hint directfspolicy.Setting, backend directfspolicy.Backe
 	row := decisionRow{Flag: flag, Hint: hint, Backend: backend.String()}
 	m := directfspolicy.Mount{Destination: "/data", Backend: backend, Hints: []directfspolicy.Hint{{Key: "hint", Setting: hint}}}
 	p, err := directfspolicy.Resolve(directfspolicy.Request{Flag: flag, Mounts: []directfspolicy.Mount{m}})
-	var he *directfspolicy.HintError
-	switch {
-	case errors.As(err, &he):
-		row.Refused = he.Err.Error()
-	case err != nil:
-		row.Refused = err.Error()
-	default:
-		d := p.Decisions[1]
-		row.Access, row.Donated, row.Reason = d.Access.String(), d.Donated, d.Reason.String()
+	if err != nil {
+		row.Refused = refusal(err)
+		return row
 	}
+	d := p.Decisions[1]
+	row.Access, row.Donated, row.Reason = d.Access.String(), d.Donated, d.Reason.String()
 	return row
+}
+
+// refusal is the reason of a refusal without what the user wrote.
+func refusal(err error) string {
+	var he *directfspolicy.HintError
+	if errors.As(err, &he) {
+		return he.Err.Error()
+	}
+	return err.Error()
 }
 
 // consequenceRow is what one kind of mount, or another cause, leads to alone.

@@ -1,10 +1,6 @@
 package policy
 
-import (
-	"errors"
-
-	"github.com/directfs/runsc/directfspolicy"
-)
+import "github.com/directfs/runsc/directfspolicy"
 
 // cacheRow is what is decided for one cache hint on one kind of mount.
 type cacheRow struct {
@@ -51,18 +47,14 @@ func decideCache(name string, hint directfspolicy.CacheSetting, mounts []directf
 	row := cacheRow{Hint: hint, Mount: name}
 	mounts[0].CacheHints = []directfspolicy.CacheHint{{Key: "hint", Setting: hint}}
 	p, err := directfspolicy.Resolve(directfspolicy.Request{Mounts: mounts})
-	var he *directfspolicy.HintError
-	switch {
-	case errors.As(err, &he):
-		row.Refused = he.Err.Error()
-	case err != nil:
-		row.Refused = err.Error()
-	default:
-		d := p.Decisions[1]
-		row.Cache, row.Reason = d.Cache.String(), d.CacheReason.String()
-		if d.Access == directfspolicy.NoAccess {
-			row.Cache, row.Reason = "none", "not a gofer mount"
-		}
+	if err != nil {
+		row.Refused = refusal(err)
+		return row
+	}
+	d := p.Decisions[1]
+	row.Cache, row.Reason = d.Cache.String(), d.CacheReason.String()
+	if d.Access == directfspolicy.NoAccess {
+		row.Cache, row.Reason = "none", d.Why()
 	}
 	return row
 }
