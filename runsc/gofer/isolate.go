@@ -82,6 +82,10 @@ type source struct {
 	// mountIDs are the mounts at the connection's place: its own, and what
 	// that hides.
 	mountIDs []uint64
+
+	// submounts is set where more is mounted in the mount than other
+	// connections' mounts: what came with a bind.
+	submounts bool
 }
 
 // makePlace returns where the copy goes, and creates what it is mounted on.
@@ -127,7 +131,10 @@ func openSources(root string, conns []connection) (ss sources, err error) {
 	if err != nil {
 		return ss, fmt.Errorf("reading mounts: %w", err)
 	}
-	return ss, ss.findMounts(root, mounts)
+	if err := ss.findMounts(root, mounts); err != nil {
+		return ss, err
+	}
+	return ss, ss.findSubmounts(mounts)
 }
 
 // look finds out what the FD stands for. A place that is not the root of any
@@ -167,6 +174,28 @@ func (ss sources) findMounts(root string, mounts []mountEntry) error {
 	return nil
 }
 
+// findSubmounts finds out which mounts have submounts of their own.
+func (ss sources) findSubmounts(mounts []mountEntry) error {
+	served := map[uint64]bool{}
+	for _, s := range ss {
+		for _, id := range s.mountIDs {
+			served[id] = !s.device
+		}
+	}
+	others := map[uint64]bool{} // mounts in which something else is mounted
+	for _, m := range mounts {
+		others[m.parent] = others[m.parent] || !served[m.id]
+	}
+	for i, s := range ss {
+		var st unix.Statx_t
+		if err := unix.Statx(s.fd, "", unix.AT_EMPTY_PATH, unix.STATX_MNT_ID, &st); err != nil {
+			return fmt.Errorf("looking at mount %q: %w", s.path, err)
+		}
+		ss[i].submounts = st.Mask&unix.STATX_MNT_ID == 0 || others[st.Mnt_id]
+	}
+	return nil
+}
+
 func (ss sources) close() {
 	for _, s := range ss {
 		unix.Close(s.fd)
@@ -175,9 +204,16 @@ func (ss sources) close() {
 
 // copyTo copies a mount, with everything below it but the container's other
 // mounts, to a place. Where the mount is read-only, so is all of the copy.
+//
+// Where there is nothing below but these, they are not copied to begin with:
+// taking a copy away costs more than making it, and the rootfs has one of each.
 func (ss sources) copyTo(place string, i int) error {
 	s := ss[i]
-	fd, err := unix.OpenTree(s.fd, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|unix.AT_RECURSIVE)
+	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC | unix.AT_EMPTY_PATH)
+	if s.submounts {
+		flags |= unix.AT_RECURSIVE
+	}
+	fd, err := unix.OpenTree(s.fd, "", flags)
 	if err != nil {
 		return fmt.Errorf("copying the mount: %w", needsKernel(err, "5.2"))
 	}
@@ -191,7 +227,7 @@ func (ss sources) copyTo(place string, i int) error {
 	if err := unix.MoveMount(fd, "", unix.AT_FDCWD, place, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
 		return fmt.Errorf("placing the mount: %w", err)
 	}
-	if below := ss.below(i); len(below) > 0 {
+	if below := ss.below(i); s.submounts && len(below) > 0 {
 		return removeCopies(place, below)
 	}
 	return nil

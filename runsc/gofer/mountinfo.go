@@ -13,8 +13,9 @@ import (
 
 // mountEntry is a line of mountinfo (proc(5), /proc/pid/mountinfo).
 type mountEntry struct {
-	id    uint64
-	point string // where it is mounted, in the process's root
+	id     uint64
+	parent uint64 // the mount in which it is mounted
+	point  string // where it is mounted, in the process's root
 
 	// origin is what is mounted: the device, and the directory of its file
 	// system that is the mount's root. A copy of a mount has the same.
@@ -50,7 +51,11 @@ func parseMount(line string) (mountEntry, error) {
 	if err != nil {
 		return mountEntry{}, fmt.Errorf("mountinfo line %q: %w", line, err)
 	}
-	return mountEntry{id: id, point: unescape(f[4]), origin: f[2] + " " + f[3]}, nil
+	parent, err := strconv.ParseUint(f[1], 10, 64)
+	if err != nil {
+		return mountEntry{}, fmt.Errorf("mountinfo line %q: %w", line, err)
+	}
+	return mountEntry{id: id, parent: parent, point: unescape(f[4]), origin: f[2] + " " + f[3]}, nil
 }
 
 // unescape undoes the kernel's octal escapes of white space and backslash.

@@ -12,10 +12,10 @@ import (
 
 func TestParseMount(t *testing.T) {
 	got, err := parseMount(`36 35 98:0 /mnt1 /mnt\0402\011a\012b\134040 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`)
-	if want := (mountEntry{36, "/mnt 2\ta\nb\\040", "98:0 /mnt1"}); err != nil || got != want {
+	if want := (mountEntry{36, 35, "/mnt 2\ta\nb\\040", "98:0 /mnt1"}); err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
-	for _, line := range []string{"", "36 35 98:0 /mnt1 /mnt2", "x 35 98:0 / / rw", "-1 35 98:0 / / rw"} {
+	for _, line := range []string{"", "36 35 98:0 /mnt1 /mnt2", "x 35 98:0 / / rw", "-1 35 98:0 / / rw", "36 x 98:0 / / rw"} {
 		if got, err := parseMount(line); err == nil {
 			t.Errorf("%q was read as %+v", line, got)
 		}
