@@ -158,3 +158,40 @@ func ExampleParseHint() {
 	// directfs=default
 	// directfs="Off" (mount "/data"): invalid value; allowed: on, true, off, false, default; write one of the allowed values or remove the key
 }
+
+// The cache mode is decided beside the access. A promise that another mount of
+// the container breaks is refused.
+func ExampleResolve_cache() {
+	exclusive, err := directfspolicy.ParseCacheHint("cache", "exclusive", "/data")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	data := directfspolicy.Mount{
+		Destination: "/data",
+		Backend:     directfspolicy.StockGofer,
+		Source:      "/srv/data",
+		CacheHints:  []directfspolicy.CacheHint{exclusive},
+	}
+	part := directfspolicy.Mount{
+		Destination: "/part",
+		Backend:     directfspolicy.StockGofer,
+		Source:      "/srv/data/part",
+		ReadOnly:    true,
+	}
+	for range 2 {
+		plan, err := directfspolicy.Resolve(directfspolicy.Request{Mounts: []directfspolicy.Mount{data, part}})
+		if err != nil {
+			fmt.Println(errors.Is(err, directfspolicy.ErrNotExclusive), err)
+			continue
+		}
+		for _, d := range plan.Decisions[1:] {
+			fmt.Println(d.Mount, d.Access, d.Cache, d.WhyCache())
+		}
+		part.ReadOnly = false
+	}
+	// Output:
+	// /data lisafs exclusive hint cache=exclusive
+	// /part lisafs shared default
+	// true cache="exclusive" (mount "/data"): another mount changes the same files; allowed: shared, default; mount "/part" writes to the same files (/srv/data/part): write one of the allowed values, or mount it read-only there
+}
