@@ -1,0 +1,112 @@
+// Command benchmarks compares this module's runsc with upstream's, with runc
+// and with the host itself. docs/benchmarks.md says what is measured and how.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/directfs/runsc/benchmarks/measure"
+	"github.com/directfs/runsc/benchmarks/report"
+	"github.com/directfs/runsc/benchmarks/results"
+	"github.com/directfs/runsc/runsc/e2e/harness"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	c, err := parse(os.Args[1:])
+	if err != nil {
+		return err
+	}
+	if c.report != "" {
+		return show(c.report, c.out)
+	}
+	progress := measure.NewProgress(os.Stderr, isTerminal(os.Stderr), time.Now)
+	r, err := benchmark(ctx, c, progress)
+	if err != nil {
+		return err
+	}
+	if err := r.Write(filepath.Join(c.out, report.ResultsFile)); err != nil {
+		return err
+	}
+	return show(filepath.Join(c.out, report.ResultsFile), c.out)
+}
+
+// benchmark builds and measures, in a new directory of its own.
+func benchmark(ctx context.Context, c command, p *measure.Progress) (r *results.Results, err error) {
+	module, err := filepath.Abs(c.module)
+	if err != nil {
+		return nil, err
+	}
+	// The path of sockets below it is limited, so the name is short.
+	dir, err := os.MkdirTemp(c.dir, "rb")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(dir, 0o711); err != nil {
+		return nil, err
+	}
+	bin := filepath.Join(dir, "bin")
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		return nil, err
+	}
+	o := measure.Options{Configs: c.configs, Workloads: c.workloads, Rounds: c.count,
+		Starts: c.starts, Memory: c.memory, Sample: c.sample, Dir: dir, Progress: p}
+	var skipped []string
+	o.Tools, skipped = measure.FindTools(ctx)
+	if o.Programs, err = measure.Build(ctx, module, bin, o.Configs, p.Say); err != nil {
+		return nil, err
+	}
+	skipped = append(skipped, o.SkipMissing()...)
+	for _, s := range skipped {
+		p.Say(s)
+	}
+	if err := harness.Requirements(ctx, o.Programs.Worker); err != nil {
+		return nil, err
+	}
+	if r, err = measure.Run(ctx, o); err != nil {
+		return nil, err
+	}
+	r.Skipped, r.Quick = skipped, c.quick
+	if c.policy {
+		r.Policy, err = measure.Policy(ctx, c.count, c.sample, p)
+	}
+	return r, err
+}
+
+// show prints the report of stored results and puts it with its plots into a
+// directory.
+func show(path, out string) error {
+	r, err := results.Read(path)
+	if err != nil {
+		return err
+	}
+	text := report.Markdown(r)
+	if err := os.WriteFile(filepath.Join(out, report.TableFile), []byte(text), 0o644); err != nil {
+		return err
+	}
+	if err := report.Plots(r, out); err != nil {
+		return err
+	}
+	_, err = fmt.Println(strings.TrimSuffix(text, "\n"))
+	return err
+}
+
+func isTerminal(f *os.File) bool {
+	fi, err := f.Stat()
+	return err == nil && fi.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,162 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/directfs/runsc/benchmarks/results"
+	"github.com/directfs/runsc/benchmarks/workload"
+	"github.com/directfs/runsc/runsc/e2e/harness"
+)
+
+// Options say what is measured.
+type Options struct {
+	Configs   []Config
+	Workloads []workload.Workload
+	Rounds    int
+
+	// Starts and Memory include the start-up and memory measurements.
+	Starts, Memory bool
+
+	// Sample is the duration of one sample of an operation.
+	Sample time.Duration
+
+	Programs Programs
+	Tools    workload.Tools
+
+	// Dir is an empty directory for everything. The measured directory is in
+	// it.
+	Dir string
+
+	Progress *Progress
+}
+
+// run is one run under way.
+type run struct {
+	Options
+	places   []*place
+	bundles  []*harness.Bundle // with the measured directory, by place
+	starters []starter
+	result   *results.Results
+}
+
+// Run measures. Containers, mounts and processes are gone when it returns, with
+// or without an error; files are the caller's to remove.
+func Run(ctx context.Context, o Options) (res *results.Results, err error) {
+	r := &run{Options: o, result: &results.Results{
+		Version: results.Version, Started: time.Now().UTC().Truncate(time.Second), Rounds: o.Rounds,
+	}}
+	before, err := r.scope().Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.close(before)) }()
+	if err := r.prepare(); err != nil {
+		return nil, err
+	}
+	if err := r.watch(func() error { return r.rounds(ctx) }); err != nil {
+		// What a signal interrupted fails in many ways.
+		return nil, errors.Join(context.Cause(ctx), err)
+	}
+	return r.result, nil
+}
+
+func (r *run) scope() harness.Scope {
+	return harness.Scope{Dir: r.Dir, IDPrefix: filepath.Base(r.Dir)}
+}
+
+// prepare makes the inputs and the bundles, and says what will be measured.
+func (r *run) prepare() error {
+	data := filepath.Join(r.Dir, "data")
+	if err := os.Mkdir(data, 0o755); err != nil {
+		return err
+	}
+	if err := workload.Prepare(data); err != nil {
+		return fmt.Errorf("prepare inputs: %w", err)
+	}
+	r.result.Machine = machine(data, r.Programs.Engine)
+	for i, c := range r.Configs {
+		l, err := newPlace(c, i, r.Dir, data, r.Programs, r.Tools)
+		if err != nil {
+			return err
+		}
+		r.places = append(r.places, l)
+		if err := r.addBundles(l); err != nil {
+			return fmt.Errorf("configuration %s: %w", c.Name, err)
+		}
+		r.result.Configs = append(r.result.Configs, c.Config)
+	}
+	for _, w := range r.Workloads {
+		r.result.Workloads = append(r.result.Workloads, w.Workload)
+	}
+	if r.Starts {
+		for _, n := range startMounts {
+			r.result.Workloads = append(r.result.Workloads, startWorkload(n))
+		}
+	}
+	if r.Memory {
+		r.result.Workloads = append(r.result.Workloads, memoryWorkloads...)
+	}
+	return nil
+}
+
+func (r *run) addBundles(l *place) error {
+	b := new(harness.Bundle)
+	if l.Kind != Native {
+		var err error
+		if b, err = l.serving(); err != nil {
+			return err
+		}
+	}
+	r.bundles = append(r.bundles, b)
+	if !r.Starts {
+		return nil
+	}
+	s, err := newStarter(l)
+	r.starters = append(r.starters, s)
+	return err
+}
+
+// watch notes what tells about noise around the run, and how long it took.
+func (r *run) watch(measure func() error) error {
+	n := &r.result.Noise
+	var err error
+	if n.LoadBefore, err = load(); err != nil {
+		return err
+	}
+	before, err := readCPUTime()
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := measure(); err != nil {
+		return err
+	}
+	r.result.Seconds = time.Since(began).Round(time.Second).Seconds()
+	after, err := readCPUTime()
+	n.StealPercent = after.stealPercentSince(before)
+	return err
+}
+
+// close removes what is left and looks for leaks.
+func (r *run) close(before harness.Snapshot) error {
+	var errs []error
+	for _, l := range r.places {
+		if err := l.close(); err != nil {
+			errs = append(errs, fmt.Errorf("clean up after %s: %w", l.Name, err))
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	leaks, err := before.Diff(ctx)
+	leaks = slices.DeleteFunc(leaks, func(l string) bool { return len(l) > 5 && l[:5] == "file " })
+	for _, l := range leaks {
+		errs = append(errs, fmt.Errorf("left behind: %s", l))
+	}
+	return errors.Join(append(errs, err)...)
+}

@@ -1,0 +1,81 @@
+package measure
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/directfs/runsc/benchmarks/results"
+	"github.com/directfs/runsc/runsc/e2e/harness"
+)
+
+// startMounts are the numbers of mounts with which containers are started, all
+// of them as the configuration has its measured mount. The first is "run true".
+var startMounts = []int{0, 1, 10, 100}
+
+// RunTrue names the start of a container without mounts.
+const RunTrue = "run-true"
+
+func startName(mounts int) string {
+	if mounts == 0 {
+		return RunTrue
+	}
+	return "start-" + strconv.Itoa(mounts)
+}
+
+func startWorkload(mounts int) results.Workload {
+	about := fmt.Sprintf("start to finish of a container with %d mounts", mounts)
+	switch mounts {
+	case 0:
+		about = "start to finish of a container that does nothing"
+	case 1:
+		about = "the same with 1 mount"
+	}
+	return results.Workload{Name: startName(mounts), Kind: results.Start, About: about}
+}
+
+// starter starts containers that do nothing and takes the time.
+type starter struct {
+	*place
+	bundles map[int]*harness.Bundle
+}
+
+func newStarter(l *place) (starter, error) {
+	s := starter{l, map[int]*harness.Bundle{}}
+	for _, n := range startMounts {
+		if l.Kind == Native {
+			continue // a process has no mounts of its own
+		}
+		var err error
+		if s.bundles[n], err = l.starting(n); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// can says whether the configuration has mounts to start with.
+func (s starter) can(mounts int) bool { return mounts == 0 || s.Kind != Native }
+
+// measure returns the nanoseconds from the start of the command to its end,
+// when the container is deleted.
+func (s starter) measure(ctx context.Context, mounts int) (float64, error) {
+	cmd := s.command(ctx, s.bundles[mounts], "true")
+	began := time.Now()
+	out, err := combined(cmd)
+	elapsed := time.Since(began)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %s", err, strings.TrimSpace(out))
+	}
+	return float64(elapsed.Nanoseconds()), nil
+}
+
+func combined(cmd *exec.Cmd) (string, error) {
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	return out.String(), err
+}
