@@ -21,7 +21,7 @@ export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false -t
 export RUNSC_BIN := $(CURDIR)/bin/runsc
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint fuzz-short mutants clean check-go check-machine
+.PHONY: help build demo test lint fuzz-short mutants bench bench-quick clean check-go check-machine
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,18 +37,27 @@ demo: check-machine build ## run containers with mixed decisions and look at the
 test: check-machine build ## all tests: vet, unit with -race, fuzz seeds, engine drift, end to end (root)
 	go vet ./...
 	$(call race,$(PURE))
+	cd benchmarks && go vet ./... && go test ./...
 	go test -count=1 -timeout 20m $$(go list ./... | grep -vxF "$$(go list $(PURE))")
 
 lint: check-go ## gofmt, go vet, staticcheck
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not formatted, run gofmt -w:"; echo "$$files"; exit 1; }
 	go vet ./...
 	go run $(STATICCHECK) ./...
+	cd benchmarks && go vet ./... && go run $(STATICCHECK) ./...
 
 fuzz-short: check-go ## every fuzz target with FUZZCOUNT inputs (default 3000)
 	@.ci/fuzz-short $(FUZZCOUNT)
 
 mutants: check-go ## mutation testing of directfspolicy
 	GOFLAGS="$(GOFLAGS) -count=1" go run $(GREMLINS) unleash ./directfspolicy
+
+bench: check-machine ## compare with upstream's runsc, runc and the host, some 20 minutes (root; BENCHFLAGS)
+	@go build -C benchmarks -o ../bin/bench .
+	@bin/bench $(BENCHFLAGS)
+
+bench-quick: ## the same with few and short samples, three minutes
+	@$(MAKE) --no-print-directory bench BENCHFLAGS='-quick $(BENCHFLAGS)'
 
 clean: ## remove what make build leaves
 	rm -rf bin

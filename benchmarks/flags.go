@@ -36,15 +36,15 @@ type command struct {
 
 // Full and quick runs differ in these alone.
 const (
-	fullCount, quickCount   = 10, stats.MinSamples
-	fullSample, quickSample = 50 * time.Millisecond, 10 * time.Millisecond
+	fullCount, quickCount   = 12, stats.MinSamples
+	fullSample, quickSample = 80 * time.Millisecond, 10 * time.Millisecond
 )
 
 func parse(args []string) (c command, err error) {
 	f := flag.NewFlagSet("bench", flag.ExitOnError)
-	f.StringVar(&c.module, "module", "..", "directory of the main module, whose runsc is built")
+	f.StringVar(&c.module, "module", ".", "directory of the main module, whose runsc is built")
 	f.StringVar(&c.dir, "dir", os.TempDir(), "directory to work in; the measured files are below it")
-	f.StringVar(&c.out, "out", "out", "directory for results.json, results.md and the plots")
+	f.StringVar(&c.out, "out", "bin/benchmarks", "directory for results.json, results.md and the plots")
 	f.StringVar(&c.report, "report", "", "measure nothing; report on this results.json")
 	f.IntVar(&c.count, "count", 0, fmt.Sprintf("rounds (default %d, with -quick %d); an interval needs %d", fullCount, quickCount, stats.MinSamples))
 	f.BoolVar(&c.quick, "quick", false, "short samples of the most important configurations, in three minutes")

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -33,11 +34,17 @@ func run(ctx context.Context) error {
 		return err
 	}
 	if c.report != "" {
+		if err := os.MkdirAll(c.out, 0o755); err != nil {
+			return err
+		}
 		return show(c.report, c.out)
 	}
 	progress := measure.NewProgress(os.Stderr, isTerminal(os.Stderr), time.Now)
 	r, err := benchmark(ctx, c, progress)
 	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.out, 0o755); err != nil {
 		return err
 	}
 	if err := r.Write(filepath.Join(c.out, report.ResultsFile)); err != nil {
@@ -57,6 +64,12 @@ func benchmark(ctx context.Context, c command, p *measure.Progress) (r *results.
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		// With a mount left below, removing all could reach what is mounted.
+		if !errors.Is(err, measure.ErrLeft) {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}()
 	if err := os.Chmod(dir, 0o711); err != nil {
 		return nil, err
 	}

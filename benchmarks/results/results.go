@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 )
@@ -187,9 +186,6 @@ func Read(path string) (*Results, error) {
 
 // Write stores the results as path, one series a line.
 func (r *Results) Write(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
 	data, err := r.encode()
 	if err != nil {
 		return fmt.Errorf("encode results: %w", err)
