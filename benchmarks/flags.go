@@ -29,15 +29,15 @@ type command struct {
 	quick  bool
 	sample time.Duration
 
-	configs                []measure.Config
-	workloads              []workload.Workload
-	starts, memory, policy bool
+	configs               []measure.Config
+	workloads             []workload.Workload
+	start, memory, policy bool
 }
 
 // Full and quick runs differ in these alone.
 const (
 	fullCount, quickCount   = 12, stats.MinSamples
-	fullSample, quickSample = 80 * time.Millisecond, 10 * time.Millisecond
+	fullSample, quickSample = 80 * time.Millisecond, 20 * time.Millisecond
 )
 
 func parse(args []string) (c command, err error) {
@@ -99,9 +99,9 @@ func (c *command) selectWorkloads(names string) error {
 			return fmt.Errorf("no workload %q; there are %s", n, strings.Join(workloadNames(), ", "))
 		}
 	}
-	c.starts, c.memory, c.policy = slices.Contains(wanted, startWord), slices.Contains(wanted, memoryWord), slices.Contains(wanted, policyWord)
+	c.start, c.memory, c.policy = slices.Contains(wanted, startWord), slices.Contains(wanted, memoryWord), slices.Contains(wanted, policyWord)
 	for _, w := range workload.List {
-		if !slices.Contains(wanted, w.Name) {
+		if !slices.Contains(wanted, w.Name) || c.quick && w.Slow && names == "" {
 			continue
 		}
 		if c.quick {
@@ -110,6 +110,17 @@ func (c *command) selectWorkloads(names string) error {
 		c.workloads = append(c.workloads, w)
 	}
 	return nil
+}
+
+// starts are the numbers of mounts that containers are started with.
+func (c *command) starts() []int {
+	switch {
+	case !c.start:
+		return nil
+	case c.quick:
+		return []int{0, 10}
+	}
+	return []int{0, 1, 10, 100}
 }
 
 func configNames() (names []string) {

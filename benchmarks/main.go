@@ -78,7 +78,7 @@ func benchmark(ctx context.Context, c command, p *measure.Progress) (r *results.
 		return nil, err
 	}
 	o := measure.Options{Configs: c.configs, Workloads: c.workloads, Rounds: c.count,
-		Starts: c.starts, Memory: c.memory, Sample: c.sample, Dir: dir, Progress: p}
+		Starts: c.starts(), Memory: c.memory, Sample: c.sample, Dir: dir, Progress: p}
 	var skipped []string
 	o.Tools, skipped = measure.FindTools(ctx)
 	if o.Programs, err = measure.Build(ctx, module, bin, o.Configs, p.Say); err != nil {

@@ -28,11 +28,7 @@ func (r *run) cells() (list []cell) {
 // configuration, then the next workload.
 func (r *run) rounds(ctx context.Context) error {
 	cells := r.cells()
-	total := len(cells)
-	if r.Starts {
-		total += len(startMounts)
-	}
-	r.Progress.begin(r.Rounds * total)
+	r.Progress.begin(r.Rounds * (len(cells) + len(r.Starts)))
 	for round := range r.Rounds {
 		r.result.Noise.Spin = append(r.result.Noise.Spin, results.Value(spin()))
 		if err := r.operations(ctx, round, cells); err != nil {
@@ -118,10 +114,7 @@ func (r *run) remember(when string) error {
 }
 
 func (r *run) starts(ctx context.Context, round, step int) error {
-	if !r.Starts {
-		return nil
-	}
-	for i, mounts := range startMounts {
+	for i, mounts := range r.Starts {
 		r.Progress.step(fmt.Sprintf("round %d of %d: %s", round+1, r.Rounds, startName(mounts)))
 		for _, k := range order(round, step+i, len(r.starters)) {
 			s := r.starters[k]

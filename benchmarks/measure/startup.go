@@ -12,10 +12,6 @@ import (
 	"github.com/directfs/runsc/runsc/e2e/harness"
 )
 
-// startMounts are the numbers of mounts with which containers are started, all
-// of them as the configuration has its measured mount. The first is "run true".
-var startMounts = []int{0, 1, 10, 100}
-
 // RunTrue names the start of a container without mounts.
 const RunTrue = "run-true"
 
@@ -43,9 +39,9 @@ type starter struct {
 	bundles map[int]*harness.Bundle
 }
 
-func newStarter(l *place) (starter, error) {
+func newStarter(l *place, mounts []int) (starter, error) {
 	s := starter{l, map[int]*harness.Bundle{}}
-	for _, n := range startMounts {
+	for _, n := range mounts {
 		if l.Kind == Native {
 			continue // a process has no mounts of its own
 		}

@@ -43,7 +43,7 @@ func Goals(r *results.Results) []Goal {
 	var goals []Goal
 	for _, w := range r.Workloads {
 		if w.Kind == results.Operation {
-			goals = append(goals, Goal{w.Name + ": a directfs mount in a mixed sandbox costs what it costs in upstream's all-directfs one",
+			goals = append(goals, Goal{w.Name + ": mixed, directfs, as fast as upstream all directfs",
 				measure.OursMixed, measure.UpstreamDirectFS, w.Name, 1.05})
 		}
 	}

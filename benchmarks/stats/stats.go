@@ -33,6 +33,10 @@ func Median(values []float64) Summary {
 	// NewSample keeps and sorts what it is given.
 	s := benchmath.NewSample(slices.Clone(values), &benchmath.DefaultThresholds)
 	m := benchmath.AssumeNothing.Summary(s, Confidence)
+	if len(values) < MinSamples {
+		// benchmath still bounds one side.
+		m.Lo, m.Hi = math.Inf(-1), math.Inf(1)
+	}
 	return Summary{m.Center, m.Lo, m.Hi, len(values)}
 }
 

@@ -24,7 +24,8 @@ func TestMedianOfFew(t *testing.T) {
 	for n := 1; n <= MinSamples; n++ {
 		values := []float64{1, 2, 3, 4, 5, 6}[:n]
 		s := Median(values)
-		if bounded := !math.IsInf(s.Lo, 0) && !math.IsInf(s.Hi, 0); bounded != (n >= MinSamples) {
+		below, above := !math.IsInf(s.Lo, -1), !math.IsInf(s.Hi, 1)
+		if bounded := n >= MinSamples; below != bounded || above != bounded {
 			t.Errorf("%d values: %+v", n, s)
 		}
 	}

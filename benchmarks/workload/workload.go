@@ -25,6 +25,9 @@ type Workload struct {
 	// Tool, unless empty, is what the job needs from the host; see [Tools].
 	Tool string
 
+	// Slow is set for what make bench-quick has no time for.
+	Slow bool
+
 	// batch is how many operations are done between two looks at the clock.
 	batch int
 
@@ -129,7 +132,7 @@ var walk = Workload{
 }
 
 func withTool(w Workload, tool string) Workload {
-	w.Tool = tool
+	w.Tool, w.Slow = tool, tool == ToolGo
 	return w
 }
 
