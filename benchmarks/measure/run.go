@@ -69,8 +69,10 @@ func Run(ctx context.Context, o Options) (res *results.Results, err error) {
 		return nil, err
 	}
 	if err := r.watch(func() error { return r.rounds(ctx) }); err != nil {
-		// What a signal interrupted fails in many ways.
-		return nil, errors.Join(context.Cause(ctx), err)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx) // what was interrupted fails in many ways
+		}
+		return nil, err
 	}
 	return r.result, nil
 }
