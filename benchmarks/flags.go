@@ -37,7 +37,7 @@ type command struct {
 // Full and quick runs differ in these alone.
 const (
 	fullCount, quickCount   = 12, stats.MinSamples
-	fullSample, quickSample = 80 * time.Millisecond, 20 * time.Millisecond
+	fullSample, quickSample = 80 * time.Millisecond, 10 * time.Millisecond
 )
 
 func parse(args []string) (c command, err error) {

@@ -86,6 +86,8 @@ var Configs = []Config{
 		Kind: Ours, Flags: []string{flagOn}, OtherOff: true, DirectFS: true, Quick: true},
 	{Config: about("ours-hint", "ours, `--directfs=false`, the measured mount `directfs=on`, all others off"),
 		Kind: Ours, Flags: []string{flagOff}, Options: []string{optionOn}, DirectFS: true},
+	{Config: about("upstream-again", "as upstream-directfs, once more: a ratio other than 1 is the method's own error"),
+		Kind: Upstream, Flags: []string{flagOn}, DirectFS: true, Quick: true},
 	{Config: about("ours-unisolated", "as ours-directfs, built without the isolation of mounts from each other"),
 		Kind: Unisolated, Flags: []string{flagOn}, DirectFS: true},
 	{Config: about("upstream-directfs-exclusive", "upstream, `--directfs=true --file-access-mounts=exclusive`: every mount"),

@@ -96,9 +96,6 @@ func (t cpuTime) stealPercentSince(before cpuTime) float64 {
 	return 100 * (t.steal - before.steal) / (t.all - before.all)
 }
 
-// spun keeps the compiler from dropping the computation.
-var spun uint64
-
 // spin returns the nanoseconds of a fixed computation: the median of some
 // tries, since one may be interrupted on the quietest machine.
 func spin() float64 {
@@ -111,7 +108,7 @@ func spin() float64 {
 			x ^= x >> 7
 			x ^= x << 17
 		}
-		spun += x
+		runtime.KeepAlive(x) // or the compiler drops the computation
 		times[i] = time.Since(began)
 	}
 	slices.Sort(times)

@@ -136,6 +136,18 @@ func withTool(w Workload, tool string) Workload {
 	return w
 }
 
+// OperationPasses is how many samples of an operation by one worker make one
+// value, their median: a sample that something interrupted does not count.
+const OperationPasses = 3
+
+// Passes is how many samples make one value.
+func (w Workload) Passes(workers int) int {
+	if w.once || workers > 1 {
+		return 1
+	}
+	return OperationPasses
+}
+
 // Find returns the workload with the name.
 func Find(name string) (Workload, bool) {
 	for _, w := range List {
