@@ -36,7 +36,7 @@ type command struct {
 
 // Full and quick runs differ in these alone.
 const (
-	fullCount, quickCount   = 12, stats.MinSamples
+	fullCount, quickCount   = 10, stats.MinSamples
 	fullSample, quickSample = 80 * time.Millisecond, 10 * time.Millisecond
 )
 

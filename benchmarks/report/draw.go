@@ -2,13 +2,28 @@ package report
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/directfs/runsc/benchmarks/measure"
 	"github.com/directfs/runsc/benchmarks/results"
 	"github.com/directfs/runsc/benchmarks/stats"
 	"gonum.org/v1/plot"
 )
+
+// drawn are the configurations of the plots; the tables have all. More would
+// hide each other.
+func drawn(r *results.Results) (list []results.Config) {
+	names := []string{floor, "runc", measure.UpstreamDirectFS, measure.UpstreamLisaFS, measure.OursDirectFS,
+		measure.OursMixed, measure.OursDirectFSExclusive, measure.OursLisaFSExclusive}
+	for _, c := range r.Configs {
+		if slices.Contains(names, c.Name) {
+			list = append(list, c)
+		}
+	}
+	return list
+}
 
 // drawOperations shows every workload's ratio to upstream's default, on a
 // logarithmic axis: as far above 1 as twice as slow is, as far below is twice
@@ -16,7 +31,7 @@ import (
 func drawOperations(r *results.Results) (*plot.Plot, error) {
 	rows := parts[1].rows(r)
 	var lines []line
-	for i, c := range r.Configs {
+	for i, c := range drawn(r) {
 		l := line{name: c.Name}
 		for x, w := range rows {
 			s, err := stats.Ratio(r.Values(c.Name, w.Name, w.workers), r.Values(base, w.Name, w.workers))
@@ -24,7 +39,7 @@ func drawOperations(r *results.Results) (*plot.Plot, error) {
 				continue
 			}
 			// Side by side, so that intervals do not hide each other.
-			shift := 0.7 * (float64(i)/float64(len(r.Configs)) - 0.5)
+			shift := 0.7 * (float64(i)/float64(len(drawn(r))) - 0.5)
 			l.add(float64(x)+shift, s, 1)
 		}
 		lines = append(lines, l)
@@ -44,14 +59,14 @@ func drawOperations(r *results.Results) (*plot.Plot, error) {
 	p.NominalX(names...)
 	p.X.Tick.Label.Rotation = math.Pi / 6
 	p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = -1, -0.5
-	p.X.Max = float64(len(rows)) + 4 // room for the legend
+	p.X.Max = float64(len(rows)) + 5 // room for the legend
 	return p, nil
 }
 
 // drawWorkers shows how stat gets on with more workers than CPUs.
 func drawWorkers(r *results.Results) (*plot.Plot, error) {
 	var lines []line
-	for _, c := range r.Configs {
+	for _, c := range drawn(r) {
 		l := line{name: c.Name}
 		for _, n := range workersOf(r, "stat") {
 			l.add(float64(n), stats.Median(r.Values(c.Name, "stat", n)), 1000)
@@ -68,14 +83,14 @@ func drawWorkers(r *results.Results) (*plot.Plot, error) {
 		return nil, err
 	}
 	logarithmic(&p.Y)
-	p.X.Min, p.X.Max = 0, 12
+	p.X.Min, p.X.Max = 0, 13
 	return p, nil
 }
 
 // drawStarts shows what mounts cost at the start.
 func drawStarts(r *results.Results) (*plot.Plot, error) {
 	var lines []line
-	for _, c := range r.Configs {
+	for _, c := range drawn(r) {
 		l := line{name: c.Name}
 		for _, w := range r.Workloads {
 			n, err := strconv.Atoi(strings.TrimPrefix(w.Name, "start-"))
@@ -93,7 +108,7 @@ func drawStarts(r *results.Results) (*plot.Plot, error) {
 	if err := drawLines(p, lines, true); err != nil {
 		return nil, err
 	}
-	p.Y.Min, p.X.Max = 0, 140
+	p.Y.Min, p.X.Max = 0, 160
 	return p, nil
 }
 

@@ -59,6 +59,8 @@ func (l *line) add(x float64, s stats.Summary, unit float64) {
 // drawLines adds the lines, each in a colour and shape of its own.
 func drawLines(p *plot.Plot, lines []line, joined bool) error {
 	p.Legend.Top = true
+	// A viewer's font may be wider than the one that gonum measures.
+	p.Legend.XOffs = -1 * vg.Centimeter
 	for i, l := range lines {
 		if len(l.XYs) == 0 {
 			continue
@@ -98,6 +100,7 @@ func logarithmic(a *plot.Axis) {
 
 func newPlot(title, x, y string) *plot.Plot {
 	p := plot.New()
+	p.X.Padding = vg.Centimeter / 4
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
 	p.Add(plotter.NewGrid())
 	return p
