@@ -13,6 +13,8 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
+const width = 24 * vg.Centimeter
+
 // Plots draws what there are figures for into a directory, as SVG.
 func Plots(r *results.Results, dir string) error {
 	for _, p := range []struct {
@@ -29,7 +31,7 @@ func Plots(r *results.Results, dir string) error {
 		if drawn == nil {
 			continue
 		}
-		if err := drawn.Save(24*vg.Centimeter, 13*vg.Centimeter, filepath.Join(dir, p.name)); err != nil {
+		if err := drawn.Save(width, 13*vg.Centimeter, filepath.Join(dir, p.name)); err != nil {
 			return fmt.Errorf("draw %s: %w", p.name, err)
 		}
 	}
@@ -58,9 +60,9 @@ func (l *line) add(x float64, s stats.Summary, unit float64) {
 
 // drawLines adds the lines, each in a colour and shape of its own.
 func drawLines(p *plot.Plot, lines []line, joined bool) error {
-	p.Legend.Top = true
-	// A viewer's font may be wider than the one that gonum measures.
-	p.Legend.XOffs = -1 * vg.Centimeter
+	// On the right, but aligned left: a viewer's font may be wider than the one
+	// that gonum measures.
+	p.Legend.Top, p.Legend.Left, p.Legend.XOffs = true, true, width-7.5*vg.Centimeter
 	for i, l := range lines {
 		if len(l.XYs) == 0 {
 			continue
