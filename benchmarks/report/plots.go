@@ -62,7 +62,7 @@ func (l *line) add(x float64, s stats.Summary, unit float64) {
 func drawLines(p *plot.Plot, lines []line, joined bool) error {
 	// On the right, but aligned left: a viewer's font may be wider than the one
 	// that gonum measures.
-	p.Legend.Top, p.Legend.Left, p.Legend.XOffs = true, true, width-7.5*vg.Centimeter
+	p.Legend.Top, p.Legend.Left, p.Legend.XOffs = true, true, width-8.5*vg.Centimeter
 	for i, l := range lines {
 		if len(l.XYs) == 0 {
 			continue

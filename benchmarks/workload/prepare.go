@@ -43,7 +43,7 @@ func workerDir(worker int) string { return "worker" + strconv.Itoa(worker) }
 // Prepare fills the directory, which must be empty, with all inputs. They are
 // the same every time.
 func Prepare(dir string) error {
-	p := preparation{dir: dir, random: rand.NewChaCha8([32]byte{})}
+	p := newPreparation(dir)
 	for _, name := range deepFiles {
 		p.file(name, page)
 	}
@@ -68,6 +68,10 @@ type preparation struct {
 	dir    string
 	random *rand.ChaCha8
 	err    error
+}
+
+func newPreparation(dir string) *preparation {
+	return &preparation{dir: dir, random: rand.NewChaCha8([32]byte{})}
 }
 
 // file makes one of random bytes, which no file system stores as a hole.
