@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // BenchmarkIsolate is what isolation adds to the start of a container with a
@@ -33,8 +35,10 @@ func benchmarkIsolate(b *testing.B, n int, nested bool) {
 	}
 	b.ResetTimer()
 	for range b.N {
-		p.must(isolate(p.root, conns))
+		namespace, err := isolate(p.root, conns)
+		p.must(err)
 		b.StopTimer()
+		p.must(unix.Close(namespace))
 		p.undo(conns)
 		b.StartTimer()
 	}

@@ -14,18 +14,18 @@ import (
 // the directory: ".." leaves the mount, and names lead down into the mounts
 // below it. A list of what is donated is therefore not isolation. So every
 // connection is served from a copy of its mount that has none of the
-// container's other mounts in it, and a directory that is donated from a
-// detached mount tree:
+// container's other mounts in it, and a directory that is donated from a mount
+// namespace that has nothing but such directories, each in a tree of its own:
 //
-//	wrapper (read-only tmpfs)
+//	wrapper (read-only tmpfs), mounted on the wrapper before it
 //	└── d    the copy
 //
-// The tree is reached only through the magic link of its FD (proc(5),
-// /proc/pid/fd). Above the mount there is the empty wrapper; below it, where
-// another mount of the container would be, is the directory that the other
-// mount covers. A bind's own submounts came with it and stay. The tree is a
-// mount to no system call any more, so that nobody can attach it somewhere,
-// uncover what is below its mounts or make a read-only one writable.
+// A tree is reached only through the magic link of its FD (proc(5),
+// /proc/pid/fd). Above the mount there is an empty file system that covers all
+// wrappers; below it, where another mount of the container would be, is
+// the directory that the other mount covers. A bind's own submounts came with
+// it and stay. No process is in the namespace, so that nobody can attach a tree
+// somewhere, uncover what is below its mounts or make a read-only one writable.
 //
 // What is not donated is served from a plain path in the gofer's root, because
 // the file server resolves some paths without magic links
@@ -39,38 +39,79 @@ const (
 
 // isolate copies the connections' mounts and says where each is served from.
 // root holds all mounts in their places; it is not touched. It needs procfs
-// and the capability to mount.
-func isolate(root string, conns []connection) error {
+// and the capability to mount. The namespace of the trees lasts as long as the
+// FD that is returned, or -1 if there is none.
+func isolate(root string, conns []connection) (namespace int, err error) {
 	if err := makeWrapper(); err != nil {
-		return err
+		return -1, err
 	}
 	defer unix.Unmount(wrapperDir, unix.MNT_DETACH)
 	ss, err := openSources(root, conns)
 	if err != nil {
-		return err
+		return -1, err
 	}
 	defer ss.close()
+	var planted []*connection
+	var copies []int
+	defer func() { closeAll(copies) }()
 	for i, s := range ss {
-		if conns[i].served, err = ss.serve(i); err != nil {
-			return fmt.Errorf("isolating mount %q: %w", s.path, err)
+		switch {
+		case s.donate && s.directory:
+			var fd int
+			if fd, err = ss.copyAlone(i); err == nil {
+				planted, copies = append(planted, &conns[i]), append(copies, fd)
+			}
+		default:
+			conns[i].served, err = ss.place(i)
+		}
+		if err != nil {
+			return -1, fmt.Errorf("isolating mount %q: %w", s.path, err)
 		}
 	}
-	return nil
+	trees, namespace, err := plant(copies)
+	if err != nil {
+		return -1, fmt.Errorf("isolating mounts: %w", err)
+	}
+	for i, c := range planted {
+		c.served = servedTree(trees[i])
+	}
+	return namespace, nil
 }
 
-// serve copies a mount and returns the path of the copy in the gofer's root.
-func (ss sources) serve(i int) (string, error) {
-	place, err := ss[i].makePlace(i)
+// place copies a mount to a place in the gofer's root and returns its path
+// there.
+func (ss sources) place(i int) (string, error) {
+	place := servedDir + "/" + strconv.Itoa(i)
+	var err error
+	if ss[i].directory {
+		err = os.Mkdir(place, 0o755)
+	} else {
+		err = os.WriteFile(place, nil, 0o644)
+	}
 	if err != nil {
 		return "", err
 	}
-	if err := ss.copyTo(place, i); err != nil {
-		return "", err
+	return strings.TrimPrefix(place, servedDir), ss.copyTo(place, i)
+}
+
+// copyAlone returns an FD of a detached copy of the mount.
+func (ss sources) copyAlone(i int) (int, error) {
+	if !ss[i].submounts || len(ss.below(i)) == 0 {
+		return ss.clone(i)
 	}
-	if place == detachedPlace {
-		return detach()
+	// Mounts can be taken out of an attached copy only.
+	if err := ss.copyTo(detachedPlace, i); err != nil {
+		return -1, err
 	}
-	return strings.TrimPrefix(place, servedDir), nil
+	fd, err := unix.OpenTree(unix.AT_FDCWD, detachedPlace, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
+	if err != nil {
+		return -1, fmt.Errorf("detaching the copy: %w", err)
+	}
+	if err := unix.Unmount(detachedPlace, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("emptying the wrapper: %w", err)
+	}
+	return fd, nil
 }
 
 // source is a connection's mount, in its place.
@@ -86,18 +127,6 @@ type source struct {
 	// submounts is set where more is mounted in the mount than other
 	// connections' mounts: what came with a bind.
 	submounts bool
-}
-
-// makePlace returns where the copy goes, and creates what it is mounted on.
-func (s source) makePlace(i int) (string, error) {
-	if s.donate && s.directory {
-		return detachedPlace, nil
-	}
-	place := servedDir + "/" + strconv.Itoa(i)
-	if s.directory {
-		return place, os.Mkdir(place, 0o755)
-	}
-	return place, os.WriteFile(place, nil, 0o644)
 }
 
 type sources []source
@@ -202,12 +231,13 @@ func (ss sources) close() {
 	}
 }
 
-// copyTo copies a mount, with everything below it but the container's other
-// mounts, to a place. Where the mount is read-only, so is all of the copy.
+// clone returns an FD of a detached copy of the mount with everything below it.
+// Where the mount is read-only, so is all of the copy.
 //
-// Where there is nothing below but these, they are not copied to begin with:
-// taking a copy away costs more than making it, and the rootfs has one of each.
-func (ss sources) copyTo(place string, i int) error {
+// Where there is nothing below but the container's other mounts, they are not
+// copied to begin with: taking a copy away costs more than making it, and the
+// rootfs has one of each.
+func (ss sources) clone(i int) (int, error) {
 	s := ss[i]
 	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC | unix.AT_EMPTY_PATH)
 	if s.submounts {
@@ -215,19 +245,30 @@ func (ss sources) copyTo(place string, i int) error {
 	}
 	fd, err := unix.OpenTree(s.fd, "", flags)
 	if err != nil {
-		return fmt.Errorf("copying the mount: %w", needsKernel(err, "5.2"))
+		return -1, fmt.Errorf("copying the mount: %w", needsKernel(err, "5.2"))
 	}
-	defer unix.Close(fd)
 	if s.readOnly {
 		attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
 		if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr); err != nil {
-			return fmt.Errorf("making the mount read-only: %w", needsKernel(err, "5.12"))
+			unix.Close(fd)
+			return -1, fmt.Errorf("making the mount read-only: %w", needsKernel(err, "5.12"))
 		}
 	}
+	return fd, nil
+}
+
+// copyTo copies a mount, with everything below it but the container's other
+// mounts, to a place.
+func (ss sources) copyTo(place string, i int) error {
+	fd, err := ss.clone(i)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
 	if err := unix.MoveMount(fd, "", unix.AT_FDCWD, place, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
 		return fmt.Errorf("placing the mount: %w", err)
 	}
-	if below := ss.below(i); s.submounts && len(below) > 0 {
+	if below := ss.below(i); ss[i].submounts && len(below) > 0 {
 		return removeCopies(place, below)
 	}
 	return nil

@@ -149,8 +149,12 @@ func (p *place) mount(source, destination string) connection {
 // isolate serves the connections and undoes that at the end of the test.
 func (p *place) isolate(conns ...connection) []connection {
 	p.tb.Helper()
-	p.must(isolate(p.root, conns))
-	p.tb.Cleanup(func() { p.undo(conns) })
+	namespace, err := isolate(p.root, conns)
+	p.must(err)
+	p.tb.Cleanup(func() {
+		closeAll([]int{namespace})
+		p.undo(conns)
+	})
 	return conns
 }
 

@@ -93,16 +93,25 @@ func (g *Command) isolate(conf *config.Config, spec *specs.Spec, conns []connect
 		}
 		return nil
 	}
-	if err := isolate(mountRoot(conf, spec), conns); err != nil || !reexec {
+	// The FD of the namespace stays open until the process ends.
+	namespace, err := isolate(mountRoot(conf, spec), conns)
+	if err != nil || !reexec {
 		return err
 	}
+	kept := []int{namespace}
 	served := make([]string, len(conns))
 	for i, c := range conns {
 		served[i] = c.served
 		if fd, ok := treeFD(c.served); ok {
-			if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
-				return fmt.Errorf("keeping the tree of %q: %w", c.path, err)
-			}
+			kept = append(kept, fd)
+		}
+	}
+	for _, fd := range kept {
+		if fd < 0 {
+			continue
+		}
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
+			return fmt.Errorf("keeping the trees: %w", err)
 		}
 	}
 	g.served = strings.Join(served, ",")

@@ -32,12 +32,16 @@ func (b *Bundle) Reachable(pid int) ([]string, error) {
 	}
 	w := walk{known: known, seen: map[place]bool{}, found: map[string]bool{}}
 	for _, fd := range fds {
-		top, err := topOf(fmt.Sprintf("/proc/%d/fd/%d", pid, fd.FD))
+		// From above, the directory itself may be covered by another mount.
+		held := fmt.Sprintf("/proc/%d/fd/%d", pid, fd.FD)
+		top, err := topOf(held)
 		if err != nil {
 			return nil, err
 		}
-		if err := w.down(top); err != nil {
-			return nil, err
+		for _, dir := range []string{top, held + "/."} {
+			if err := w.down(dir); err != nil {
+				return nil, err
+			}
 		}
 	}
 	reached := []string{}

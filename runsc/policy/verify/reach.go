@@ -79,7 +79,8 @@ func openDir(dir int, name string, flags int) (int, error) {
 }
 
 // start climbs from the directory behind a magic link to the top of its tree,
-// and walks down from there. A held directory has to be in a donated mount,
+// and walks down from there and from all that was passed: a mount that another
+// one covers can be left upwards and not be entered again. A held directory has to be in a donated mount,
 // and above the root of that there has to be nothing.
 func (w *walker) start(link string, held bool) error {
 	fd, err := openDir(unix.AT_FDCWD, link, 0)
@@ -101,8 +102,9 @@ func (w *walker) start(link string, held bool) error {
 	if held {
 		w.locate(link, chain)
 	}
-	top := chain[len(chain)-1]
-	w.down(top.fd, top.place, "")
+	for _, s := range slices.Backward(chain) {
+		w.down(s.fd, s.place, "")
+	}
 	return nil
 }
 
