@@ -96,18 +96,28 @@ var unisolatedSource []byte
 const (
 	isolateFile  = "runsc/gofer/isolate.go"
 	isolateBegin = "\tif err := makeWrapper(); err != nil {\n"
-	isolateOff   = "\tif unisolated {\n\t\treturn serveTogether(root)\n\t}\n"
+	isolateOff   = "\tif unisolated {\n\t\treturn -1, serveTogether(root)\n\t}\n"
 )
 
 func (b builder) buildUnisolated(target, dir string) error {
-	original := filepath.Join(b.module, isolateFile)
-	source, err := os.ReadFile(original)
+	overlay, err := b.overlay(dir)
 	if err != nil {
 		return err
 	}
+	return b.build(target, b.module, ourPackage, "-overlay="+overlay)
+}
+
+// overlay writes what go build needs for the change to dir, and returns the path
+// of the list.
+func (b builder) overlay(dir string) (string, error) {
+	original := filepath.Join(b.module, isolateFile)
+	source, err := os.ReadFile(original)
+	if err != nil {
+		return "", err
+	}
 	changed, err := switchOff(source)
 	if err != nil {
-		return err
+		return "", err
 	}
 	overlay := map[string]map[string]string{"Replace": {
 		original: filepath.Join(dir, "isolate.go.txt"),
@@ -115,14 +125,14 @@ func (b builder) buildUnisolated(target, dir string) error {
 	}}
 	list, err := json.Marshal(overlay)
 	if err != nil {
-		return err
+		return "", err
 	}
 	for name, data := range map[string][]byte{"isolate.go.txt": changed, "unisolated.go.txt": unisolatedSource, "overlay.json": list} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return b.build(target, b.module, ourPackage, "-overlay="+filepath.Join(dir, "overlay.json"))
+	return filepath.Join(dir, "overlay.json"), nil
 }
 
 func switchOff(source []byte) ([]byte, error) {

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -175,5 +176,22 @@ func TestProgressIsSparse(t *testing.T) {
 	}
 	if lines := strings.Count(out.String(), "\n"); lines < 5 || lines > 12 {
 		t.Errorf("%d lines in 100 seconds", lines)
+	}
+}
+
+// What the benchmark replaces still compiles.
+func TestUnisolatedCompiles(t *testing.T) {
+	module, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay, err := builder{module: module}.overlay(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("go", "build", "-overlay="+overlay, "./"+filepath.Dir(isolateFile))
+	cmd.Dir = module
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
 	}
 }
