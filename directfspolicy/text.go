@@ -7,9 +7,9 @@ import (
 
 // String draws the Plan as a table of mounts and a line for each process.
 func (p Plan) String() string {
-	rows := [][]string{{"MOUNT", "ACCESS", "WRITES", "DONATED", "CACHE", "WHY"}}
+	rows := [][]string{DecisionHeader()}
 	for _, d := range p.Decisions {
-		rows = append(rows, d.row())
+		rows = append(rows, d.Cells())
 	}
 	var b strings.Builder
 	writeTable(&b, rows)
@@ -22,7 +22,13 @@ func (p Plan) String() string {
 	return b.String()
 }
 
-func (d Decision) row() []string {
+// DecisionHeader names the columns of [Decision.Cells].
+func DecisionHeader() []string {
+	return []string{"MOUNT", "ACCESS", "WRITES", "DONATED", "CACHE", "WHY"}
+}
+
+// Cells returns the decision as a row of a table for people.
+func (d Decision) Cells() []string {
 	if d.Access == NoAccess {
 		return []string{d.Mount, d.Access.String(), "-", "-", "-", d.Why()}
 	}

@@ -78,13 +78,8 @@ func (s sentinel) annotate(annotations map[string]string) {
 // spec before (runsc/specutils/specutils.go:249), it takes the first JSON value
 // and drops what follows.
 func LowerSpec(raw []byte, p directfspolicy.Plan) (spec []byte, rootfs directfspolicy.Cache, err error) {
-	var first json.RawMessage
-	if err := json.NewDecoder(bytes.NewReader(raw)).Decode(&first); err != nil {
-		return nil, 0, fmt.Errorf("parsing spec: %w", err)
-	}
-	raw = first
 	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &fields); err != nil {
+	if err := decodeFirst(raw, &fields); err != nil {
 		return nil, 0, fmt.Errorf("parsing spec: %w", err)
 	}
 	if fields == nil {
@@ -117,6 +112,11 @@ func LowerSpec(raw []byte, p directfspolicy.Plan) (spec []byte, rootfs directfsp
 	return spec, rootfs, err
 }
 
+// decodeFirst decodes the first JSON value and ignores what follows it.
+func decodeFirst(raw []byte, v any) error {
+	return json.NewDecoder(bytes.NewReader(raw)).Decode(v)
+}
+
 // takeAnnotations returns the annotations as the engine reads them from raw,
 // and deletes them from the fields. To its decoder "Annotations" is the same
 // field as "annotations", and fields that appear twice are merged.
@@ -124,7 +124,7 @@ func takeAnnotations(raw []byte, fields map[string]json.RawMessage) (map[string]
 	var spec struct {
 		Annotations map[string]string `json:"annotations"`
 	}
-	if err := json.Unmarshal(raw, &spec); err != nil {
+	if err := decodeFirst(raw, &spec); err != nil {
 		return nil, fmt.Errorf("parsing annotations of spec: %w", err)
 	}
 	for name := range fields {

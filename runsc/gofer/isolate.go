@@ -119,6 +119,7 @@ type source struct {
 	connection
 	fd        int // O_PATH
 	directory bool
+	mountID   uint64 // of the mount that is seen there; 0 if the kernel does not tell
 
 	// mountIDs are the mounts at the connection's place: its own, and what
 	// that hides.
@@ -163,14 +164,15 @@ func openSources(root string, conns []connection) (ss sources, err error) {
 	if err := ss.findMounts(root, mounts); err != nil {
 		return ss, err
 	}
-	return ss, ss.findSubmounts(mounts)
+	ss.findSubmounts(mounts)
+	return ss, nil
 }
 
 // look finds out what the FD stands for. A place that is not the root of any
 // mount is one in a mount that hides the connection's.
 func (s *source) look() error {
 	var st unix.Statx_t
-	if err := unix.Statx(s.fd, "", unix.AT_EMPTY_PATH, unix.STATX_TYPE, &st); err != nil {
+	if err := unix.Statx(s.fd, "", unix.AT_EMPTY_PATH, unix.STATX_TYPE|unix.STATX_MNT_ID, &st); err != nil {
 		return err
 	}
 	if st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT == 0 {
@@ -180,6 +182,9 @@ func (s *source) look() error {
 		return errHidden
 	}
 	s.directory = st.Mode&unix.S_IFMT == unix.S_IFDIR
+	if st.Mask&unix.STATX_MNT_ID != 0 {
+		s.mountID = st.Mnt_id
+	}
 	return nil
 }
 
@@ -204,7 +209,7 @@ func (ss sources) findMounts(root string, mounts []mountEntry) error {
 }
 
 // findSubmounts finds out which mounts have submounts of their own.
-func (ss sources) findSubmounts(mounts []mountEntry) error {
+func (ss sources) findSubmounts(mounts []mountEntry) {
 	served := map[uint64]bool{}
 	for _, s := range ss {
 		for _, id := range s.mountIDs {
@@ -216,13 +221,8 @@ func (ss sources) findSubmounts(mounts []mountEntry) error {
 		others[m.parent] = others[m.parent] || !served[m.id]
 	}
 	for i, s := range ss {
-		var st unix.Statx_t
-		if err := unix.Statx(s.fd, "", unix.AT_EMPTY_PATH, unix.STATX_MNT_ID, &st); err != nil {
-			return fmt.Errorf("looking at mount %q: %w", s.path, err)
-		}
-		ss[i].submounts = st.Mask&unix.STATX_MNT_ID == 0 || others[st.Mnt_id]
+		ss[i].submounts = s.mountID == 0 || others[s.mountID]
 	}
-	return nil
 }
 
 func (ss sources) close() {

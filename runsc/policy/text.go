@@ -12,9 +12,9 @@ import (
 func writePlan(b *strings.Builder, o outcome) {
 	p := o.plan
 	fmt.Fprintf(b, "%s container, --directfs=%t\n\n", p.Scope, p.Flag)
-	rows := [][]string{{"MOUNT", "ACCESS", "WRITES", "DONATED", "CACHE", "WHY"}}
+	rows := [][]string{directfspolicy.DecisionHeader()}
 	for _, d := range p.Decisions {
-		rows = append(rows, mountRow(d))
+		rows = append(rows, d.Cells())
 	}
 	writeTable(b, rows)
 	b.WriteByte('\n')
@@ -36,17 +36,6 @@ func writePlan(b *strings.Builder, o outcome) {
 		}
 		fmt.Fprintf(b, "note: %s\n", d)
 	}
-}
-
-func mountRow(d directfspolicy.Decision) []string {
-	if d.Access == directfspolicy.NoAccess {
-		return []string{d.Mount, d.Access.String(), "-", "-", "-", d.Why()}
-	}
-	why := d.Why()
-	if d.CacheReason == directfspolicy.CacheByHint {
-		why += "; " + d.WhyCache()
-	}
-	return []string{d.Mount, d.Access.String(), yesNo(!d.ReadOnly), yesNo(d.Donated), d.Cache.String(), why}
 }
 
 func yesNo(b bool) string {
