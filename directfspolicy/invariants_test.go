@@ -73,11 +73,11 @@ func remarks(p Plan) []string {
 }
 
 // firstAround finds the directfs mount that is nearest above d's files, the
-// first of several.
+// first by name of several.
 func firstAround(ds []Decision, d Decision) *Decision {
 	var found *Decision
 	for i, o := range ds {
-		if o.Access == DirectFS && o.Mount != d.Mount && inside(d.Source, o.Source) && (found == nil || len(o.Source) > len(found.Source)) {
+		if o.Access == DirectFS && o.Mount != d.Mount && inside(d.Source, o.Source) && (found == nil || len(o.Source) > len(found.Source) || len(o.Source) == len(found.Source) && o.Mount < found.Mount) {
 			found = &ds[i]
 		}
 	}

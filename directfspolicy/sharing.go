@@ -66,29 +66,26 @@ func indexSources(ds []Decision, pick func(Decision) bool) *sourceIndex {
 		}
 		note(x.at, d.Source, d)
 		for dir := parent(d.Source); dir != ""; dir = parent(dir) {
-			if full := note(x.below, dir, d); full {
-				break // and so are those above
-			}
+			note(x.below, dir, d)
 		}
 	}
 	return x
 }
 
-// note keeps the first two mounts under the key that have different
-// destinations: one of them is another than any that is asked for. It reports
-// whether there were two already.
-func note(m map[string][2]*Decision, key string, d *Decision) (full bool) {
+// note keeps the two mounts under the key whose destinations are the first by
+// name: one of them is another than any that is asked for, and which one does
+// not depend on the order of the mounts.
+func note(m map[string][2]*Decision, key string, d *Decision) {
 	pair := m[key]
-	switch {
-	case pair[0] == nil:
-		pair[0] = d
-	case pair[1] != nil:
-		return true
-	case pair[0].Mount != d.Mount:
-		pair[1] = d
+	for i, o := range pair {
+		if o == nil || d.Mount < o.Mount {
+			pair[i], d = d, o
+		}
+		if d == nil || d.Mount == pair[i].Mount {
+			break
+		}
 	}
 	m[key] = pair
-	return false
 }
 
 // overlapping returns a mount in the index that has files of the source and is

@@ -83,3 +83,22 @@ func TestCoexistAtOneDestination(t *testing.T) {
 		}
 	}
 }
+
+// Which mount a remark names does not depend on the order of the mounts.
+func TestRemarkHasNoOrder(t *testing.T) {
+	mount := func(dest string, s Setting) Mount {
+		m := hinted(dest, StockGofer, s)
+		m.Source = "/s"
+		return m
+	}
+	ms := []Mount{mount("/a", On), mount("/b", On), mount("/c", On), mount("/off", Off)}
+	const want = `mount "/off" is off, but its files (/s) are in mount "/a" (/s) too, which uses directfs`
+	for range len(ms) {
+		ms = append(ms[1:], ms[0])
+		for _, r := range []Request{{Mounts: ms}, {Mounts: []Mount{ms[3], ms[2], ms[1], ms[0]}}} {
+			if p := mustResolve(t, r); len(p.Diagnostics) != 1 || p.Diagnostics[0] != want {
+				t.Errorf("%q, want %q", p.Diagnostics, want)
+			}
+		}
+	}
+}
