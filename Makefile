@@ -11,7 +11,7 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X github.com/directfs/runsc/runsc/cli.Version=$(VERSION)
 
 # Packages that do not link the engine: building them with -race is cheap.
-PURE := ./directfspolicy/... ./runsc/ociconfig/...
+PURE := ./directfspolicy/... ./pkg/...
 
 # One set of flags for all that links the engine, so that it is compiled once.
 # The version comes from git describe above; Go need not ask git again, which
@@ -31,7 +31,7 @@ build: check-go ## build bin/runsc, static
 	@go build -ldflags '$(LDFLAGS)' -o bin/runsc ./runsc
 
 demo: check-machine build ## run containers with mixed decisions and look at their sandboxes (root)
-	@go run ./runsc/e2e/demo $(DEMOFLAGS)
+	@go run ./runsc/internal/e2e/demo $(DEMOFLAGS)
 
 # The last command's output ends with go test's summary lines.
 test: check-machine build ## all tests: vet, unit with -race, fuzz seeds, engine drift, end to end (root)
@@ -69,7 +69,7 @@ check-go:
 
 # Before anything slow is built.
 check-machine: check-go
-	@go run ./runsc/e2e/demo --check
+	@go run ./runsc/internal/e2e/demo --check
 
 # -race needs cgo, which Go turns off where there is no C compiler.
 define race

@@ -16,7 +16,7 @@ import (
 	"github.com/directfs/runsc/benchmarks/measure"
 	"github.com/directfs/runsc/benchmarks/report"
 	"github.com/directfs/runsc/benchmarks/results"
-	"github.com/directfs/runsc/runsc/e2e/harness"
+	"github.com/directfs/runsc/runsc/harness"
 )
 
 func main() {

@@ -21,7 +21,7 @@ import (
 	"testing"
 
 	"github.com/directfs/runsc/directfspolicy"
-	"github.com/directfs/runsc/runsc/ociconfig"
+	"github.com/directfs/runsc/pkg/ociconfig"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -299,7 +299,7 @@ func errorMessages(t *testing.T) string {
 
 // exampleSource is the body of ociconfig's tested example.
 func exampleSource(t *testing.T) string {
-	const file = "../runsc/ociconfig/example_test.go"
+	const file = "../pkg/ociconfig/example_test.go"
 	fset := token.NewFileSet()
 	f, err := parser.ParseFile(fset, file, nil, parser.SkipObjectResolution)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
-	"github.com/directfs/runsc/runsc/engine/enginetest"
+	"github.com/directfs/runsc/runsc/enginetest"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 

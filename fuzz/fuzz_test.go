@@ -7,9 +7,8 @@ import (
 	"testing"
 
 	"github.com/directfs/runsc/directfspolicy"
-	"github.com/directfs/runsc/runsc/engine"
-	"github.com/directfs/runsc/runsc/engine/enginetest"
-	"github.com/directfs/runsc/runsc/ociconfig"
+	"github.com/directfs/runsc/pkg/ociconfig"
+	"github.com/directfs/runsc/runsc/enginetest"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/pkg/log"
 	"gvisor.dev/gvisor/runsc/config"
@@ -18,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) {
 	log.SetTarget(&log.MultiEmitter{}) // the engine's warnings are many
-	engine.AcceptMountOptions()
+	enginetest.AcceptMountOptions()
 	os.Exit(m.Run())
 }
 
@@ -44,26 +43,16 @@ func checkBytes(t rapid.TB, raw []byte, flag bool) {
 			t.Fatalf("plan %v and error %v", p, err)
 		}
 		if err == nil {
-			checkStored(t, spec, p)
+			if err := enginetest.StoreAndLoad(spec, p); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	if low, _, err := engine.LowerSpec(raw, directfspolicy.Plan{}); (low == nil) == (err == nil) {
-		t.Fatalf("lowered %s and error %v", low, err)
-	}
-	if p, list, _, err := engine.Unwrap(raw); err != nil && (list != nil || !reflect.DeepEqual(p, directfspolicy.Plan{})) {
-		t.Fatalf("unwrapped %v, %s and error %v", p, list, err)
+	if err := enginetest.ParseBytes(raw); err != nil {
+		t.Fatal(err)
 	}
 	if err := (enginetest.Case{Raw: raw, Conf: config.Config{DirectFS: flag}}).ReadBack(); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func checkStored(t rapid.TB, spec specs.Spec, p directfspolicy.Plan) {
-	if err := engine.StorePlan(&spec, p); err != nil {
-		t.Fatal(err)
-	}
-	if back, err := engine.StoredPlan(&spec); err != nil || !reflect.DeepEqual(back, p) {
-		t.Fatalf("stored %v, read %v: %v", p, back, err)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/directfs/runsc/directfspolicy"
-	"github.com/directfs/runsc/runsc/engine/enginetest"
+	"github.com/directfs/runsc/runsc/enginetest"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/runsc/boot"
 	"pgregory.net/rapid"

@@ -23,12 +23,12 @@ const (
 	gvisor  = "gvisor.dev/gvisor"
 	root    = ".." // the module, from this package's directory
 	policy  = "directfspolicy"
-	reader  = "runsc/ociconfig"
-	lowerer = "runsc/engine"
+	reader  = "pkg/ociconfig"
+	lowerer = "runsc/internal/engine"
 )
 
 // testSupport are directories that only tests, and the demo, import.
-var testSupport = []string{"runsc/e2e", "runsc/engine/enginetest"}
+var testSupport = []string{"runsc/internal/e2e", "runsc/harness", "runsc/enginetest"}
 
 // source is one Go file that is part of a program.
 type source struct {
@@ -127,7 +127,7 @@ func TestImports(t *testing.T) {
 			"the engine's hints are spoken by one package, so that an engine update is looked at in one place"},
 		{gvisor + "/pkg/sentry/fsimpl/gofer", []string{lowerer},
 			"the engine's mount options are spoken by one package, so that an engine update is looked at in one place"},
-		{gvisor + "/runsc/fsgofer/filter", []string{lowerer, "runsc/gofer"},
+		{gvisor + "/runsc/fsgofer/filter", []string{lowerer, "runsc/internal/gofer"},
 			"the gofer installs its filter, and the engine package says which"},
 		{gvisor, []string{"runsc", "pkg", "fuzz", "benchmarks"},
 			"the policy and the documentation's examples do not need an engine"},
@@ -177,31 +177,31 @@ func TestAnnotations(t *testing.T) {
 // filter, donation and cache modes, and everywhere that they are named.
 var switches = map[string]map[string]string{
 	"DirectFS": {
-		"runsc/engine/conf.go Options":                               "the user's flag, on its way into the Request",
-		"runsc/engine/conf.go ConfigureCreate":                       "assigned from a Plan",
-		"runsc/engine/conf.go ConfigureStart":                        "assigned from a Plan",
-		"runsc/engine/conf.go GoferFilter":                           "constant: the LisaFS calls come by LisafsNeeded alone",
-		"runsc/engine/filters/precompile/precompile.go goferOptions": "one of the filters that are compiled beforehand; the Plan picks among them",
-		"runsc/boot/boot.go lower":                                   "compared with the Plan; a difference stops the sandbox",
-		"runsc/boot/boot.go Execute":                                 "picks the filter that was compiled beforehand for it",
-		"runsc/sandbox/do.go prepare":                                "copied from what ConfigureCreate assigned",
-		"runsc/sandbox/do.go SandboxExec":                            "the user's flag, for a spec that cannot have hints",
+		"runsc/internal/engine/conf.go Options":                               "the user's flag, on its way into the Request",
+		"runsc/internal/engine/conf.go ConfigureCreate":                       "assigned from a Plan",
+		"runsc/internal/engine/conf.go ConfigureStart":                        "assigned from a Plan",
+		"runsc/internal/engine/conf.go GoferFilter":                           "constant: the LisaFS calls come by LisafsNeeded alone",
+		"runsc/internal/engine/filters/precompile/precompile.go goferOptions": "one of the filters that are compiled beforehand; the Plan picks among them",
+		"runsc/internal/boot/boot.go lower":                                   "compared with the Plan; a difference stops the sandbox",
+		"runsc/internal/boot/boot.go Execute":                                 "picks the filter that was compiled beforehand for it",
+		"runsc/internal/sandbox/do.go prepare":                                "copied from what ConfigureCreate assigned",
+		"runsc/internal/sandbox/do.go SandboxExec":                            "the user's flag, for a spec that cannot have hints",
 	},
 	"LisafsNeeded": {
-		"runsc/engine/filters/precompile/precompile.go goferOptions": "one of the filters that are compiled beforehand; the Plan picks among them",
-		"runsc/engine/conf.go GoferFilter":                           "assigned from a Plan",
-		"runsc/gofer/process.go installFilter":                       "widened where host devices, which no Plan knows, are served",
+		"runsc/internal/engine/filters/precompile/precompile.go goferOptions": "one of the filters that are compiled beforehand; the Plan picks among them",
+		"runsc/internal/engine/conf.go GoferFilter":                           "assigned from a Plan",
+		"runsc/internal/gofer/process.go installFilter":                       "widened where host devices, which no Plan knows, are served",
 	},
 	"FileAccess": {
-		"runsc/engine/conf.go Options":        "the user's flag, on its way into the Request",
-		"runsc/engine/conf.go ConfigureBoot":  "assigned from a Plan",
-		"runsc/engine/conf.go ConfigureStart": "assigned from a Plan",
+		"runsc/internal/engine/conf.go Options":        "the user's flag, on its way into the Request",
+		"runsc/internal/engine/conf.go ConfigureBoot":  "assigned from a Plan",
+		"runsc/internal/engine/conf.go ConfigureStart": "assigned from a Plan",
 	},
 	"FileAccessMounts": {
-		"runsc/engine/conf.go Options": "the user's flag, on its way into the Request",
+		"runsc/internal/engine/conf.go Options": "the user's flag, on its way into the Request",
 	},
 	"DonateMountPointFD": {
-		"runsc/gofer/connections.go implementation": "assigned from a Decision",
+		"runsc/internal/gofer/connections.go implementation": "assigned from a Decision",
 	},
 }
 

@@ -94,7 +94,7 @@ var unisolatedSource []byte
 // benchmark, the beginning of one function is replaced (go help build,
 // -overlay).
 const (
-	isolateFile  = "runsc/gofer/isolate.go"
+	isolateFile  = "runsc/internal/gofer/isolate.go"
 	isolateBegin = "\tif err := makeWrapper(); err != nil {\n"
 	isolateOff   = "\tif unisolated {\n\t\treturn -1, serveTogether(root)\n\t}\n"
 )

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/directfs/runsc/benchmarks/results"
-	"github.com/directfs/runsc/runsc/e2e/harness"
+	"github.com/directfs/runsc/runsc/harness"
 )
 
 // memoryWorkloads say what memory values are called.

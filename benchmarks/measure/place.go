@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/directfs/runsc/benchmarks/workload"
-	"github.com/directfs/runsc/runsc/e2e/harness"
+	"github.com/directfs/runsc/runsc/harness"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 

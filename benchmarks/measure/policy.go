@@ -9,7 +9,7 @@ import (
 
 	"github.com/directfs/runsc/benchmarks/results"
 	"github.com/directfs/runsc/directfspolicy"
-	"github.com/directfs/runsc/runsc/ociconfig"
+	"github.com/directfs/runsc/pkg/ociconfig"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 

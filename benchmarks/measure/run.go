@@ -12,7 +12,7 @@ import (
 
 	"github.com/directfs/runsc/benchmarks/results"
 	"github.com/directfs/runsc/benchmarks/workload"
-	"github.com/directfs/runsc/runsc/e2e/harness"
+	"github.com/directfs/runsc/runsc/harness"
 )
 
 // ErrLeft is a process, a mount or a cgroup that could not be removed. The

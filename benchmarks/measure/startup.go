@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/directfs/runsc/benchmarks/results"
-	"github.com/directfs/runsc/runsc/e2e/harness"
+	"github.com/directfs/runsc/runsc/harness"
 )
 
 // RunTrue names the start of a container without mounts.

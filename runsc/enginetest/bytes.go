@@ -1,0 +1,37 @@
+package enginetest
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/engine"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// AcceptMountOptions prepares the engine as the sandbox process does.
+func AcceptMountOptions() { engine.AcceptMountOptions() }
+
+// ParseBytes gives any bytes to the readers of the sandbox process. Each must
+// return a value or an error, and not both.
+func ParseBytes(raw []byte) error {
+	if low, _, err := engine.LowerSpec(raw, directfspolicy.Plan{}); (low == nil) == (err == nil) {
+		return fmt.Errorf("lowered %s and error %v", low, err)
+	}
+	if p, list, _, err := engine.Unwrap(raw); err != nil && (list != nil || !reflect.DeepEqual(p, directfspolicy.Plan{})) {
+		return fmt.Errorf("unwrapped %v, %s and error %v", p, list, err)
+	}
+	return nil
+}
+
+// StoreAndLoad keeps the Plan as the client does and fails where it reads
+// another one back.
+func StoreAndLoad(spec specs.Spec, p directfspolicy.Plan) error {
+	if err := engine.StorePlan(&spec, p); err != nil {
+		return err
+	}
+	if back, err := engine.StoredPlan(&spec); err != nil || !reflect.DeepEqual(back, p) {
+		return fmt.Errorf("stored %v, read %v: %w", p, back, err)
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// BinaryEnv names the environment variable with the runsc to test. Without it,
+// the one of this module is built.
+const BinaryEnv = "RUNSC_BIN"
+
+// Binaries are the absolute paths of the programs that tests run.
+type Binaries struct{ Runsc, Guest string }
+
+// programs is where programs go that only some tests need; see [Program].
+var programs string
+
+// built is set by Main, before any test runs.
+var built Binaries
+
+// Main is for TestMain: os.Exit(harness.Main(m)). It checks what the machine
+// has, builds the programs, runs the tests and cleans up. What is missing is a
+// failure, never a skip: a run that tested nothing must not look green.
+func Main(m *testing.M) (code int) {
+	fail := func(err error) int {
+		fmt.Fprintf(os.Stderr, "end-to-end tests cannot run: %v\n", err)
+		return 1
+	}
+	dir, err := os.MkdirTemp("", "runsc-e2e-bin-")
+	if err != nil {
+		return fail(err)
+	}
+	defer os.RemoveAll(dir)
+	programs = dir
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	if built, err = Build(ctx, dir); err != nil {
+		return fail(err)
+	}
+	if err := Requirements(ctx, built.Guest); err != nil {
+		return fail(err)
+	}
+	return m.Run()
+}
+
+// Requirements says what the machine lacks for running sandboxes with and
+// without directfs. The guest is run for a try.
+func Requirements(ctx context.Context, guest string) error {
+	var missing []error
+	if uid := os.Geteuid(); uid != 0 {
+		missing = append(missing, fmt.Errorf("not root: the effective user id is %d", uid))
+	}
+	cmd := exec.CommandContext(ctx, guest, "mounts")
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}},
+	}
+	if err := cmd.Run(); err != nil {
+		missing = append(missing, fmt.Errorf("no user namespaces (see user.max_user_namespaces and CONFIG_USER_NS): %w", err))
+	}
+	return errors.Join(missing...)
+}
+
+// Build builds the guest into dir and, unless $RUNSC_BIN names one, runsc into
+// bin/ of the module. Both are static: a sandbox has no libraries.
+func Build(ctx context.Context, dir string) (Binaries, error) {
+	module, err := moduleRoot()
+	if err != nil {
+		return Binaries{}, err
+	}
+	b := Binaries{Runsc: os.Getenv(BinaryEnv), Guest: filepath.Join(dir, "guest")}
+	if err := goBuild(ctx, module, "./runsc/internal/e2e/guest", b.Guest); err != nil {
+		return b, err
+	}
+	if b.Runsc == "" {
+		b.Runsc = filepath.Join(module, "bin", "runsc")
+		return b, goBuild(ctx, module, "./runsc", b.Runsc)
+	}
+	if b.Runsc, err = filepath.Abs(b.Runsc); err != nil {
+		return b, err
+	}
+	if _, err := os.Stat(b.Runsc); err != nil {
+		return b, fmt.Errorf("$%s: %w", BinaryEnv, err)
+	}
+	return b, nil
+}
+
+// goBuild puts the program in place by a rename, so that another test run that
+// executes the old one is not disturbed.
+func goBuild(ctx context.Context, module, pkg, target string) error {
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		return err
+	}
+	fresh := fmt.Sprintf("%s.%d", target, os.Getpid())
+	defer os.Remove(fresh)
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", fresh, pkg)
+	cmd.Dir = module
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
+	}
+	return os.Rename(fresh, target)
+}
+
+// moduleRoot is the nearest directory above the working directory, which for a
+// test is that of its package, with a go.mod.
+func moduleRoot() (string, error) {
+	wd, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for dir := wd; ; dir = filepath.Dir(dir) {
+		_, err := os.Stat(filepath.Join(dir, "go.mod"))
+		if err == nil {
+			return dir, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("no go.mod above %s: %w", wd, err)
+		}
+	}
+}

@@ -1,0 +1,157 @@
+// Package boot is the sandbox process: it takes the Plan from the gofer,
+// lowers it onto what the engine reads, and hands over to the engine's boot
+// command.
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/engine/filters"
+	"github.com/google/subcommands"
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/runsc/cmd/sentry/sentrycmd"
+	"gvisor.dev/gvisor/runsc/cmd/util"
+	"gvisor.dev/gvisor/runsc/config"
+	"gvisor.dev/gvisor/runsc/flag"
+)
+
+// Boot is the engine's boot command on a lowered spec and mount list.
+type Boot struct{ sentrycmd.Boot }
+
+// Execute implements subcommands.Command.Execute. It may run twice in one
+// sandbox, because the engine's command executes itself again to change
+// credentials; the second time everything is lowered already.
+func (b *Boot) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
+	conf := args[0].(*config.Config)
+	if err := lower(f, conf); err != nil {
+		util.Fatalf("directfs plan: %v", err)
+	}
+	engine.AcceptMountOptions()
+	if err := filters.RegisterSentry(conf.DirectFS); err != nil {
+		util.Fatalf("%v", err)
+	}
+	return b.Boot.Execute(ctx, f, args...)
+}
+
+// lower replaces the spec and the mount list behind the FDs that the engine's
+// command reads, and sets in conf what the spec cannot say.
+func lower(f *flag.FlagSet, conf *config.Config) error {
+	plan, err := lowerMounts(f, conf.DirectFS)
+	if err != nil {
+		return err
+	}
+	specFD, err := fdFlag(f, "spec-fd")
+	if err != nil {
+		return err
+	}
+	raw, err := readFD(specFD)
+	if err != nil {
+		return fmt.Errorf("reading spec: %w", err)
+	}
+	spec, rootfs, err := engine.LowerSpec(raw, plan)
+	if err != nil {
+		return err
+	}
+	engine.ConfigureBoot(conf, rootfs)
+	if err := replaceFD(specFD, "spec", spec); err != nil {
+		return fmt.Errorf("replacing spec: %w", err)
+	}
+	return nil
+}
+
+// lowerMounts takes the Plan out of what the gofer sent and leaves the plain
+// list. A sandbox without a gofer has neither. raised is the switch that the
+// client gave this process; a sandbox whose Plan says otherwise does not start.
+func lowerMounts(f *flag.FlagSet, raised bool) (directfspolicy.Plan, error) {
+	fd, err := fdFlag(f, "mounts-fd")
+	if err != nil || fd < 0 {
+		return directfspolicy.Plan{}, err
+	}
+	raw, err := readFD(fd)
+	if err != nil {
+		return directfspolicy.Plan{}, fmt.Errorf("reading mounts: %w", err)
+	}
+	plan, list, wrapped, err := engine.Unwrap(raw)
+	switch {
+	case err != nil:
+		return plan, err
+	case !wrapped && raised:
+		return plan, errors.New("the gofer sent mounts without a plan")
+	case !wrapped:
+		// The second run of a sandbox that is not raised. No mount of it can
+		// use directfs.
+		return plan, replaceFD(fd, "mounts", list)
+	}
+	if plan.Sandbox.Raised != raised {
+		return plan, fmt.Errorf("plan wants raised=%t, sandbox was started with raised=%t", plan.Sandbox.Raised, raised)
+	}
+	engine.NarrowCapabilities(plan)
+	usernsFD, err := fdFlag(f, "sync-userns-fd")
+	if err != nil {
+		return plan, err
+	}
+	if raised && usernsFD >= 0 {
+		// This run only changes credentials. The next one needs the Plan too.
+		return plan, replaceFD(fd, "mounts", raw)
+	}
+	narrow, err := engine.NarrowSentry(plan)
+	if err != nil {
+		return plan, fmt.Errorf("seccomp filter: %w", err)
+	}
+	if narrow == nil {
+		return plan, replaceFD(fd, "mounts", list)
+	}
+	return plan, feedWhenRead(fd, list, func() error { return narrow.Install(nil) })
+}
+
+func fdFlag(f *flag.FlagSet, name string) (int, error) {
+	fl := f.Lookup(name)
+	if fl == nil {
+		return -1, fmt.Errorf("the engine's boot command has no flag --%s", name)
+	}
+	fd, err := strconv.Atoi(fl.Value.String())
+	if err != nil {
+		return -1, fmt.Errorf("flag --%s: %w", name, err)
+	}
+	return fd, nil
+}
+
+// readFD reads a file from its beginning, or a pipe to its end, and leaves the
+// FD open.
+func readFD(fd int) ([]byte, error) {
+	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	file := os.NewFile(uintptr(dup), "fd")
+	defer file.Close()
+	if _, err := file.Seek(0, io.SeekStart); err != nil && !errors.Is(err, unix.ESPIPE) {
+		return nil, err
+	}
+	return io.ReadAll(file)
+}
+
+// replaceFD puts a memory file with the data behind the FD number. It stays
+// open when the process executes itself again.
+func replaceFD(fd int, name string, data []byte) error {
+	mem, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	file := os.NewFile(uintptr(mem), name)
+	defer file.Close()
+	if _, err := file.Write(data); err != nil {
+		return err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	return unix.Dup3(mem, fd, 0)
+}

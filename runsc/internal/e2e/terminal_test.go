@@ -1,0 +1,66 @@
+package e2e
+
+import (
+	"bufio"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/directfs/runsc/runsc/harness"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// A container's terminal works beside mounts of both kinds.
+func TestTerminal(t *testing.T) {
+	lab := newLab(t)
+	b := lab.Bundle(t, harness.Mount("/a", "rw", "directfs=on"), harness.Mount("/b", "rw", "directfs=off"), harness.Args("ops", "/a", "/b"),
+		harness.Edit(func(s *specs.Spec) { s.Process.Terminal = true }))
+	path := filepath.Join(lab.Dir, "console")
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	id := lab.ID()
+	command(t, lab.Runtime, "create", "--bundle="+b.Dir, "--console-socket="+path, id)
+	defer command(t, lab.Runtime, "delete", "--force", id)
+	console := acceptFile(t, listener)
+	defer console.Close()
+	command(t, lab.Runtime, "start", id)
+	lines := bufio.NewScanner(console)
+	for _, want := range []string{`{"dir":"/a","ok":true}`, `{"dir":"/b","ok":true}`} {
+		if !lines.Scan() {
+			t.Fatalf("the terminal ended before %s: %v", want, lines.Err())
+		}
+		if got := strings.TrimSpace(lines.Text()); got != want {
+			t.Errorf("the terminal shows %q, want %q", got, want)
+		}
+	}
+}
+
+// acceptFile takes the file that a runtime sends over a console socket.
+func acceptFile(t *testing.T, listener *net.UnixListener) *os.File {
+	t.Helper()
+	conn, err := listener.AcceptUnix()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	oob := make([]byte, unix.CmsgSpace(4))
+	_, n, _, _, err := conn.ReadMsgUnix(make([]byte, 64), oob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages, err := unix.ParseSocketControlMessage(oob[:n])
+	if err != nil || len(messages) != 1 {
+		t.Fatalf("%d control messages: %v", len(messages), err)
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		t.Fatalf("%d FDs: %v", len(fds), err)
+	}
+	return os.NewFile(uintptr(fds[0]), "console")
+}

@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"path/filepath"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/ociconfig"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/runsc/config"
+	"gvisor.dev/gvisor/runsc/fsgofer/extension"
+	"gvisor.dev/gvisor/runsc/fsgofer/filter"
+)
+
+// Describer is implemented by a gofer extension that says beforehand which
+// mounts it serves and whether it can donate a root FD for them. The engine
+// asks an extension for its implementation only when mounts have been sent and
+// filters are installed, which is too late for a decision.
+type Describer interface {
+	// Describe returns NoGofer for a mount that the extension does not serve.
+	// It must be a pure predicate. The rootfs has destination "/".
+	Describe(spec *specs.Spec, m specs.Mount) directfspolicy.Backend
+}
+
+// Options reads what the policy needs to know from the engine's configuration.
+// It must be called before Configure, while conf is still the user's.
+func Options(conf *config.Config, pod *specs.Spec) ociconfig.Options {
+	overlay := conf.GetOverlay2()
+	return ociconfig.Options{
+		Flag:        conf.DirectFS,
+		HostNetwork: conf.Network == config.NetworkHost,
+		RootfsCache: cacheOf(conf.FileAccess),
+		MountCache:  cacheOf(conf.FileAccessMounts),
+		// Writes go to an overlay's upper layer, which is in the sandbox or in
+		// a file that the sandbox gets beside the mount.
+		RootfsOverlay: overlay.RootOverlayMedium() != config.NoOverlay,
+		MountOverlay:  overlay.SubMountOverlayMedium() != config.NoOverlay,
+		SpecialFiles:  conf.HostFifo.AllowOpen() || conf.CharacterDevicePolicy.AllowsPassthrough(),
+		HostPath:      hostPath,
+		Pod:           pod,
+		Backend:       describe,
+	}
+}
+
+// hostPath resolves what symbolic links there are. A name that is not text
+// could not be kept in a Plan.
+func hostPath(path string) string {
+	if p, err := filepath.EvalSymlinks(path); err == nil && utf8.ValidString(p) {
+		return p
+	}
+	return path
+}
+
+func cacheOf(t config.FileAccessType) directfspolicy.Cache {
+	if t == config.FileAccessExclusive {
+		return directfspolicy.CacheExclusive
+	}
+	return directfspolicy.CacheShared
+}
+
+func fileAccess(c directfspolicy.Cache) config.FileAccessType {
+	if c == directfspolicy.CacheExclusive {
+		return config.FileAccessExclusive
+	}
+	return config.FileAccessShared
+}
+
+// ConfigureBoot sets the cache mode of the first container's rootfs, in the
+// sandbox process: there is no hint for it (runsc/boot/vfs.go:621), and the
+// client's own flags do not allow a shared one beside any overlay, of whatever
+// container (runsc/config/config.go:500). Resolving the Plan has looked at the
+// overlay that matters.
+func ConfigureBoot(conf *config.Config, rootfs directfspolicy.Cache) {
+	conf.FileAccess = fileAccess(rootfs)
+}
+
+func describe(spec *specs.Spec, m specs.Mount) (directfspolicy.Backend, string) {
+	for _, e := range extension.Registered() {
+		if d, ok := e.(Describer); ok {
+			if b := d.Describe(spec, m); b != directfspolicy.NoGofer {
+				return b, e.Name()
+			}
+		}
+	}
+	return directfspolicy.NoGofer, ""
+}
+
+// ConfigureCreate sets the engine's switch for creating a container. For a
+// sandbox's first container it decides the sandbox's privileges
+// (runsc/sandbox/sandbox.go:1153), for a joining one only the user namespace of
+// its gofer (runsc/container/container.go:2186).
+func ConfigureCreate(conf *config.Config, p directfspolicy.Plan) {
+	if p.Scope == directfspolicy.PodMember {
+		conf.DirectFS = p.Uses(directfspolicy.DirectFS)
+		return
+	}
+	conf.DirectFS = p.Sandbox.Raised
+}
+
+// ConfigureStart sets the engine's switch for starting or restoring a created
+// container. For a joining one it is what its mounts get unless the list that
+// its gofer sends says otherwise; see JoiningMounts.
+func ConfigureStart(conf *config.Config, p directfspolicy.Plan) {
+	if p.Scope == directfspolicy.PodMember {
+		conf.DirectFS = rootfsUsesDirectFS(p)
+		conf.FileAccess = fileAccess(rootfsCache(p))
+		return
+	}
+	conf.DirectFS = p.Sandbox.Raised
+}
+
+// rootfsCache is the cache mode of the rootfs. Nobody asks for one that no
+// gofer serves.
+func rootfsCache(p directfspolicy.Plan) directfspolicy.Cache {
+	d, _ := p.Decision("/")
+	return d.Cache
+}
+
+func rootfsUsesDirectFS(p directfspolicy.Plan) bool {
+	d, ok := p.Decision("/")
+	return ok && d.Access == directfspolicy.DirectFS
+}
+
+// GoferFilter completes the options of the engine's gofer filter with the
+// Plan's sets. The engine's base rules contain the directfs fallback; DirectFS
+// only says that the LisaFS rules do not come by themselves
+// (runsc/fsgofer/filter/config/config.go:122).
+func GoferFilter(base filter.Options, p directfspolicy.Plan) filter.Options {
+	base.DirectFS = true
+	base.LisafsNeeded = servesLisaFS(p)
+	return base
+}
+
+// servesLisaFS says whether the gofer has to have calls for LisaFS mounts.
+func servesLisaFS(p directfspolicy.Plan) bool {
+	return slices.Contains(p.Gofer, directfspolicy.GoferLisaFS) || slices.Contains(p.Gofer, directfspolicy.GoferLisaFSRead)
+}

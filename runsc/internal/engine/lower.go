@@ -1,0 +1,241 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/ociconfig"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/pkg/sentry/fsimpl/gofer"
+	"gvisor.dev/gvisor/runsc/boot"
+	"gvisor.dev/gvisor/runsc/specutils"
+)
+
+// The engine's option that turns directfs on for one mount
+// (pkg/sentry/fsimpl/gofer/gofer.go:96).
+const directfsOption = "directfs"
+
+// loweredAnnotation marks a spec that is already lowered, and keeps the cache
+// mode of the rootfs: a sandbox process that executes itself again reads it
+// twice.
+const loweredAnnotation = "dev.gvisor.internal.directfs-lowered"
+
+// sentinel is a static hint that stands for one decision.
+type sentinel struct {
+	access directfspolicy.Access
+	cache  directfspolicy.Cache
+}
+
+var sentinels = []sentinel{
+	{directfspolicy.DirectFS, directfspolicy.CacheShared},
+	{directfspolicy.DirectFS, directfspolicy.CacheExclusive},
+	{directfspolicy.LisaFS, directfspolicy.CacheShared},
+	{directfspolicy.LisaFS, directfspolicy.CacheExclusive},
+}
+
+// source is what stands in the place of a mount's source. No host path starts
+// like this: its parent would have to be a directory in / with that name.
+func (s sentinel) source() string {
+	return fmt.Sprintf("%s%v/%v", sentinelPrefix, s.access, s.cache)
+}
+
+const (
+	sentinelPrefix = "/.directfs-policy/"
+	sentinelName   = "directfs-policy-"
+)
+
+func isSentinel(source string) bool { return strings.HasPrefix(source, sentinelPrefix) }
+
+func (s sentinel) annotate(annotations map[string]string) {
+	set := func(field, value string) {
+		annotations[fmt.Sprintf("%s%s%v-%v.%s", boot.MountPrefix, sentinelName, s.access, s.cache, field)] = value
+	}
+	set("source", s.source())
+	set("type", boot.Bind)
+	// The engine's words for a cache mode of a bind mount
+	// (runsc/boot/mount_hints.go:242).
+	if s.cache == directfspolicy.CacheExclusive {
+		set("share", "container")
+	} else {
+		set("share", "shared")
+	}
+	if s.access == directfspolicy.LisaFS {
+		set("directfs", "off")
+	}
+}
+
+// LowerSpec rewrites the JSON of a spec for the sandbox process: the user's
+// directfs hints go, the sentinels come, and a rootfs that must not use
+// directfs in a raised sandbox gets the engine's own hint for that. All other
+// fields are kept as they are. It also returns the cache mode for ConfigureBoot.
+// Like the engine's reader, which has accepted the
+// spec before (runsc/specutils/specutils.go:249), it takes the first JSON value
+// and drops what follows.
+func LowerSpec(raw []byte, p directfspolicy.Plan) (spec []byte, rootfs directfspolicy.Cache, err error) {
+	var fields map[string]json.RawMessage
+	if err := decodeFirst(raw, &fields); err != nil {
+		return nil, 0, fmt.Errorf("parsing spec: %w", err)
+	}
+	if fields == nil {
+		return nil, 0, errors.New("parsing spec: it is null")
+	}
+	annotations, err := takeAnnotations(raw, fields)
+	if err != nil {
+		return nil, 0, err
+	}
+	if mode, ok := annotations[loweredAnnotation]; ok {
+		if err := rootfs.UnmarshalText([]byte(mode)); err != nil {
+			return nil, 0, fmt.Errorf("annotation %s: %w", loweredAnnotation, err)
+		}
+		return raw, rootfs, nil
+	}
+	rootfs = rootfsCache(p)
+	annotations = ociconfig.StripAnnotations(annotations)
+	for _, s := range sentinels {
+		s.annotate(annotations)
+	}
+	lowerRootfs(annotations, p)
+	annotations[decisionsAnnotation] = decisions(p)
+	annotations[loweredAnnotation] = rootfs.String()
+	a, err := json.Marshal(annotations)
+	if err != nil {
+		return nil, 0, fmt.Errorf("lowering annotations: %w", err)
+	}
+	fields["annotations"] = a
+	spec, err = json.Marshal(fields)
+	return spec, rootfs, err
+}
+
+// decodeFirst decodes the first JSON value and ignores what follows it.
+func decodeFirst(raw []byte, v any) error {
+	return json.NewDecoder(bytes.NewReader(raw)).Decode(v)
+}
+
+// takeAnnotations returns the annotations as the engine reads them from raw,
+// and deletes them from the fields. To its decoder "Annotations" is the same
+// field as "annotations", and fields that appear twice are merged.
+func takeAnnotations(raw []byte, fields map[string]json.RawMessage) (map[string]string, error) {
+	var spec struct {
+		Annotations map[string]string `json:"annotations"`
+	}
+	if err := decodeFirst(raw, &spec); err != nil {
+		return nil, fmt.Errorf("parsing annotations of spec: %w", err)
+	}
+	for name := range fields {
+		if strings.EqualFold(name, "annotations") {
+			delete(fields, name)
+		}
+	}
+	if spec.Annotations == nil {
+		spec.Annotations = map[string]string{}
+	}
+	return spec.Annotations, nil
+}
+
+// lowerRootfs suppresses directfs for the rootfs. In the sandbox process a
+// rootfs hint is asked for nothing else (runsc/boot/vfs.go:607), so filling in
+// the fields that the parser insists upon changes nothing.
+func lowerRootfs(annotations map[string]string, p directfspolicy.Plan) {
+	if !p.Sandbox.Raised || rootfsUsesDirectFS(p) {
+		return
+	}
+	for field, value := range map[string]string{"source": "/", "type": boot.Bind} {
+		if key := boot.RootfsPrefix + field; annotations[key] == "" {
+			annotations[key] = value
+		}
+	}
+	annotations[boot.RootfsPrefix+"directfs"] = "off"
+}
+
+// FirstMounts lowers the mount list of a sandbox's first container, which only
+// the sandbox process reads: every mount that a gofer serves gets the source
+// of its decision's hint.
+func FirstMounts(mounts []specs.Mount, decisions []directfspolicy.Decision) ([]specs.Mount, error) {
+	return lowerMounts(mounts, decisions, func(m *specs.Mount, d directfspolicy.Decision) {
+		m.Source = sentinel{d.Access, d.Cache}.source()
+	})
+}
+
+// JoiningMounts lowers the mount list of a container that joins a sandbox.
+// The engine's client reads the list and keeps it, so only what differs from
+// the container's switch, and from what the engine takes for the mount's cache
+// mode by itself, is touched: see ConfigureStart.
+func JoiningMounts(mounts []specs.Mount, decisions []directfspolicy.Decision, p directfspolicy.Plan) ([]specs.Mount, error) {
+	rootfs := rootfsUsesDirectFS(p)
+	return lowerMounts(mounts, decisions, func(m *specs.Mount, d directfspolicy.Decision) {
+		if d.Access == directfspolicy.DirectFS && !rootfs {
+			m.Options = append(m.Options, directfsOption)
+		}
+		if d.Access == directfspolicy.LisaFS && rootfs || d.CacheReason == directfspolicy.CacheByHint {
+			m.Source = sentinel{d.Access, d.Cache}.source()
+		}
+	})
+}
+
+// lowerMounts calls lower for each mount that a gofer serves. decisions[i]
+// belongs to mounts[i].
+func lowerMounts(mounts []specs.Mount, decisions []directfspolicy.Decision, lower func(*specs.Mount, directfspolicy.Decision)) ([]specs.Mount, error) {
+	if len(mounts) != len(decisions) {
+		return nil, fmt.Errorf("%d mounts but %d decisions", len(mounts), len(decisions))
+	}
+	out := slices.Clone(mounts)
+	for i := range out {
+		m := &out[i]
+		m.Options = ociconfig.StripOptions(m.Options)
+		if decisions[i].Access == directfspolicy.NoAccess {
+			continue
+		}
+		if i := slices.IndexFunc(m.Options, func(o string) bool { return strings.Contains(o, ",") }); i >= 0 {
+			return nil, fmt.Errorf("mount %q: option %q has a comma", m.Destination, m.Options[i])
+		}
+		lower(m, decisions[i])
+	}
+	return out, nil
+}
+
+// MountDecisions returns the decision for each of the spec's mounts, in their
+// order. It must be given the mounts as they are in the spec, before symbolic
+// links in their destinations are resolved. A mount that the engine gives to a
+// gofer and the Plan does not know is an error: it is served to nobody.
+func MountDecisions(mounts []specs.Mount, confs []specutils.GoferMountConf, p directfspolicy.Plan) ([]directfspolicy.Decision, error) {
+	known := make(map[string]directfspolicy.Decision, len(p.Decisions))
+	for _, d := range p.Decisions {
+		if d.Access != directfspolicy.NoAccess {
+			known[d.Mount] = d
+		}
+	}
+	out := make([]directfspolicy.Decision, len(mounts))
+	next := 1 // confs[0] is the rootfs
+	for i, m := range mounts {
+		out[i] = directfspolicy.Decision{Mount: m.Destination, Access: directfspolicy.NoAccess, Reason: directfspolicy.BecauseNotGofer}
+		if !specutils.HasMountConfig(m) {
+			continue
+		}
+		if next >= len(confs) {
+			return nil, fmt.Errorf("mount %q has no configuration", m.Destination)
+		}
+		conf := confs[next]
+		next++
+		if !conf.ShouldUseLisafs() {
+			continue
+		}
+		d, ok := known[path.Clean(m.Destination)]
+		if !ok {
+			return nil, fmt.Errorf("mount %q is not in the plan", m.Destination)
+		}
+		out[i] = d
+	}
+	return out, nil
+}
+
+// AcceptMountOptions lets the sandbox process take the option by which
+// JoiningMounts turns directfs on for one mount.
+func AcceptMountOptions() {
+	gofer.SupportedMountOptions = append(gofer.SupportedMountOptions, directfsOption)
+}

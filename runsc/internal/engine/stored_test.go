@@ -1,0 +1,168 @@
+package engine_test
+
+import (
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/engine"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+const (
+	planKey    = "dev.gvisor.internal.directfs-plan"
+	hintsKey   = "dev.gvisor.internal.directfs-hints"
+	loweredKey = "dev.gvisor.internal.directfs-lowered"
+)
+
+func TestStoredPlan(t *testing.T) {
+	p := planFor(t, directfspolicy.PodSandbox, true, directRoot, []want{directWant, lisafsWant})
+	user := map[string]string{
+		"a":                               "1",
+		"dev.gvisor.spec.rootfs.directfs": "on",
+		"dev.gvisor.spec.mount.x.source":  "/x", "dev.gvisor.spec.mount.x.directfs": "off",
+		"dev.gvisor.spec.mount.y.source": "/y", "dev.gvisor.spec.mount.y.type": "bind", "dev.gvisor.spec.mount.y.share": "pod", "dev.gvisor.spec.mount.y.directfs": "on",
+	}
+	options := []string{"ro", "directfs=on"}
+	bundle := &specs.Spec{Annotations: maps.Clone(user), Mounts: []specs.Mount{{Destination: "/m0", Options: options}}}
+	spec := *bundle
+	if err := engine.StorePlan(&spec, p); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(bundle.Annotations, user) || !slices.Equal(options, []string{"ro", "directfs=on"}) {
+		t.Error("StorePlan wrote to the maps and lists of the caller's spec")
+	}
+	kept := maps.Clone(spec.Annotations)
+	delete(kept, planKey)
+	delete(kept, hintsKey)
+	if got, want := kept["dev.gvisor.directfs-decisions"], "/=directfs,shared /m0=directfs,shared /m1=lisafs,shared"; got != want {
+		t.Errorf("a restore compares %q, want %q", got, want)
+	}
+	delete(kept, "dev.gvisor.directfs-decisions")
+	if want := map[string]string{"a": "1", "dev.gvisor.spec.mount.y.source": "/y", "dev.gvisor.spec.mount.y.type": "bind", "dev.gvisor.spec.mount.y.share": "pod"}; !reflect.DeepEqual(kept, want) {
+		t.Errorf("the engine sees %v, want %v", kept, want)
+	}
+	if got := spec.Mounts[0].Options; !slices.Equal(got, []string{"ro"}) {
+		t.Errorf("the engine sees the options %v", got)
+	}
+	got, err := engine.StoredPlan(&spec)
+	if err != nil || !reflect.DeepEqual(got, p) {
+		t.Errorf("stored %v, read %v: %v", p, got, err)
+	}
+	pod, err := engine.StoredPodSpec(&spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range user {
+		if pod.Annotations[key] != value {
+			t.Errorf("the pod's %s is %q, was %q", key, pod.Annotations[key], value)
+		}
+	}
+}
+
+func TestStorePlanWithoutAnnotations(t *testing.T) {
+	spec := &specs.Spec{}
+	if err := engine.StorePlan(spec, directfspolicy.Plan{}); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := engine.StoredPlan(spec); err != nil || p.Sandbox.Raised {
+		t.Errorf("%v, %v", p, err)
+	}
+	if _, err := engine.StoredPodSpec(spec); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStoredPlanErrors(t *testing.T) {
+	p := planFor(t, directfspolicy.Standalone, false, lisafsRoot, nil)
+	good := &specs.Spec{}
+	if err := engine.StorePlan(good, p); err != nil {
+		t.Fatal(err)
+	}
+	v := good.Annotations[planKey]
+	edit := func(old, new string) string {
+		t.Helper()
+		if !strings.Contains(v, old) {
+			t.Fatalf("no %s in %s", old, v)
+		}
+		return strings.Replace(v, old, new, 1)
+	}
+	for name, tt := range map[string]struct {
+		value string
+		err   error
+	}{
+		"other version": {edit(`"version":2`, `"version":1`), directfspolicy.ErrPlanVersion},
+		"no version":    {edit(`"version":2,`, ``), directfspolicy.ErrPlanVersion},
+		"null":          {`null`, directfspolicy.ErrPlanVersion},
+		"raised":        {edit(`"raised":false`, `"raised":true`), directfspolicy.ErrInvalidPlan},
+		"donated":       {edit(`"donated":false`, `"donated":true`), directfspolicy.ErrInvalidPlan},
+		"access":        {edit(`"access":"lisafs"`, `"access":"directfs"`), directfspolicy.ErrInvalidPlan},
+		"unknown field": {edit(`"version":2`, `"version":2,"x":1`), directfspolicy.ErrInvalidPlan},
+	} {
+		got, err := engine.StoredPlan(&specs.Spec{Annotations: map[string]string{planKey: tt.value}})
+		if !errors.Is(err, tt.err) || !reflect.DeepEqual(got, directfspolicy.Plan{}) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+	for _, a := range []map[string]string{nil, {}, {"a": "1"}} {
+		if _, err := engine.StoredPlan(&specs.Spec{Annotations: a}); !errors.Is(err, engine.ErrNoPlan) {
+			t.Errorf("%v: %v", a, err)
+		}
+	}
+	for _, value := range []string{"", "{", "[]", `{"a":1}`} {
+		if pod, err := engine.StoredPodSpec(&specs.Spec{Annotations: map[string]string{hintsKey: value}}); err == nil {
+			t.Errorf("hints %q give %v", value, pod.Annotations)
+		}
+	}
+	if _, err := engine.StoredPodSpec(&specs.Spec{}); err == nil {
+		t.Error("a spec without hints gives a pod")
+	}
+}
+
+func TestCheckBundle(t *testing.T) {
+	for key, bad := range map[string]bool{
+		planKey: true, hintsKey: true, loweredKey: true,
+		"dev.gvisor.spec.mount.directfs-policy-lisafs-shared.options": true,
+		"dev.gvisor.spec.mount.data.directfs":                         false,
+		"dev.gvisor.internal.other":                                   false,
+	} {
+		err := engine.CheckBundle(&specs.Spec{Annotations: map[string]string{key: ""}})
+		if errors.Is(err, engine.ErrForgedPlan) != bad || (err == nil) == bad {
+			t.Errorf("%s: %v", key, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), key) {
+			t.Errorf("%s is not named in: %v", key, err)
+		}
+	}
+	mount := []specs.Mount{{Destination: "/d", Source: "/.directfs-policy/directfs/shared"}}
+	if err := engine.CheckBundle(&specs.Spec{Mounts: mount}); err == nil {
+		t.Error("a bundle can use a sentinel's source")
+	}
+	if err := engine.CheckBundle(&specs.Spec{Mounts: []specs.Mount{{Source: "/.directfs"}}}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRestoreSources(t *testing.T) {
+	before := []specs.Mount{{Source: "/a", Options: []string{"ro"}}, {Source: "/b"}, {Source: "/c"}}
+	mounts := []specs.Mount{{Source: "/.directfs-policy/lisafs/shared", Options: []string{"ro"}}, {Source: "/b", Options: []string{"directfs"}}, {Source: "/c"}}
+	if !engine.RestoreSources(mounts, before) {
+		t.Error("nothing changed")
+	}
+	for i, m := range mounts {
+		if m.Source != before[i].Source || len(m.Options) != len(before[i].Options) {
+			t.Errorf("%+v became %+v", before[i], m)
+		}
+	}
+	if engine.RestoreSources(mounts, before) {
+		t.Error("restored twice")
+	}
+	extra := []specs.Mount{{Source: "/.directfs-policy/lisafs/shared"}}
+	if engine.RestoreSources(extra, nil) || extra[0].Source == "" {
+		t.Error("a mount that was not there before changed")
+	}
+}

@@ -1,0 +1,222 @@
+// Package gofer is the gofer process: it serves the mounts of one container as
+// the Plan says, each with its own access, behind the seccomp sets that the
+// Plan names.
+package gofer
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/google/subcommands"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/runsc/cmd/sandboxsetup"
+	"gvisor.dev/gvisor/runsc/cmd/util"
+	"gvisor.dev/gvisor/runsc/config"
+	"gvisor.dev/gvisor/runsc/flag"
+	"gvisor.dev/gvisor/runsc/fsgofer/extension"
+	"gvisor.dev/gvisor/runsc/profile"
+	"gvisor.dev/gvisor/runsc/specutils"
+)
+
+// Command implements subcommands.Command for "gofer". The engine's client
+// starts it with the engine's own command line (runsc/cmd/gofer.go:162).
+type Command struct {
+	util.InternalSubCommand
+
+	bundle    string
+	applyCaps bool
+	setUpRoot bool
+	uid, gid  int
+
+	ioFDs      sandboxsetup.IntFlags
+	mountConfs specutils.GoferMountConfFlags
+	devIOFD    int
+	specFD     int
+	mountsFD   int
+	rpcFD      int
+	pinRingFD  int
+	sync       syncFDs
+	profile    profile.FDArgs
+
+	// served is where each connection is served from, in their order, where an
+	// earlier run of this process isolated them. The paths have no commas.
+	served string
+
+	// procUnmounter keeps the FD of the procfs unmounter from being closed
+	// before the process executes itself again.
+	procUnmounter *os.File
+}
+
+// syncFDs order the start-up of the gofer against its client, in this order.
+type syncFDs struct {
+	chroot     int // closed by the client when it has prepared the file system
+	userns     int // closed by the client when the ID mappings are written
+	procMount  int // written by the gofer when it no longer needs procfs
+	sentryExit int // brings a pidfd of the sandbox process
+}
+
+// Name implements subcommands.Command.Name.
+func (*Command) Name() string { return "gofer" }
+
+// Synopsis implements subcommands.Command.Synopsis.
+func (*Command) Synopsis() string {
+	return "launch a gofer process that serves a container's files, with directfs decided per mount"
+}
+
+// Usage implements subcommands.Command.Usage.
+func (*Command) Usage() string { return "gofer [flags] <container ID>\n" }
+
+// SetFlags implements subcommands.Command.SetFlags.
+func (g *Command) SetFlags(f *flag.FlagSet) {
+	f.StringVar(&g.bundle, "bundle", "", "path to the root of the bundle directory")
+	f.BoolVar(&g.applyCaps, "apply-caps", true, "drop all capabilities that serving files does not need")
+	f.BoolVar(&g.setUpRoot, "setup-root", true, "set up an empty root for the process")
+	f.IntVar(&g.uid, "uid", 0, "user ID to switch to in the user namespace")
+	f.IntVar(&g.gid, "gid", 0, "group ID to switch to in the user namespace")
+	f.Var(&g.ioFDs, "io-fds", "sockets of the served mounts, in the order of --gofer-mount-confs")
+	f.Var(&g.mountConfs, "gofer-mount-confs", "how each mount is configured: the root first, then the mounts of the spec")
+	for name, fd := range map[string]*int{
+		"dev-io-fd": &g.devIOFD, "spec-fd": &g.specFD, "mounts-fd": &g.mountsFD, "rpc-fd": &g.rpcFD, "pin-ring-fd": &g.pinRingFD,
+		"sync-chroot-fd": &g.sync.chroot, "sync-userns-fd": &g.sync.userns, "proc-mount-sync-fd": &g.sync.procMount, "sync-sentry-exit-fd": &g.sync.sentryExit,
+	} {
+		f.IntVar(fd, name, -1, "donated FD; see the engine's gofer command")
+	}
+	f.StringVar(&g.served, "served", "", "where each mount is served from; set only by the process itself")
+	g.profile.SetFromFlags(f)
+	extension.SetFlags(f)
+}
+
+// Execute implements subcommands.Command.Execute. Where the process must
+// change credentials in a user namespace it executes itself again; the second
+// run finds the root and the trees made.
+func (g *Command) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
+	if g.bundle == "" || len(g.ioFDs) < 1 || len(g.mountConfs) < 1 || g.specFD < 0 || f.NArg() != 1 {
+		f.Usage()
+		return subcommands.ExitUsageError
+	}
+	conf := args[0].(*config.Config)
+	debug.SetTraceback(conf.Traceback)
+	if err := g.run(f, conf); err != nil {
+		util.Fatalf("gofer: %v", err)
+	}
+	return subcommands.ExitSuccess
+}
+
+func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
+	specFile := os.NewFile(uintptr(g.specFD), "spec file")
+	// A second run of this process uses the FD as well.
+	defer runtime.KeepAlive(specFile)
+	spec, err := specutils.ReadSpecFromFile(g.bundle, specFile, conf)
+	if err != nil {
+		return fmt.Errorf("reading spec: %w", err)
+	}
+	plan, err := engine.TakeInGofer(spec, conf)
+	if err != nil {
+		return fmt.Errorf("directfs plan: %w", err)
+	}
+	reexec := g.applyCaps && (config.CgoEnabled || g.sync.userns >= 0)
+	if err := g.await(); err != nil {
+		return err
+	}
+	client, err := g.setUp(f, conf, spec, reexec)
+	if err != nil {
+		return err
+	}
+	defer runtime.KeepAlive(client)
+	defer runtime.KeepAlive(g.procUnmounter)
+	prepared, err := extension.PrepareGofer(extension.GoferPrepareContext{Spec: spec, ContainerID: f.Arg(0), BundleDir: g.bundle})
+	if err != nil {
+		return fmt.Errorf("preparing gofer extensions: %w", err)
+	}
+	mounts, err := g.resolveMounts(conf, spec, plan)
+	if err != nil {
+		return err
+	}
+	if !reexec {
+		// As early as possible: the sandbox process waits for it.
+		if err := g.sendMounts(mounts, plan); err != nil {
+			return err
+		}
+	}
+	conns, err := g.connections(spec, mounts, plan)
+	if err != nil {
+		return err
+	}
+	if err := g.isolate(conf, spec, conns, reexec); err != nil {
+		return err
+	}
+	if reexec {
+		args := sandboxsetup.PrepareArgs(g.Name(), f, g.reexecFlags(prepared.FlagOverrides))
+		return fmt.Errorf("executing the gofer again: %w", sandboxsetup.SetCapsAndCallSelf(args, capabilities(conf)))
+	}
+	// Not before here: the second run would find another file behind the FD.
+	client.Close()
+	return g.serve(conf, spec, specFile, plan, conns)
+}
+
+// serve locks the process down and serves until the sandbox is gone.
+func (g *Command) serve(conf *config.Config, spec *specs.Spec, specFile *os.File, plan directfspolicy.Plan, conns []connection) error {
+	profileOpts := profile.MakeOpts(&g.profile, conf.ProfileGCInterval)
+	stopProfiling := profile.Start(profileOpts)
+	specutils.LogSpecDebug(spec, conf.OCISeccomp)
+	if err := g.dropPrivileges(conf, chrootDir(conf, spec), specFile); err != nil {
+		return err
+	}
+	base := fileServer(conf)
+	if err := g.installFilter(conf, plan, profileOpts.Enabled()); err != nil {
+		return err
+	}
+	if err := serveConnections(base, spec, conns); err != nil {
+		return err
+	}
+	g.awaitSandbox()
+	if stopProfiling != nil {
+		stopProfiling()
+	}
+	return nil
+}
+
+// mountRoot is where all mounts of the container are in their places.
+func mountRoot(conf *config.Config, spec *specs.Spec) string {
+	if conf.TestOnlyAllowRunAsCurrentUserWithoutChroot {
+		return spec.Root.Path
+	}
+	return "/root"
+}
+
+// chrootDir is the directory that becomes the gofer's root.
+func chrootDir(conf *config.Config, spec *specs.Spec) string {
+	if conf.TestOnlyAllowRunAsCurrentUserWithoutChroot {
+		return spec.Root.Path
+	}
+	return servedDir
+}
+
+// reexecFlags are the flags with which the process executes itself.
+func (g *Command) reexecFlags(more map[string]string) map[string]string {
+	flags := map[string]string{
+		"apply-caps":         strconv.FormatBool(false),
+		"setup-root":         strconv.FormatBool(false),
+		"sync-chroot-fd":     strconv.Itoa(g.sync.chroot),
+		"sync-userns-fd":     strconv.Itoa(g.sync.userns),
+		"proc-mount-sync-fd": strconv.Itoa(g.sync.procMount),
+		"served":             g.served,
+	}
+	for k, v := range more {
+		flags[k] = v
+	}
+	return flags
+}
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

@@ -1,0 +1,158 @@
+package policy
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/ociconfig"
+	"github.com/directfs/runsc/runsc/internal/engine"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/runsc/config"
+	"gvisor.dev/gvisor/runsc/flag"
+	"gvisor.dev/gvisor/runsc/specutils"
+)
+
+// bundleFlags are the options that name a container.
+type bundleFlags struct {
+	dir string
+	pod string
+}
+
+func (b *bundleFlags) set(f *flag.FlagSet) {
+	f.StringVar(&b.dir, "bundle", ".", "`DIR` with the container's config.json")
+	f.StringVar(&b.pod, "pod-bundle", "", "`DIR` of the pod's first container, for a container that joins its sandbox")
+}
+
+// input is a container as the policy sees it.
+type input struct {
+	spec *specs.Spec
+	opts ociconfig.Options
+
+	// podOpts are the options of the pod's first container, whose spec is
+	// opts.Pod. They are zero for a container that joins no sandbox.
+	podOpts ociconfig.Options
+}
+
+// load reads the bundle and, where there is one, the pod's. Errors that the
+// caller has to mend are usageErrors; with the others, creating the container
+// would be refused.
+func (b bundleFlags) load(conf *config.Config) (input, error) {
+	spec, own, err := readBundle(b.dir, conf)
+	if err != nil {
+		return input{}, err
+	}
+	in := input{spec: spec, opts: engine.Options(own, nil)}
+	scope, err := ociconfig.Scope(spec)
+	if err != nil {
+		return input{}, err
+	}
+	switch member := scope == directfspolicy.PodMember; {
+	case member && b.pod == "":
+		return input{}, usagef("bundle %q is of a container that joins a pod's sandbox, where the hints are pod-wide; add --pod-bundle=DIR with the bundle of the pod's first container", b.dir)
+	case !member && b.pod != "":
+		return input{}, usagef("--pod-bundle=%q: bundle %q is of a %v container, which joins no sandbox; remove --pod-bundle", b.pod, b.dir, scope)
+	case !member:
+		return in, nil
+	}
+	pod, podConf, err := readBundle(b.pod, conf)
+	if err != nil {
+		return input{}, err
+	}
+	in.opts.Pod = pod
+	in.podOpts = engine.Options(podConf, nil)
+	return in, nil
+}
+
+// readBundle reads a bundle as creating its container would, and applies the
+// flags that its annotations set to a copy of conf.
+func readBundle(dir string, conf *config.Config) (*specs.Spec, *config.Config, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, nil, usagef("bundle %q: %w", dir, err)
+	}
+	// The engine's errors do not tell what cannot be read from what is not
+	// allowed, so look first.
+	b, err := os.ReadFile(filepath.Join(abs, "config.json"))
+	if err != nil {
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err // its path is the bundle's again
+		}
+		return nil, nil, usagef("bundle %q: config.json: %w; give the directory that has it", dir, err)
+	}
+	var raw specs.Spec
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return nil, nil, usagef("bundle %q: config.json is not an OCI spec: %w", dir, err)
+	}
+	// The engine refuses an unknown scope too, but does not say which it is.
+	if _, err := ociconfig.Scope(&raw); err != nil {
+		return nil, nil, fmt.Errorf("bundle %q: %w", dir, err)
+	}
+	spec, err := specutils.ReadSpec(abs, conf)
+	if err != nil {
+		return nil, nil, fmt.Errorf("bundle %q: %w", dir, err)
+	}
+	if err := engine.CheckBundle(spec); err != nil {
+		return nil, nil, fmt.Errorf("bundle %q: %w", dir, err)
+	}
+	own := *conf
+	if err := specutils.FixConfig(&own, spec); err != nil {
+		return nil, nil, fmt.Errorf("bundle %q: %w", dir, err)
+	}
+	return spec, &own, nil
+}
+
+// outcome is what the policy makes of an input.
+type outcome struct {
+	plan directfspolicy.Plan
+
+	// pod is the Plan of the pod's first container, for one that joins it.
+	pod *directfspolicy.Plan
+}
+
+// resolve decides as creating the container would.
+func (in input) resolve() (outcome, error) {
+	plan, err := ociconfig.Plan(in.spec, in.opts)
+	if err != nil {
+		return outcome{}, err
+	}
+	out := outcome{plan: plan}
+	if in.opts.Pod == nil {
+		return out, nil
+	}
+	pod, err := ociconfig.Plan(in.opts.Pod, in.podOpts)
+	if err != nil {
+		return outcome{}, fmt.Errorf("pod's first container: %w", err)
+	}
+	if err := pod.Admit(plan); err != nil {
+		return outcome{}, err
+	}
+	out.pod = &pod
+	return out, nil
+}
+
+// problems lists everything for which resolve refuses, as far as one problem
+// can be seen behind another.
+func (in input) problems() []error {
+	all := ociconfig.Problems(in.spec, in.opts)
+	if in.opts.Pod != nil {
+		for _, err := range ociconfig.Problems(in.opts.Pod, in.podOpts) {
+			// The pod's hints are the joining container's too.
+			if !slices.ContainsFunc(all, func(e error) bool { return e.Error() == err.Error() }) {
+				all = append(all, fmt.Errorf("pod's first container: %w", err))
+			}
+		}
+	}
+	if len(all) == 0 {
+		if _, err := in.resolve(); err != nil {
+			all = append(all, err)
+		}
+	}
+	return all
+}

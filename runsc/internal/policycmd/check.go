@@ -1,0 +1,131 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/directfs/runsc/pkg/ociconfig"
+	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/google/subcommands"
+	"gvisor.dev/gvisor/runsc/config"
+	"gvisor.dev/gvisor/runsc/flag"
+	"gvisor.dev/gvisor/runsc/specutils"
+)
+
+// check is "policy check".
+type check struct {
+	bundle     bundleFlags
+	kubernetes bool
+}
+
+// Name implements subcommands.Command.Name.
+func (*check) Name() string { return "check" }
+
+// Synopsis implements subcommands.Command.Synopsis.
+func (*check) Synopsis() string { return "would a bundle, or a pod's annotations, be refused" }
+
+// Usage implements subcommands.Command.Usage.
+func (*check) Usage() string {
+	return `policy check [options] - would a bundle, or a pod's annotations, be refused.
+
+Lists everything for which the container would be refused, and starts nothing.
+With --kubernetes, reads from stdin a Pod in JSON, or the object of its
+annotations alone, and also says what the gVisor containerd shim does to them.
+
+Exit status: 0 if nothing is refused, 1 if something is, 2 if the input cannot
+be read. What is refused is on stderr, warnings and notes are on stdout.
+
+  runsc policy check --bundle DIR
+  kubectl get pod NAME -o json | runsc policy check --kubernetes
+  kubectl create -f pod.yaml --dry-run=client -o json | runsc policy check --kubernetes
+`
+}
+
+// SetFlags implements subcommands.Command.SetFlags.
+func (c *check) SetFlags(f *flag.FlagSet) {
+	c.bundle.set(f)
+	f.BoolVar(&c.kubernetes, "kubernetes", false, "check the Pod, or the annotations of one, on stdin")
+}
+
+// Execute implements subcommands.Command.Execute.
+func (c *check) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
+	conf := args[0].(*config.Config)
+	if err := c.arguments(f); err != nil {
+		return fail(c.Name(), err)
+	}
+	if c.kubernetes {
+		return c.pod(conf, os.Stdin)
+	}
+	in, err := c.bundle.load(conf)
+	if err != nil {
+		return fail(c.Name(), err)
+	}
+	if errs := in.problems(); len(errs) > 0 {
+		return fail(c.Name(), errs...)
+	}
+	out, err := in.resolve()
+	if err != nil {
+		return fail(c.Name(), err)
+	}
+	for _, d := range out.plan.Diagnostics {
+		fmt.Println("note:", d)
+	}
+	fmt.Println("ok")
+	return exitOK
+}
+
+func (c *check) arguments(f *flag.FlagSet) error {
+	if err := noArguments(f); err != nil {
+		return err
+	}
+	bundle := false
+	f.Visit(func(fl *flag.Flag) { bundle = bundle || fl.Name == "bundle" || fl.Name == "pod-bundle" })
+	if c.kubernetes && bundle {
+		return usagef("--kubernetes checks what is on stdin; remove --bundle and --pod-bundle")
+	}
+	return nil
+}
+
+// pod checks a pod before there is a bundle.
+func (c *check) pod(conf *config.Config, r io.Reader) subcommands.ExitStatus {
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return fail(c.Name(), usagef("reading stdin: %w", err))
+	}
+	pod, err := ociconfig.ParseKubePod(b)
+	if err != nil {
+		return fail(c.Name(), usagef("stdin: %w", err))
+	}
+	own := *conf
+	var refused []error
+	if err := engineRefuses(&own, pod); err != nil {
+		refused = append(refused, fmt.Errorf("pod: %w", err))
+	}
+	o := engine.Options(&own, nil)
+	o.HostPath = nil // the pod's paths are those of its node
+	for _, f := range ociconfig.CheckKubePod(pod, o) {
+		if f.Level == ociconfig.Refused {
+			refused = append(refused, errors.New(f.Text))
+			continue
+		}
+		fmt.Printf("%s: %s\n", f.Level, f.Text)
+	}
+	if len(refused) > 0 {
+		return fail(c.Name(), refused...)
+	}
+	fmt.Println("ok")
+	return exitOK
+}
+
+// engineRefuses applies the annotations that set the engine's flags, and finds
+// those that nobody but the runtime may set.
+func engineRefuses(conf *config.Config, pod ociconfig.KubePod) error {
+	spec := pod.Spec()
+	if err := engine.CheckBundle(spec); err != nil {
+		return err
+	}
+	return specutils.FixConfig(conf, spec)
+}
