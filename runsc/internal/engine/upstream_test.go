@@ -130,5 +130,5 @@ func moduleRoot(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Dir(filepath.Dir(dir))
+	return filepath.Dir(filepath.Dir(filepath.Dir(dir)))
 }
