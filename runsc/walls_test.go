@@ -201,7 +201,7 @@ var switches = map[string]map[string]string{
 		"runsc/internal/engine/conf.go Options": "the user's flag, on its way into the Request",
 	},
 	"DonateMountPointFD": {
-		"runsc/internal/gofer/connections.go implementation": "assigned from a Decision",
+		"runsc/internal/gofer/serve.go implementation": "assigned from a Decision",
 	},
 }
 

@@ -84,16 +84,16 @@ func First(raw []byte, conf config.Config) (*Pod, Container, error) {
 
 // serve is the part of the gofer that decides what the sandbox is told. It
 // reads the bundle's own spec.
-func serve(raw []byte, confs []specutils.GoferMountConf, plan directfspolicy.Plan, message func([]specs.Mount, []directfspolicy.Decision, directfspolicy.Plan) ([]byte, error)) ([]byte, error) {
+func serve(raw []byte, confs []specutils.GoferMountConf, plan directfspolicy.Plan, message func([]specs.Mount, []engine.Pair, directfspolicy.Plan) ([]byte, error)) ([]byte, error) {
 	spec, err := ReadSpec(raw)
 	if err != nil {
 		return nil, err
 	}
-	decisions, err := engine.MountDecisions(spec.Mounts, confs, plan)
+	pairs, err := engine.PairMounts(spec.Mounts, confs, plan)
 	if err != nil {
 		return nil, err
 	}
-	return message(spec.Mounts, decisions, plan)
+	return message(spec.Mounts, pairs, plan)
 }
 
 // boot is what the sandbox process does with what it is given, twice, as it

@@ -117,7 +117,7 @@ func mustLower(t rapid.TB, raw []byte, p directfspolicy.Plan) *specs.Spec {
 func readPlan(t rapid.TB, p directfspolicy.Plan, defaultCache directfspolicy.Cache) enginetest.Container {
 	t.Helper()
 	spec, confs, conf := specFor(p, p.Decisions[0].Cache, defaultCache)
-	decisions, err := engine.MountDecisions(spec.Mounts, confs, p)
+	pairs, err := engine.PairMounts(spec.Mounts, confs, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,11 +126,11 @@ func readPlan(t rapid.TB, p directfspolicy.Plan, defaultCache directfspolicy.Cac
 	if p.Scope == directfspolicy.PodMember {
 		s.Hints = lowered(t, &specs.Spec{}, directfspolicy.Plan{})
 		s.Spec = spec
-		s.Mounts, err = engine.JoiningMounts(spec.Mounts, decisions, p)
+		s.Mounts, err = engine.JoiningMounts(spec.Mounts, pairs, p)
 	} else {
 		s.Hints = lowered(t, spec, p)
 		s.Spec = mustLower(t, s.Hints, p)
-		s.Mounts, err = engine.FirstMounts(spec.Mounts, decisions)
+		s.Mounts, err = engine.FirstMounts(spec.Mounts, pairs)
 	}
 	if err != nil {
 		t.Fatal(err)

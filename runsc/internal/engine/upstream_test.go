@@ -47,7 +47,7 @@ func flagsOf(c command) map[string]*flag.Flag {
 
 // ownGoferFlags are given to our gofer by nobody but itself, when it executes
 // itself again.
-var ownGoferFlags = []string{"served"}
+var ownGoferFlags = []string{"prepared-fd"}
 
 // The engine's client starts our gofer with the engine's own command line.
 func TestGoferFlags(t *testing.T) {
