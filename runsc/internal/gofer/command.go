@@ -139,7 +139,13 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 	}
 	client := urpc.NewClient(sock)
 	defer runtime.KeepAlive(client)
-	mounts, err := g.mounts(conf, spec, f.Arg(0), conns, client)
+	tell := func(mounts []specs.Mount) error {
+		if reexec {
+			return nil // the next run will
+		}
+		return g.sendMounts(mounts, pairs, plan)
+	}
+	mounts, err := g.mounts(conf, spec, f.Arg(0), conns, byClient(client), tell)
 	if err != nil {
 		return err
 	}
@@ -151,23 +157,24 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 		return g.again(f, conf, mounts, extra.FlagOverrides)
 	}
 	spec.Mounts = mounts.Mounts
-	if err := g.sendMounts(mounts.Mounts, pairs, plan); err != nil {
-		return err
-	}
 	// Not before here: the second run would find another file behind the FD.
 	client.Close()
 	return g.serve(conf, spec, specFile, plan, conns)
 }
 
 // mounts makes the mounts, or takes up what an earlier run of this process made.
-func (g *Command) mounts(conf *config.Config, spec *specs.Spec, id string, conns []connection, client *urpc.Client) (prepared, error) {
-	switch {
-	case conf.TestOnlyAllowRunAsCurrentUserWithoutChroot:
+func (g *Command) mounts(conf *config.Config, spec *specs.Spec, id string, conns []connection, open opener, tell func([]specs.Mount) error) (prepared, error) {
+	if conf.TestOnlyAllowRunAsCurrentUserWithoutChroot {
 		return prepared{}, errors.New("mounts cannot be kept apart with --TESTONLY-unsafe-nonroot; run without it")
-	case g.setUpRoot:
-		return g.prepare(conf, spec, id, conns, byClient(client))
 	}
-	return takePrepared(g.preparedFD, conns)
+	if g.setUpRoot {
+		return g.prepare(conf, spec, id, conns, open, tell)
+	}
+	p, err := takePrepared(g.preparedFD, conns)
+	if err != nil {
+		return p, err
+	}
+	return p, tell(p.Mounts)
 }
 
 // again executes the process again, with fewer capabilities.

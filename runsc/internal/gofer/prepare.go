@@ -33,8 +33,9 @@ type prepared struct {
 }
 
 // prepare makes the mounts of the connections, and the root that the process
-// serves from.
-func (g *Command) prepare(conf *config.Config, spec *specs.Spec, id string, conns []connection, open opener) (prepared, error) {
+// serves from. tell is called with the mounts as soon as they are known: the
+// sandbox process waits for that.
+func (g *Command) prepare(conf *config.Config, spec *specs.Spec, id string, conns []connection, open opener, tell func([]specs.Mount) error) (prepared, error) {
 	// Nothing that is mounted from here on, or copied, reaches the host.
 	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
 		return prepared{}, fmt.Errorf("making mounts slaves of the host's: %w", err)
@@ -47,6 +48,9 @@ func (g *Command) prepare(conf *config.Config, spec *specs.Spec, id string, conn
 	}
 	mounts, err := placedMounts(conf, spec.Mounts, conns)
 	if err != nil {
+		return prepared{}, err
+	}
+	if err := tell(mounts); err != nil {
 		return prepared{}, err
 	}
 	own := ownConnections(conns)
