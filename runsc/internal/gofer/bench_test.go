@@ -44,5 +44,5 @@ func benchmarkIsolate(b *testing.B, n int, nested bool) {
 		p.undo(conns)
 		b.StartTimer()
 	}
-	b.ReportMetric(float64((b.Elapsed()/time.Duration(b.N*len(conns))).Nanoseconds()), "ns/mount")
+	b.ReportMetric(float64((b.Elapsed() / time.Duration(b.N*len(conns))).Nanoseconds()), "ns/mount")
 }

@@ -89,6 +89,8 @@ func (g *Command) connections(conf *config.Config, spec *specs.Spec, pairs []eng
 	return conns, nil
 }
 
+func (c *connection) isRootfs() bool { return c.mount == nil && !c.device }
+
 func rootfsPropagation(spec *specs.Spec) []string {
 	if spec.Linux == nil {
 		return nil

@@ -21,7 +21,7 @@ func runHooks(spec *specs.Spec, id, bundle string, conns []connection) (bool, er
 	if !engine.HasCreateContainerHooks(spec) {
 		return false, nil
 	}
-	if len(conns) == 0 || conns[0].mount != nil {
+	if len(conns) == 0 || !conns[0].isRootfs() {
 		log.Warningf("createContainer hooks are not run: the rootfs is an image")
 		return false, nil
 	}
@@ -50,7 +50,7 @@ func runHooks(spec *specs.Spec, id, bundle string, conns []connection) (bool, er
 // is the rootfs's. The root directory of the process is there as it is: what is
 // mounted on it is not seen.
 func (c *connection) show(rootfs string, before []int) (int, error) {
-	if c.mount == nil && rootfs == "/" {
+	if c.isRootfs() && rootfs == "/" {
 		return unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	}
 	fd, err := unix.OpenTree(c.tree, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|unix.AT_RECURSIVE)
@@ -84,7 +84,7 @@ func (c *connection) lift(shown int) error {
 	}
 	unix.Close(c.tree)
 	c.tree = fd
-	if c.mount == nil {
+	if c.isRootfs() {
 		return nil
 	}
 	return unix.Unmount(fmt.Sprintf("/proc/self/fd/%d", shown), unix.MNT_DETACH)

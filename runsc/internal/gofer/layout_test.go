@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/layout"
 	"golang.org/x/sys/unix"
 )
 
@@ -59,8 +60,8 @@ func TestLayoutRefuses(t *testing.T) {
 		"off over on by a link": {[]connection{p.root(), on, off}, `mount "/secrets" leads to "/secrets", where mount "/cache" is`},
 		"other cache modes":     {[]connection{p.root(), off, exclusive}, "cache=exclusive"},
 		"over the rootfs":       {[]connection{p.root(), everything}, "where the rootfs is"},
-		"over one below":        {[]connection{p.root(), p.mount(p.source("a"), "/x/y"), p.mount(p.source("b"), "/x")}, errHidden.Error()},
-		"over all by a link":    {[]connection{p.root(), p.mount(p.source("a"), "/x/y"), p.mount(p.source("b"), "/all")}, errHidden.Error()},
+		"over one below":        {[]connection{p.root(), p.mount(p.source("a"), "/x/y"), p.mount(p.source("b"), "/x")}, layout.ErrHidden.Error()},
+		"over all by a link":    {[]connection{p.root(), p.mount(p.source("a"), "/x/y"), p.mount(p.source("b"), "/all")}, layout.ErrHidden.Error()},
 		"a directory on a file": {[]connection{p.root(), p.mount(p.source("a"), "/file")}, "source is a directory"},
 		"a file on a directory": {[]connection{p.root(), p.mount(p.source("a"), "/x"), p.mount(file, "/x")}, "source is a file"},
 		"a file as a directory": {[]connection{p.root(), p.mount(file, "/g"), p.mount(file, "/g/h")}, unix.ENOTDIR.Error()},

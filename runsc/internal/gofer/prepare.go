@@ -94,20 +94,6 @@ func ownConnections(conns []connection) []connection {
 	return conns
 }
 
-// place finds the connections' places, in the rootfs that is served or in an
-// empty one.
-func place(conns []connection) error {
-	if len(conns) > 0 && conns[0].mount == nil && !conns[0].device {
-		return arrange(conns[0].tree, conns)
-	}
-	rootfs, err := emptyTree()
-	if err != nil {
-		return err
-	}
-	defer unix.Close(rootfs)
-	return arrange(rootfs, conns)
-}
-
 // placedMounts is what the sandbox is told of the spec's mounts: their places,
 // and what the engine adds for the file systems that they are on.
 func placedMounts(conf *config.Config, mounts []specs.Mount, conns []connection) ([]specs.Mount, error) {
