@@ -42,7 +42,7 @@ func expectLeaks(t *testing.T, before Snapshot, patience time.Duration, want ...
 
 func TestNoLeaks(t *testing.T) {
 	_, before := leakScope(t)
-	expectLeaks(t, before, time.Second)
+	expectLeaks(t, before, Deadline)
 }
 
 func TestLeakedFileAndMount(t *testing.T) {
@@ -59,7 +59,7 @@ func TestLeakedFileAndMount(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	expectLeaks(t, before, time.Second, "file "+point, "mount "+point)
+	expectLeaks(t, before, Deadline, "file "+point, "mount "+point)
 }
 
 func TestLeakedProcess(t *testing.T) {
@@ -95,7 +95,7 @@ func TestLeakedCgroup(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		expectLeaks(t, before, time.Second, "cgroup "+dir)
+		expectLeaks(t, before, Deadline, "cgroup "+dir)
 		return
 	}
 	t.Fatal("no cgroup hierarchy is mounted below /sys/fs/cgroup, or none is writable")

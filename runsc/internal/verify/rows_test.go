@@ -152,12 +152,16 @@ func TestMapping(t *testing.T) {
 // A process that shares the runtime's namespace, has all privileges and no
 // filter differs from every plan.
 func TestPlainProcess(t *testing.T) {
-	cmd := exec.Command("sleep", "60")
+	cmd := exec.Command("cat") // ends with its input
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer cmd.Wait()
-	defer cmd.Process.Kill()
+	defer in.Close()
 	p, err := readProcess(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
