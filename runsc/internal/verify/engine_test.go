@@ -6,6 +6,7 @@ import (
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/syscalls"
 	"golang.org/x/net/bpf"
 	"gvisor.dev/gvisor/pkg/seccomp"
 	"gvisor.dev/gvisor/pkg/seccomp/precompiledseccomp"
@@ -150,13 +151,13 @@ func checkNoticed(t *testing.T, whose string, e expectation, s stack) {
 // Every name in the policy's sets and in ours is a call somewhere.
 func TestNames(t *testing.T) {
 	for _, name := range directfspolicy.Calls(directfspolicy.SetNames...).Names() {
-		if _, ok := number(name); !ok {
+		if _, ok := syscalls.Number(name); !ok {
 			t.Errorf("no number for %s", name)
 		}
 	}
 	for _, e := range []expectation{sentryExpectation(directfspolicy.Plan{Sentry: []directfspolicy.SetName{directfspolicy.SentryHostFilesystemRead}})} {
 		for _, f := range e.forms {
-			if _, ok := number(f.call); !ok {
+			if _, ok := syscalls.Number(f.call); !ok {
 				t.Errorf("no number for %s", f.call)
 			}
 		}

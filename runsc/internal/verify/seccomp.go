@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/syscalls"
 	"golang.org/x/sys/unix"
 )
 
@@ -122,7 +123,7 @@ func (e expectation) examine(s stack) (verdicts, error) {
 	planned := directfspolicy.Calls(e.sets...)
 	spoken := directfspolicy.Calls(e.family...).Union(fileSystemCalls)
 	for nr := range uint32(maxNumber) {
-		name, named := names()[nr]
+		name, named := syscalls.Name(nr)
 		if named && planned.Contains(name) {
 			ok, err := s.allows(nr)
 			if err != nil {
@@ -152,7 +153,7 @@ func (e expectation) examine(s stack) (verdicts, error) {
 
 func (e expectation) examineForms(s stack, v *verdicts) error {
 	for _, f := range e.forms {
-		nr, ok := number(f.call)
+		nr, ok := syscalls.Number(f.call)
 		if !ok {
 			continue
 		}
@@ -187,7 +188,7 @@ func (e expectation) examineForms(s stack, v *verdicts) error {
 }
 
 func callName(nr uint32) string {
-	if name, ok := names()[nr]; ok {
+	if name, ok := syscalls.Name(nr); ok {
 		return name
 	}
 	return fmt.Sprintf("call %d", nr)

@@ -8,9 +8,3 @@ const (
 	foreignArch = unix.AUDIT_ARCH_ARM
 	foreignBit  = 0
 )
-
-// oldNumbers returns the calls that newer architectures, like this one, do not
-// have.
-func oldNumbers() map[string]uint32 {
-	return map[string]uint32{}
-}
