@@ -43,6 +43,9 @@ func (b *Boot) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcom
 // lower replaces the spec and the mount list behind the FDs that the engine's
 // command reads, and sets in conf what the spec cannot say.
 func lower(f *flag.FlagSet, conf *config.Config) error {
+	if err := requireFilter(conf); err != nil {
+		return err
+	}
 	plan, err := lowerMounts(f, conf.DirectFS)
 	if err != nil {
 		return err
@@ -62,6 +65,16 @@ func lower(f *flag.FlagSet, conf *config.Config) error {
 	engine.ConfigureBoot(conf, rootfs)
 	if err := replaceFD(specFD, "spec", spec); err != nil {
 		return fmt.Errorf("replacing spec: %w", err)
+	}
+	return nil
+}
+
+// requireFilter refuses a configuration with which the engine would leave its
+// seccomp filter out (runsc/boot/loader.go:1176). Every Plan counts on it: a
+// filter that is stacked upon it denies some calls and allows all others.
+func requireFilter(conf *config.Config) error {
+	if conf.DisableSeccomp {
+		return errors.New("the engine's seccomp filter is disabled in its configuration, and the plan needs it")
 	}
 	return nil
 }
