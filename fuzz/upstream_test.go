@@ -137,7 +137,7 @@ func propAgainstUpstream(t *rapid.T) {
 
 func TestAgainstUpstream(t *testing.T) { rapid.Check(t, propAgainstUpstream) }
 
-func FuzzAgainstUpstream(f *testing.F) { f.Fuzz(rapid.MakeFuzz(propAgainstUpstream)) }
+func FuzzAgainstUpstream(f *testing.F) { fuzzProperty(f, propAgainstUpstream) }
 
 // Every difference on the list is real: the generator comes upon it.
 func TestDifferencesAreHit(t *testing.T) {
