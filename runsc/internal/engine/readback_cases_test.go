@@ -31,6 +31,12 @@ var readBackCases = []struct {
 		want: "exclusive exclusive",
 	},
 	{
+		name:       "the rootfs is shared by its annotation",
+		spec:       `"annotations":{"dev.gvisor.spec.rootfs.cache":"shared"}`,
+		fileAccess: config.FileAccessExclusive, fileAccessMounts: config.FileAccessExclusive,
+		want: "shared",
+	},
+	{
 		name:       "a member's rootfs is exclusive by its annotation",
 		spec:       `"annotations":{"dev.gvisor.spec.rootfs.cache":"exclusive",` + memberOfPod + `}`,
 		member:     true,
