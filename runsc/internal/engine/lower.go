@@ -90,10 +90,12 @@ func LowerSpec(raw []byte, p directfspolicy.Plan) (spec []byte, rootfs directfsp
 		return nil, 0, err
 	}
 	if mode, ok := annotations[loweredAnnotation]; ok {
-		if err := rootfs.UnmarshalText([]byte(mode)); err != nil {
-			return nil, 0, fmt.Errorf("annotation %s: %w", loweredAnnotation, err)
+		for _, c := range []directfspolicy.Cache{directfspolicy.CacheShared, directfspolicy.CacheExclusive} {
+			if mode == c.String() {
+				return raw, c, nil
+			}
 		}
-		return raw, rootfs, nil
+		return nil, 0, fmt.Errorf("annotation %s: unknown cache mode %q", loweredAnnotation, mode)
 	}
 	rootfs = rootfsCache(p)
 	annotations = ociconfig.StripAnnotations(annotations)
@@ -142,7 +144,7 @@ func takeAnnotations(raw []byte, fields map[string]json.RawMessage) (map[string]
 // rootfs hint is asked for nothing else (runsc/boot/vfs.go:607), so filling in
 // the fields that the parser insists upon changes nothing.
 func lowerRootfs(annotations map[string]string, p directfspolicy.Plan) {
-	if !p.Sandbox.Raised || rootfsUsesDirectFS(p) {
+	if !p.Sandbox().Raised || rootfsUsesDirectFS(p) {
 		return
 	}
 	for field, value := range map[string]string{"source": "/", "type": boot.Bind} {
@@ -172,10 +174,16 @@ func JoiningMounts(mounts []specs.Mount, decisions []directfspolicy.Decision, p 
 		if d.Access == directfspolicy.DirectFS && !rootfs {
 			m.Options = append(m.Options, directfsOption)
 		}
-		if d.Access == directfspolicy.LisaFS && rootfs || d.CacheReason == directfspolicy.CacheByHint {
+		if d.Access == directfspolicy.LisaFS && rootfs || hinted(d) {
 			m.Source = sentinel{d.Access, d.Cache}.source()
 		}
 	})
+}
+
+// hinted reports whether a hint decided the mount's cache mode.
+func hinted(d directfspolicy.Decision) bool {
+	_, ok := d.WhyCache.Hint()
+	return ok
 }
 
 // lowerMounts calls lower for each mount that a gofer serves. decisions[i]
@@ -204,8 +212,9 @@ func lowerMounts(mounts []specs.Mount, decisions []directfspolicy.Decision, lowe
 // links in their destinations are resolved. A mount that the engine gives to a
 // gofer and the Plan does not know is an error: it is served to nobody.
 func MountDecisions(mounts []specs.Mount, confs []specutils.GoferMountConf, p directfspolicy.Plan) ([]directfspolicy.Decision, error) {
-	known := make(map[string]directfspolicy.Decision, len(p.Decisions))
-	for _, d := range p.Decisions {
+	decided := p.Decisions()
+	known := make(map[string]directfspolicy.Decision, len(decided))
+	for _, d := range decided {
 		if d.Access != directfspolicy.NoAccess {
 			known[d.Mount] = d
 		}
@@ -213,7 +222,11 @@ func MountDecisions(mounts []specs.Mount, confs []specutils.GoferMountConf, p di
 	out := make([]directfspolicy.Decision, len(mounts))
 	next := 1 // confs[0] is the rootfs
 	for i, m := range mounts {
-		out[i] = directfspolicy.Decision{Mount: m.Destination, Access: directfspolicy.NoAccess, Reason: directfspolicy.BecauseNotGofer}
+		out[i] = directfspolicy.Decision{
+			Mount: m.Destination, Access: directfspolicy.NoAccess,
+			WhyAccess: directfspolicy.Why{Reason: directfspolicy.BecauseNotGofer},
+			WhyCache:  directfspolicy.Why{Reason: directfspolicy.BecauseDefaultShared},
+		}
 		if !specutils.HasMountConfig(m) {
 			continue
 		}

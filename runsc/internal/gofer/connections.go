@@ -46,7 +46,7 @@ func (g *Command) resolveMounts(conf *config.Config, spec *specs.Spec, plan dire
 func (g *Command) sendMounts(m servedMounts, plan directfspolicy.Plan) error {
 	var message []byte
 	var err error
-	if plan.Scope == directfspolicy.PodMember {
+	if plan.Scope() == directfspolicy.PodMember {
 		message, err = engine.JoiningMessage(m.list, m.decisions, plan)
 	} else {
 		message, err = engine.FirstMessage(m.list, m.decisions, plan)
@@ -94,7 +94,7 @@ func (g *Command) connections(spec *specs.Spec, m servedMounts, plan directfspol
 			return fmt.Errorf("no FD for mount %q: got %d", c.path, len(g.ioFDs))
 		}
 		c.fd, fds = fds[0], fds[1:]
-		c.donate = c.decision.Donated
+		c.donate = c.decision.Donated()
 		c.served = c.path
 		conns = append(conns, c)
 		return nil
@@ -130,17 +130,13 @@ func (g *Command) connections(spec *specs.Spec, m servedMounts, plan directfspol
 	if len(fds) > 0 {
 		return nil, fmt.Errorf("%d FDs for %d mounts", len(g.ioFDs), len(conns))
 	}
+	if (g.devIOFD >= 0) != plan.HostDevices() {
+		return nil, fmt.Errorf("connection for host devices: %t, the plan has it: %t; delete the container and create it again", g.devIOFD >= 0, plan.HostDevices())
+	}
 	if g.devIOFD >= 0 {
-		conns = append(conns, connection{fd: g.devIOFD, path: "/dev", served: "/dev", device: true, donate: donateDevices(plan)})
+		conns = append(conns, connection{fd: g.devIOFD, path: "/dev", served: "/dev", device: true, donate: plan.DonatesDevices()})
 	}
 	return conns, nil
-}
-
-// donateDevices says whether the sentry lists and opens host devices itself.
-// It does where it may open files for writing anyway and this gofer, having no
-// LisaFS mount, lacks the calls to do it.
-func donateDevices(plan directfspolicy.Plan) bool {
-	return plan.Sandbox.WritesHost && !plan.Uses(directfspolicy.LisaFS)
 }
 
 // fileServer is the stock file server's configuration, but for donation. It
@@ -164,7 +160,7 @@ func serveConnections(base fsgofer.Config, spec *specs.Spec, conns []connection)
 		if err != nil {
 			return err
 		}
-		log.Infof("Serving %q on FD %d: access=%v donate=%t ro=%t reason=%v", c.path, c.fd, c.decision.Access, c.donate, c.readOnly, c.decision.Reason)
+		log.Infof("Serving %q on FD %d: access=%v donate=%t ro=%t reason=%v", c.path, c.fd, c.decision.Access, c.donate, c.readOnly, c.decision.WhyAccess)
 		conn, err := server.CreateConnection(sandboxsetup.NewSocket(c.fd), c.served, opts, impl)
 		if err != nil {
 			return fmt.Errorf("serving %q: %w", c.path, err)

@@ -201,8 +201,6 @@ func limitFDs(limit int) error {
 }
 
 // installFilter installs the seccomp sets that the Plan names for this gofer.
-// Where it serves nothing but host devices, which no Plan knows, it needs the
-// LisaFS calls for these.
 func (g *Command) installFilter(conf *config.Config, plan directfspolicy.Plan, profiling bool) error {
 	base := filter.Options{
 		UDSOpenEnabled:   conf.GetHostUDS().AllowOpen(),
@@ -213,9 +211,8 @@ func (g *Command) installFilter(conf *config.Config, plan directfspolicy.Plan, p
 	for _, e := range extension.Registered() {
 		base.ExtraRules = append(base.ExtraRules, e.SeccompRules())
 	}
-	log.Infof("Gofer seccomp sets: %v", plan.Gofer)
+	log.Infof("Gofer seccomp sets: %v", plan.Gofer())
 	opts := engine.GoferFilter(base, plan)
-	opts.LisafsNeeded = opts.LisafsNeeded || g.devIOFD >= 0 && !donateDevices(plan)
 	if err := filters.RegisterGofer(); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package ociconfig_test
+package kubepolicy_test
 
 import (
 	"crypto/sha256"
@@ -46,7 +46,7 @@ func vkey(field, value string) string {
 }
 
 // The table of volumes and keys in docs/policy-command.md.
-func TestKubePodVolumes(t *testing.T) {
+func TestPodVolumes(t *testing.T) {
 	const (
 		configMap = `,"configMap":{}`
 		emptyDir  = `,"emptyDir":{}`
@@ -62,51 +62,51 @@ func TestKubePodVolumes(t *testing.T) {
 		level                     ociconfig.Level
 		text                      string
 	}{
-		{"type", configMap, typ + "," + off, ociconfig.Note, `/v: lisafs, hint`},
-		{"type and share", configMap, typ + "," + share + "," + on, ociconfig.Note, `/v: directfs, hint`},
-		{"share alone", configMap, share + "," + off, ociconfig.Refused, "hint names no mount source"},
-		{"hint alone", configMap, off, ociconfig.Refused, "or add .type=bind"},
-		{"source replaced", configMap, typ + "," + off + "," + vkey("source", "/x"), ociconfig.Refused, "because the two differ"},
-		{"source replaced, no hint", configMap, typ + "," + vkey("source", "/x"), ociconfig.Warning, "the gVisor shim sets the source"},
-		{"emptyDir in memory, on", emptyDir, typ + "," + share + "," + on, ociconfig.Refused, "not a gofer mount"},
-		{"emptyDir in memory, off", emptyDir, typ + "," + share + "," + off, ociconfig.Note, `/v: none, not a gofer mount`},
-		{"emptyDir shared by hint", emptyDir, typ + "," + vkey("share", "shared") + "," + on, ociconfig.Note, `/v: directfs, hint`},
-		{"emptyDir without share", emptyDir, typ + "," + on, ociconfig.Note, `/v: directfs, hint`},
-		{"emptyDir forced", emptyDir, typ + "," + share + "," + on + forced, ociconfig.Note, `/v: directfs, hint`},
-		{"emptyDir typed tmpfs", emptyDir, vkey("type", "tmpfs") + "," + share + "," + on, ociconfig.Refused, "not a gofer mount"},
-		{"hostPath, type", hostPath, typ + "," + off, ociconfig.Refused, "hostPath"},
-		{"hostPath, source", hostPath, vkey("source", "/h/") + "," + off, ociconfig.Note, `/v: lisafs, hint`},
-		{"claim", claim, typ + "," + off, ociconfig.Refused, "PersistentVolume"},
-		{"csi", csi, typ + "," + off, ociconfig.Warning, "a directory below"},
-		{"unknown type", configMap, vkey("type", "nfs") + "," + off, ociconfig.Warning, "allowed: bind, tmpfs"},
-		{"source of no mount", configMap, vkey("source", "/x") + "," + off, ociconfig.Warning, "matches no mount of any container"},
+		{"type", configMap, typ + "," + off, kubepolicy.Note, `/v: lisafs, hint`},
+		{"type and share", configMap, typ + "," + share + "," + on, kubepolicy.Note, `/v: directfs, hint`},
+		{"share alone", configMap, share + "," + off, kubepolicy.Refused, "hint names no mount source"},
+		{"hint alone", configMap, off, kubepolicy.Refused, "or add .type=bind"},
+		{"source replaced", configMap, typ + "," + off + "," + vkey("source", "/x"), kubepolicy.Refused, "because the two differ"},
+		{"source replaced, no hint", configMap, typ + "," + vkey("source", "/x"), kubepolicy.Warning, "the gVisor shim sets the source"},
+		{"emptyDir in memory, on", emptyDir, typ + "," + share + "," + on, kubepolicy.Refused, "not a gofer mount"},
+		{"emptyDir in memory, off", emptyDir, typ + "," + share + "," + off, kubepolicy.Note, `/v: none, not a gofer mount`},
+		{"emptyDir shared by hint", emptyDir, typ + "," + vkey("share", "shared") + "," + on, kubepolicy.Note, `/v: directfs, hint`},
+		{"emptyDir without share", emptyDir, typ + "," + on, kubepolicy.Note, `/v: directfs, hint`},
+		{"emptyDir forced", emptyDir, typ + "," + share + "," + on + forced, kubepolicy.Note, `/v: directfs, hint`},
+		{"emptyDir typed tmpfs", emptyDir, vkey("type", "tmpfs") + "," + share + "," + on, kubepolicy.Refused, "not a gofer mount"},
+		{"hostPath, type", hostPath, typ + "," + off, kubepolicy.Refused, "hostPath"},
+		{"hostPath, source", hostPath, vkey("source", "/h/") + "," + off, kubepolicy.Note, `/v: lisafs, hint`},
+		{"claim", claim, typ + "," + off, kubepolicy.Refused, "PersistentVolume"},
+		{"csi", csi, typ + "," + off, kubepolicy.Warning, "a directory below"},
+		{"unknown type", configMap, vkey("type", "nfs") + "," + off, kubepolicy.Warning, "allowed: bind, tmpfs"},
+		{"source of no mount", configMap, vkey("source", "/x") + "," + off, kubepolicy.Warning, "matches no mount of any container"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p, err := ociconfig.ParseKubePod([]byte(pod(tt.volume, tt.annotations)))
+			p, err := kubepolicy.ParsePod([]byte(pod(tt.volume, tt.annotations)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			found := ociconfig.CheckKubePod(p, ociconfig.Options{Flag: true})
+			found := kubepolicy.Check(p, ociconfig.Options{Flag: true})
 			if !slices.ContainsFunc(found, func(f ociconfig.Finding) bool { return f.Level == tt.level && strings.Contains(f.Text, tt.text) }) {
 				t.Errorf("no %s with %q in %+v", tt.level, tt.text, found)
 			}
-			refused := slices.ContainsFunc(found, func(f ociconfig.Finding) bool { return f.Level == ociconfig.Refused })
-			if refused != (tt.level == ociconfig.Refused) {
+			refused := slices.ContainsFunc(found, func(f ociconfig.Finding) bool { return f.Level == kubepolicy.Refused })
+			if refused != (tt.level == kubepolicy.Refused) {
 				t.Errorf("refused: %t; %+v", refused, found)
 			}
 		})
 	}
 }
 
-// FuzzParseKubePod: any bytes are a pod that can be checked, or an error.
-func FuzzParseKubePod(f *testing.F) {
+// FuzzParsePod: any bytes are a pod that can be checked, or an error.
+func FuzzParsePod(f *testing.F) {
 	f.Add([]byte(pod(`,"emptyDir":{}`, vkey("directfs", "on"))))
 	f.Add([]byte(`{"` + mountKey + `v.directfs":"off"}`))
 	f.Add([]byte(`[]`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		p, err := ociconfig.ParseKubePod(b)
+		p, err := kubepolicy.ParsePod(b)
 		if err == nil {
-			ociconfig.CheckKubePod(p, ociconfig.Options{Flag: true})
+			kubepolicy.Check(p, ociconfig.Options{Flag: true})
 		}
 	})
 }
