@@ -3,6 +3,7 @@ package directfspolicy
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -179,19 +180,32 @@ func (e *AdmitError) fix() string {
 func (e *AdmitError) Unwrap() error { return e.Err }
 
 // Findings takes an error apart that joins several, such as Resolve's. Each of
-// the list is one thing to fix. It is empty for nil.
+// the list is one thing to fix, and each is there once. It is empty for nil.
 func Findings(err error) []error {
-	switch e := err.(type) {
-	case nil:
-		return nil
-	case interface{ Unwrap() []error }:
-		if joined := e.Unwrap(); errors.Join(joined...).Error() == err.Error() {
-			var all []error
-			for _, one := range joined {
-				all = append(all, Findings(one)...)
-			}
-			return all
+	var all []error
+	seen := map[string]bool{}
+	for _, f := range flatten(err) {
+		if text := f.Error(); !seen[text] {
+			seen[text] = true
+			all = append(all, f)
 		}
 	}
-	return []error{err}
+	return all
+}
+
+// join is errors.Join without what is said twice.
+func join(errs ...error) error { return errors.Join(Findings(errors.Join(errs...))...) }
+
+// flatten takes apart what errors.Join joined, and leaves errors alone that say
+// more than what they wrap.
+func flatten(err error) []error {
+	e, ok := err.(interface{ Unwrap() []error })
+	if !ok || errors.Join(e.Unwrap()...).Error() != err.Error() {
+		return slices.DeleteFunc([]error{err}, func(e error) bool { return e == nil })
+	}
+	var all []error
+	for _, one := range e.Unwrap() {
+		all = append(all, flatten(one)...)
+	}
+	return all
 }

@@ -1,7 +1,6 @@
 package directfspolicy
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 )
@@ -41,7 +40,7 @@ func Resolve(r Request) (Plan, error) {
 		s.refuse(checkIdentities(p.decisions), checkPromises(p.decisions))
 	}
 	if len(s.errs) > 0 {
-		return Plan{}, errors.Join(s.errs...)
+		return Plan{}, join(s.errs...)
 	}
 	return p, nil
 }

@@ -221,7 +221,7 @@ func onUnderFalse(o observed) bool {
 		return false
 	}
 	if o.kind == privileges {
-		return o.plan.Sandbox.Raised && (o.plan.Uses(directfspolicy.DirectFS) || len(o.plan.Unmatched) > 0)
+		return o.plan.Sandbox().Raised && (o.plan.Uses(directfspolicy.DirectFS) || len(o.plan.Unmatched()) > 0)
 	}
 	return o.decision.Reason == directfspolicy.BecauseHintOn
 }
@@ -236,7 +236,7 @@ func notUsed(o observed) bool {
 
 func nothingWritten(o observed) bool {
 	mounts := append([]enginetest.Mount{o.theirs.Rootfs}, o.theirs.Mounts...)
-	for i, d := range o.plan.Decisions {
+	for i, d := range o.plan.Decisions() {
 		if d.Access == directfspolicy.DirectFS && !mounts[i].ReadOnly {
 			return false
 		}
@@ -247,7 +247,7 @@ func nothingWritten(o observed) bool {
 // lisaFSNeeded: upstream's gofer lacks the calls because upstream ignores the
 // hint, or, in a pod, because its gofer does not know what its sentry does.
 func lisaFSNeeded(o observed) bool {
-	return o.c.Conf.DirectFS && slices.ContainsFunc(o.plan.Decisions, func(d directfspolicy.Decision) bool {
+	return o.c.Conf.DirectFS && slices.ContainsFunc(o.plan.Decisions(), func(d directfspolicy.Decision) bool {
 		return d.Reason == directfspolicy.BecauseHintOff
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/directfs/runsc/pkg/kubepolicy"
 	"github.com/directfs/runsc/pkg/ociconfig"
 )
 
@@ -29,7 +30,7 @@ func TestShimHasNotChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := fmt.Sprintf("%x", sha256.Sum256(b)); got != want {
-		t.Errorf("%s of the gVisor module has changed: compare UpdateVolumeAnnotations with shim.go and kubecheck.go, then set the sum here to %s", file, got)
+		t.Errorf("%s of the gVisor module has changed: compare UpdateVolumeAnnotations with shim.go and check.go, then set the sum here to %s", file, got)
 	}
 }
 
@@ -42,7 +43,7 @@ func pod(volume, annotations string) string {
 
 // vkey is an annotation of the name v.
 func vkey(field, value string) string {
-	return fmt.Sprintf("%q:%q", mountKey+"v."+field, value)
+	return fmt.Sprintf("%q:%q", "dev.gvisor.spec.mount."+"v."+field, value)
 }
 
 // The table of volumes and keys in docs/policy-command.md.
@@ -59,13 +60,13 @@ func TestPodVolumes(t *testing.T) {
 	on, off := vkey("directfs", "on"), vkey("directfs", "off")
 	for _, tt := range []struct {
 		name, volume, annotations string
-		level                     ociconfig.Level
+		level                     kubepolicy.Level
 		text                      string
 	}{
 		{"type", configMap, typ + "," + off, kubepolicy.Note, `/v: lisafs, hint`},
 		{"type and share", configMap, typ + "," + share + "," + on, kubepolicy.Note, `/v: directfs, hint`},
 		{"share alone", configMap, share + "," + off, kubepolicy.Refused, "hint names no mount source"},
-		{"hint alone", configMap, off, kubepolicy.Refused, "or add .type=bind"},
+		{"hint alone", configMap, off, kubepolicy.Refused, "v.type=bind and"},
 		{"source replaced", configMap, typ + "," + off + "," + vkey("source", "/x"), kubepolicy.Refused, "because the two differ"},
 		{"source replaced, no hint", configMap, typ + "," + vkey("source", "/x"), kubepolicy.Warning, "the gVisor shim sets the source"},
 		{"emptyDir in memory, on", emptyDir, typ + "," + share + "," + on, kubepolicy.Refused, "not a gofer mount"},
@@ -77,7 +78,7 @@ func TestPodVolumes(t *testing.T) {
 		{"hostPath, type", hostPath, typ + "," + off, kubepolicy.Refused, "hostPath"},
 		{"hostPath, source", hostPath, vkey("source", "/h/") + "," + off, kubepolicy.Note, `/v: lisafs, hint`},
 		{"claim", claim, typ + "," + off, kubepolicy.Refused, "PersistentVolume"},
-		{"csi", csi, typ + "," + off, kubepolicy.Warning, "a directory below"},
+		{"csi", csi, typ + "," + off, kubepolicy.Note, `/v: lisafs, hint`},
 		{"unknown type", configMap, vkey("type", "nfs") + "," + off, kubepolicy.Warning, "allowed: bind, tmpfs"},
 		{"source of no mount", configMap, vkey("source", "/x") + "," + off, kubepolicy.Warning, "matches no mount of any container"},
 	} {
@@ -87,10 +88,10 @@ func TestPodVolumes(t *testing.T) {
 				t.Fatal(err)
 			}
 			found := kubepolicy.Check(p, ociconfig.Options{Flag: true})
-			if !slices.ContainsFunc(found, func(f ociconfig.Finding) bool { return f.Level == tt.level && strings.Contains(f.Text, tt.text) }) {
+			if !slices.ContainsFunc(found, func(f kubepolicy.Finding) bool { return f.Level == tt.level && strings.Contains(f.Text, tt.text) }) {
 				t.Errorf("no %s with %q in %+v", tt.level, tt.text, found)
 			}
-			refused := slices.ContainsFunc(found, func(f ociconfig.Finding) bool { return f.Level == kubepolicy.Refused })
+			refused := slices.ContainsFunc(found, func(f kubepolicy.Finding) bool { return f.Level == kubepolicy.Refused })
 			if refused != (tt.level == kubepolicy.Refused) {
 				t.Errorf("refused: %t; %+v", refused, found)
 			}
@@ -101,7 +102,7 @@ func TestPodVolumes(t *testing.T) {
 // FuzzParsePod: any bytes are a pod that can be checked, or an error.
 func FuzzParsePod(f *testing.F) {
 	f.Add([]byte(pod(`,"emptyDir":{}`, vkey("directfs", "on"))))
-	f.Add([]byte(`{"` + mountKey + `v.directfs":"off"}`))
+	f.Add([]byte(`{"` + "dev.gvisor.spec.mount." + `v.directfs":"off"}`))
 	f.Add([]byte(`[]`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := kubepolicy.ParsePod(b)

@@ -52,7 +52,6 @@ func Names(annotations map[string]string) []string {
 func parseMountAnnotations(layers ...map[string]string) (hintSet, []error) {
 	set := hintSet{}
 	var errs []error
-	bad := map[string]bool{}
 	for _, annotations := range layers {
 		for _, key := range slices.Sorted(maps.Keys(annotations)) {
 			value := annotations[key]
@@ -62,10 +61,6 @@ func parseMountAnnotations(layers ...map[string]string) (hintSet, []error) {
 			}
 			name, field, ok := strings.Cut(rest, ".")
 			if !ok || name == "" || strings.Contains(field, ".") {
-				if bad[key] {
-					continue
-				}
-				bad[key] = true
 				errs = append(errs, &directfspolicy.HintError{
 					Key: key, Value: value, Allowed: []string{MountKey("<NAME>", "<FIELD>")},
 					Fix: "write a key of that form; a name has no dot",

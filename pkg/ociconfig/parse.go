@@ -65,9 +65,7 @@ func (p *parser) named(set hintSet) []directfspolicy.SourceHint {
 func (p *parser) namedHint(m mountHint, k directfspolicy.Knob, key, value string) (directfspolicy.Hint, bool) {
 	for _, f := range []string{string(k), "source"} {
 		if err := m.conflicts[f]; err != nil {
-			if !slices.Contains(p.errs, err) {
-				p.refuse(err)
-			}
+			p.refuse(err)
 			return directfspolicy.Hint{}, false
 		}
 	}

@@ -15,7 +15,7 @@ import (
 func Request(spec *specs.Spec, o Options) (directfspolicy.Request, error) {
 	r, errs, _ := read(spec, o)
 	if len(errs) > 0 {
-		return directfspolicy.Request{}, errors.Join(errs...)
+		return directfspolicy.Request{}, join(errs)
 	}
 	return r, nil
 }
@@ -25,16 +25,21 @@ func Request(spec *specs.Spec, o Options) (directfspolicy.Request, error) {
 func Plan(spec *specs.Spec, o Options) (directfspolicy.Plan, error) {
 	r, errs, complete := read(spec, o)
 	if !complete {
-		return directfspolicy.Plan{}, errors.Join(errs...)
+		return directfspolicy.Plan{}, join(errs)
 	}
 	p, err := directfspolicy.Resolve(r)
 	if err != nil && !(len(errs) > 0 && errors.Is(err, directfspolicy.ErrInvalidRequest)) {
 		errs = append(errs, err)
 	}
 	if len(errs) > 0 {
-		return directfspolicy.Plan{}, errors.Join(errs...)
+		return directfspolicy.Plan{}, join(errs)
 	}
 	return p, nil
+}
+
+// join joins errors and says nothing twice.
+func join(errs []error) error {
+	return errors.Join(directfspolicy.Findings(errors.Join(errs...))...)
 }
 
 // Admit is running.Admit(joining), with the annotation to add to the pod in the

@@ -60,8 +60,8 @@ func propServedIsLisafs(t *rapid.T) {
 
 func checkServed(t *rapid.T, mounts []specs.Mount, confs []specutils.GoferMountConf, plan directfspolicy.Plan) {
 	served := func(d directfspolicy.Decision) bool { return d.Access != directfspolicy.NoAccess }
-	if served(plan.Decisions[0]) != confs[0].ShouldUseLisafs() {
-		t.Fatalf("rootfs: plan %+v, engine %v", plan.Decisions[0], confs[0])
+	if served(plan.Decisions()[0]) != confs[0].ShouldUseLisafs() {
+		t.Fatalf("rootfs: plan %+v, engine %v", plan.Decisions()[0], confs[0])
 	}
 	next := 1
 	for i, m := range mounts {
@@ -70,7 +70,7 @@ func checkServed(t *rapid.T, mounts []specs.Mount, confs []specutils.GoferMountC
 			lisafs = confs[next].ShouldUseLisafs()
 			next++
 		}
-		if d := plan.Decisions[i+1]; served(d) != lisafs {
+		if d := plan.Decisions()[i+1]; served(d) != lisafs {
 			t.Fatalf("mount %+v: plan %+v, engine served by a gofer: %t", m, d, lisafs)
 		}
 	}
@@ -120,7 +120,7 @@ func TestGeneratorReach(t *testing.T) {
 			continue
 		}
 		accepted++
-		for j, d := range plan.Decisions {
+		for j, d := range plan.Decisions() {
 			where := "mount"
 			if j == 0 {
 				where = "rootfs"

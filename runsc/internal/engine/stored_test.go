@@ -69,7 +69,7 @@ func TestStorePlanWithoutAnnotations(t *testing.T) {
 	if err := engine.StorePlan(spec, directfspolicy.Plan{}); err != nil {
 		t.Fatal(err)
 	}
-	if p, err := engine.StoredPlan(spec); err != nil || p.Sandbox.Raised {
+	if p, err := engine.StoredPlan(spec); err != nil || p.Sandbox().Raised {
 		t.Errorf("%v, %v", p, err)
 	}
 	if _, err := engine.StoredPodSpec(spec); err != nil {

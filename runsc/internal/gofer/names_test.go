@@ -73,7 +73,7 @@ func connectionsFor(t *testing.T, fds string, devFD int) ([]connection, error) {
 		{Destination: "/kept", Type: "bind", Source: "/kept in memory"},
 		{Destination: "/ro", Type: "bind", Source: "/y", Options: []string{"ro"}},
 	}
-	decisions := []directfspolicy.Decision{{}, plan.Decisions[1], {}, plan.Decisions[2]}
+	decisions := []directfspolicy.Decision{{}, plan.Decisions()[1], {}, plan.Decisions()[2]}
 	return g.connections(&specs.Spec{Root: &specs.Root{}}, servedMounts{list, decisions}, plan)
 }
 
