@@ -77,12 +77,12 @@ func TestAdmitReasons(t *testing.T) {
 		{
 			"annotation",
 			Request{Rootfs: Mount{Backend: StockGofer}, Mounts: []Mount{{Destination: "/db", Backend: StockGofer, Hints: []Hint{hint(annotation, On)}}}},
-			`mount "/db" needs directfs (hint dev.gvisor.spec.mount.db.directfs=on): sandbox was started without directfs privileges; give the pod the hint dev.gvisor.spec.mount.db.directfs=on before its sandbox starts, or set the hint to off`,
+			`mount "/db" needs directfs (hint dev.gvisor.spec.mount.db.directfs=on): sandbox was started without directfs privileges; give the pod dev.gvisor.spec.mount.db.directfs=on before its sandbox starts, or set the hint to off`,
 		},
 		{
 			"mount option",
 			Request{Mounts: []Mount{{Destination: "/db", Backend: DonatingGofer, Hints: []Hint{hint("directfs", On)}}}},
-			`mount "/db" needs directfs (hint directfs=on): sandbox was started without directfs privileges; give the pod as a whole a hint for this mount before its sandbox starts: directfs is the container's alone; or set the hint to off`,
+			`mount "/db" needs directfs (hint directfs=on): sandbox was started without directfs privileges; give the pod as a whole a hint for this mount before its sandbox starts, or set the hint to off`,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -123,7 +123,7 @@ func TestAdmitIntoReadOnlySandbox(t *testing.T) {
 		t.Error(err)
 	}
 	err := sandbox.Admit(mustResolve(t, Request{Scope: PodMember, Mounts: []Mount{reader, {Destination: "/w", Backend: StockGofer, Hints: writer.Hints}}}))
-	const want = `mount "/w" needs directfs (hint mount option directfs=on): sandbox was started with directfs privileges for reading only; give the pod as a whole a hint for this mount before its sandbox starts: mount option directfs is the container's alone; or set the hint to off`
+	const want = `mount "/w" needs directfs (hint mount option directfs=on): sandbox was started with directfs privileges for reading only; give the pod as a whole a hint for this mount before its sandbox starts, or set the hint to off`
 	if !errors.Is(err, ErrSandboxReadOnly) || errors.Is(err, ErrSandboxNotRaised) || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}

@@ -115,10 +115,17 @@ type SharingError struct {
 	// SpecialFiles is set where the other mount is read-only but for the host's
 	// FIFOs and devices, which the runtime lets it open.
 	SpecialFiles bool
+
+	// Both is set where the other mount has its cache mode by the same hint.
+	Both bool
 }
 
 // Error names both mounts, and what can be done about either.
 func (e *SharingError) Error() string {
+	if e.Both {
+		return fmt.Sprintf("%s=%q: %v: the hint is for mount %s and for mount %s, which writes to them (%v); allowed: shared, default; write one of these, or give a hint to one of the mounts alone",
+			e.Key, Exclusive, ErrNotExclusive, e.name(e.Mount, e.Container), e.name(e.Writer, e.WriterContainer), e.Source)
+	}
 	fix := fmt.Sprintf("or make mount %s read-only", e.name(e.Writer, e.WriterContainer))
 	if e.SpecialFiles {
 		fix = "or have the runtime not open the host's FIFOs and devices: the other mount is read-only but for these"
@@ -148,9 +155,10 @@ type AdmitError struct {
 	Mount string
 	Why   Why
 
-	// PodKey is a key under which the hint could be given to the pod as a
-	// whole, filled in by a reader of hints that knows how they are spelled.
-	PodKey string
+	// PodHint is what the pod as a whole could be given in place of the
+	// container's own hint, filled in by a reader of hints that knows how they
+	// are spelled.
+	PodHint string
 
 	// Err is ErrSandboxNotRaised, ErrSandboxReadOnly or ErrNotAPod.
 	Err error
@@ -169,11 +177,11 @@ func (e *AdmitError) fix() string {
 	case e.Why.Reason == BecauseFlagOn:
 		return "create the pod's sandbox with --directfs=true as well, or set the mount's hint to off"
 	case e.Why.PodWide:
-		return fmt.Sprintf("give the pod the hint %s=on before its sandbox starts, or set the hint to off", e.Why.Key)
-	case e.PodKey != "":
-		return fmt.Sprintf("give the pod the hint %s=on before its sandbox starts: %s is the container's alone; or set the hint to off", e.PodKey, e.Why.Key)
+		return fmt.Sprintf("give the pod %s=on before its sandbox starts, or set the hint to off", e.Why.Key)
+	case e.PodHint != "":
+		return fmt.Sprintf("give the pod %s before its sandbox starts, or set the hint to off", e.PodHint)
 	}
-	return fmt.Sprintf("give the pod as a whole a hint for this mount before its sandbox starts: %s is the container's alone; or set the hint to off", e.Why.Key)
+	return "give the pod as a whole a hint for this mount before its sandbox starts, or set the hint to off"
 }
 
 // Unwrap returns Err.

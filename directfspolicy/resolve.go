@@ -37,8 +37,9 @@ func Resolve(r Request) (Plan, error) {
 	}
 	s.unmatched()
 	if len(s.errs) == 0 {
-		s.refuse(checkIdentities(p.decisions), checkPromises(p.decisions))
+		s.refuse(checkIdentities(p.decisions))
 	}
+	s.refuse(checkPromises(p.decisions))
 	if len(s.errs) > 0 {
 		return Plan{}, join(s.errs...)
 	}

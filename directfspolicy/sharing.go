@@ -20,6 +20,9 @@ func (p Plan) Coexist(name string, other Plan, otherName string) error {
 		errs = append(errs, e)
 	}
 	for _, e := range two {
+		if e.Both && len(one) > 0 {
+			continue // the same again, seen from the other side
+		}
 		e.Container, e.WriterContainer = otherName, name
 		errs = append(errs, e)
 	}
@@ -49,9 +52,14 @@ func brokenPromises(ds, others []Decision, except func(Decision) string) []*Shar
 			writers = indexSources(others, Decision.writes)
 		}
 		if o, ok := writers.overlapping(d, except(d)); ok {
+			both := o.d.WhyCache == d.WhyCache
+			if both && d.writes() && except(d) != "" && o.d.Mount < d.Mount {
+				continue // the same again, seen from the other side
+			}
 			errs = append(errs, &SharingError{
 				Key: d.WhyCache.Key, Mount: d.Mount,
 				Writer: o.d.Mount, Source: o.source, SpecialFiles: o.d.SpecialFiles,
+				Both: both,
 			})
 		}
 	}

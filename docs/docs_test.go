@@ -172,7 +172,7 @@ func resolved(f bool, s directfspolicy.Setting, b directfspolicy.Backend) (acces
 	if err != nil {
 		return "refused", err.Error()
 	}
-	return p.Decisions()[0].Access.String(), p.Decisions()[0].Reason.String()
+	return p.Decisions()[0].Access.String(), p.Decisions()[0].WhyAccess.Reason.String()
 }
 
 func seccompSets(*testing.T) string {
@@ -223,7 +223,7 @@ func whatFollows(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		umask, caps := "as it was", "none"
+		umask, caps := "unchanged", "none"
 		if p.Sandbox().UmaskZero {
 			umask = "0"
 		}

@@ -131,27 +131,29 @@ func (c *checker) containers() {
 	sandbox := c.pod.sandboxSpec()
 	o := c.o
 	o.Pod = sandbox
+	running, err := ociconfig.Plan(sandbox, c.o)
+	known := err == nil
 	plans := make([]directfspolicy.Plan, len(c.pod.containers))
 	for i, ct := range c.pod.containers {
-		spec := c.pod.containerSpec(ct)
 		where := fmt.Sprintf("container %q", ct.Name)
-		var err error
-		plans[i], err = ociconfig.Plan(spec, o)
+		plan, err := ociconfig.Plan(c.pod.containerSpec(ct), o)
+		if err == nil && known {
+			err = ociconfig.Admit(running, plan)
+		}
 		c.problems(where, err)
+		if err != nil {
+			continue
+		}
+		plans[i] = plan
+		c.coexist(i, plans)
 	}
-	running, err := ociconfig.Plan(sandbox, c.o)
-	if err != nil || c.refused() {
+	if c.refused() {
 		return
 	}
 	for i, ct := range c.pod.containers {
-		if err := ociconfig.Admit(running, plans[i]); err != nil {
-			c.problems(fmt.Sprintf("container %q", ct.Name), err)
-			continue
-		}
 		for _, d := range plans[i].Decisions() {
 			c.decision(ct.Name, d)
 		}
-		c.coexist(i, plans)
 	}
 	c.unmatched(running, plans)
 }

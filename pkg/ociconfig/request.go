@@ -2,6 +2,7 @@ package ociconfig
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
@@ -42,7 +43,7 @@ func join(errs []error) error {
 	return errors.Join(directfspolicy.Findings(errors.Join(errs...))...)
 }
 
-// Admit is running.Admit(joining), with the annotation to add to the pod in the
+// Admit is running.Admit(joining), with what to add to the pod in the
 // errors.
 func Admit(running, joining directfspolicy.Plan) error {
 	err := running.Admit(joining)
@@ -51,9 +52,9 @@ func Admit(running, joining directfspolicy.Plan) error {
 		if !errors.As(f, &e) {
 			continue
 		}
-		e.PodKey = MountKey("<NAME>", string(directfspolicy.DirectFSKnob)) + " (and .source)"
+		e.PodHint = fmt.Sprintf("%s=on, and %s of this mount,", MountKey("<NAME>", string(directfspolicy.DirectFSKnob)), MountKey("<NAME>", "source"))
 		if strings.HasPrefix(e.Why.Key, mountPrefix) || strings.HasPrefix(e.Why.Key, rootfsPrefix) {
-			e.PodKey = e.Why.Key
+			e.PodHint = e.Why.Key + "=on"
 		}
 	}
 	return err

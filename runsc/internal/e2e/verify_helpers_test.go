@@ -53,9 +53,9 @@ func replan(t *testing.T, r *harness.Runtime, id string, edit func(*directfspoli
 	if err := json.Unmarshal([]byte(old), &p); err != nil {
 		t.Fatal(err)
 	}
-	req := directfspolicy.Request{Flag: p.Flag, Scope: p.Scope, HostNetwork: p.HostNetwork}
+	req := directfspolicy.Request{Flag: p.Flag(), Scope: p.Scope(), HostNetwork: p.HostNetwork()}
 	for _, d := range p.Decisions() {
-		m := directfspolicy.Mount{Destination: d.Mount, Cache: d.Cache, ReadOnly: d.ReadOnly}
+		m := directfspolicy.Mount{Destination: d.Mount, Cache: d.Cache, ReadOnly: d.ReadOnly, Sources: d.Sources}
 		if d.Access != directfspolicy.NoAccess {
 			m.Backend = directfspolicy.StockGofer
 			setHint(&m, d.Access == directfspolicy.DirectFS)

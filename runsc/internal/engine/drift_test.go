@@ -125,7 +125,7 @@ func TestGeneratorReach(t *testing.T) {
 			if j == 0 {
 				where = "rootfs"
 			}
-			seen[strings.Join([]string{plan.Scope.String(), where, d.Access.String(), d.Cache.String(), d.Reason.String()}, " ")] = true
+			seen[strings.Join([]string{plan.Scope().String(), where, d.Access.String(), d.Cache.String(), d.WhyAccess.Reason.String()}, " ")] = true
 		}
 	}
 	if accepted < n/3 {
@@ -143,8 +143,11 @@ func wantSeen() []string {
 	for _, scope := range []string{"standalone", "pod-sandbox", "pod-member"} {
 		for _, where := range []string{"rootfs", "mount"} {
 			for _, cache := range []string{"shared", "exclusive"} {
-				for _, r := range []directfspolicy.Reason{directfspolicy.BecauseFlagOff, directfspolicy.BecauseFlagOn, directfspolicy.BecauseHintOff, directfspolicy.BecauseHintOn} {
-					all = append(all, strings.Join([]string{scope, where, r.Access().String(), cache, r.String()}, " "))
+				for r, access := range map[directfspolicy.Reason]directfspolicy.Access{
+					directfspolicy.BecauseFlagOff: directfspolicy.LisaFS, directfspolicy.BecauseFlagOn: directfspolicy.DirectFS,
+					directfspolicy.BecauseHintOff: directfspolicy.LisaFS, directfspolicy.BecauseHintOn: directfspolicy.DirectFS,
+				} {
+					all = append(all, strings.Join([]string{scope, where, access.String(), cache, r.String()}, " "))
 				}
 			}
 		}

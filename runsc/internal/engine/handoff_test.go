@@ -110,7 +110,7 @@ func TestHandFlagToGofer(t *testing.T) {
 			t.Fatal(err)
 		}
 		p, err := engine.TakeInGofer(spec, &config.Config{DirectFS: !flag})
-		if err != nil || p.Flag != flag || p.Uses(directfspolicy.DirectFS) != flag || len(p.Decisions()) != 2 {
+		if err != nil || p.Flag() != flag || p.Uses(directfspolicy.DirectFS) != flag || len(p.Decisions()) != 2 {
 			t.Errorf("flag %t: %v, %v", flag, p, err)
 		}
 	}
@@ -151,7 +151,7 @@ func TestUnwrapErrors(t *testing.T) {
 		good[:len(good)-1], good + "x", good + good,
 		strings.Replace(good, `"mounts":[]`, `"mounts":null`, 1),
 		strings.Replace(good, `"mounts":[]`, `"mounts":[],"x":1`, 1),
-		strings.Replace(good, `"raised":true`, `"raised":false`, 1),
+		strings.Replace(good, `"scope":"standalone"`, `"scope":"pod"`, 1),
 	} {
 		if s == good {
 			t.Fatal("nothing replaced")

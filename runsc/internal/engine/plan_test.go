@@ -123,7 +123,7 @@ func readPlan(t rapid.TB, p directfspolicy.Plan, defaultCache directfspolicy.Cac
 	}
 	s := enginetest.Sandbox{Confs: confs, Conf: conf, Accepts: gofer.SupportedMountOptions}
 	engine.ConfigureStart(conf, p)
-	if p.Scope == directfspolicy.PodMember {
+	if p.Scope() == directfspolicy.PodMember {
 		s.Hints = lowered(t, &specs.Spec{}, directfspolicy.Plan{})
 		s.Spec = spec
 		s.Mounts, err = engine.JoiningMounts(spec.Mounts, decisions, p)
@@ -145,7 +145,7 @@ func readPlan(t rapid.TB, p directfspolicy.Plan, defaultCache directfspolicy.Cac
 func checkReadBack(t rapid.TB, p directfspolicy.Plan, defaultCache directfspolicy.Cache) {
 	t.Helper()
 	if got, want := readPlan(t, p, defaultCache), enginetest.Planned(p); !reflect.DeepEqual(got, want) {
-		t.Fatalf("scope %v, raised %t: the engine does %v, the plan says %v\n%v", p.Scope, p.Sandbox().Raised, got, want, p)
+		t.Fatalf("scope %v, raised %t: the engine does %v, the plan says %v\n%v", p.Scope(), p.Sandbox().Raised, got, want, p)
 	}
 }
 

@@ -154,7 +154,8 @@ func TestNames(t *testing.T) {
 			t.Errorf("no number for %s", name)
 		}
 	}
-	for _, e := range []expectation{sentryExpectation(directfspolicy.Plan{Sentry: []directfspolicy.SetName{directfspolicy.SentryHostFilesystemRead}})} {
+	for _, p := range plans(t) {
+		e := sentryExpectation(p)
 		for _, f := range e.forms {
 			if _, ok := number(f.call); !ok {
 				t.Errorf("no number for %s", f.call)
