@@ -24,6 +24,7 @@ const (
 	root    = ".." // the module, from this package's directory
 	policy  = "directfspolicy"
 	reader  = "pkg/ociconfig"
+	pods    = "pkg/kubepolicy"
 	lowerer = "runsc/internal/engine"
 )
 
@@ -108,11 +109,13 @@ func TestPureLinksNothing(t *testing.T) {
 	}
 }
 
-func TestReaderLinksNoEngine(t *testing.T) {
+func TestReadersLinkNoEngine(t *testing.T) {
 	allowed := []string{module + "/" + policy, module + "/" + reader, "github.com/opencontainers/runtime-spec/specs-go"}
-	for _, d := range dependencies(t, reader) {
-		if !slices.Contains(allowed, d) {
-			t.Errorf("%s links %s: embedders go from a spec to a plan with it, without linking an engine", reader, d)
+	for _, pkg := range []string{reader, pods} {
+		for _, d := range dependencies(t, pkg) {
+			if !slices.Contains(allowed, d) && d != module+"/"+pkg {
+				t.Errorf("%s links %s: embedders go from a spec or a pod to a plan with it, without linking an engine", pkg, d)
+			}
 		}
 	}
 }
@@ -149,11 +152,11 @@ func TestImports(t *testing.T) {
 }
 
 // Annotation keys are read by ociconfig and written, for the engine, by engine.
+// kubepolicy does to a pod's what the gVisor containerd shim will do.
 func TestAnnotations(t *testing.T) {
 	const reason = "only " + reader + " reads an annotation and only " + lowerer + " writes one; after Resolve the Plan is the only truth"
 	for _, s := range sources(t) {
-		// The policy names keys in the advice that its errors give.
-		if s.dir() == reader || s.dir() == lowerer || s.name == policy+"/admit.go" {
+		if s.dir() == reader || s.dir() == lowerer || s.dir() == pods {
 			continue
 		}
 		ast.Inspect(s.file, func(n ast.Node) bool {
@@ -190,7 +193,6 @@ var switches = map[string]map[string]string{
 	"LisafsNeeded": {
 		"runsc/internal/engine/filters/precompile/precompile.go goferOptions": "one of the filters that are compiled beforehand; the Plan picks among them",
 		"runsc/internal/engine/conf.go GoferFilter":                           "assigned from a Plan",
-		"runsc/internal/gofer/process.go installFilter":                       "widened where host devices, which no Plan knows, are served",
 	},
 	"FileAccess": {
 		"runsc/internal/engine/conf.go Options":        "the user's flag, on its way into the Request",
