@@ -98,7 +98,7 @@ func TestSpecBytes(t *testing.T) {
 		word := func(label string) string {
 			return rapid.SampledFrom(prefixes).Draw(t, label+" prefix") + rapid.SampledFrom([]string{"directfs", "source", "type", "=on", "", rapid.String().Draw(t, label)}).Draw(t, label+" rest")
 		}
-		checkAnnotation(t, word("key"), rapid.OneOf(rapid.String(), rapid.SampledFrom(directfspolicy.AllowedValues)).Draw(t, "value"), word("option"), rapid.Bool().Draw(t, "flag"))
+		checkAnnotation(t, word("key"), rapid.OneOf(rapid.String(), rapid.SampledFrom(directfspolicy.DirectFSKnob.Allowed())).Draw(t, "value"), word("option"), rapid.Bool().Draw(t, "flag"))
 		checkBytes(t, rapid.SliceOf(rapid.Byte()).Draw(t, "raw"), rapid.Bool().Draw(t, "flag"))
 	})
 }

@@ -23,6 +23,7 @@ const (
 	root    = ".." // the module, from this package's directory
 	policy  = "directfspolicy"
 	reader  = "pkg/ociconfig"
+	pods    = "pkg/kubepolicy"
 	lowerer = "runsc/internal/engine"
 )
 
@@ -122,16 +123,15 @@ func TestImports(t *testing.T) {
 
 // namesKeys are files elsewhere that name annotation keys, with the reason. The
 // wall is whole when there is none.
-var namesKeys = map[string]string{
-	policy + "/admit.go": "the advice that its errors give",
-}
+var namesKeys = map[string]string{}
 
 // Annotation keys are read by ociconfig and written, for the engine, by engine.
+// kubepolicy does to a pod's what the gVisor containerd shim will do.
 func TestAnnotations(t *testing.T) {
 	seen := map[string]bool{}
 	const reason = "only " + reader + " reads an annotation and only " + lowerer + " writes one; after Resolve the Plan is the only truth"
 	for _, s := range sources(t) {
-		if s.dir() == reader || s.dir() == lowerer {
+		if s.dir() == reader || s.dir() == lowerer || s.dir() == pods {
 			continue
 		}
 		ast.Inspect(s.file, func(n ast.Node) bool {
@@ -176,7 +176,6 @@ var switches = map[string]map[string]string{
 	"LisafsNeeded": {
 		"runsc/internal/engine/filters/precompile/precompile.go goferOptions": "one of the filters that are compiled beforehand; the Plan picks among them",
 		"runsc/internal/engine/conf.go GoferFilter":                           "assigned from a Plan",
-		"runsc/internal/gofer/process.go installFilter":                       "widened where host devices, which no Plan knows, are served",
 	},
 	"FileAccess": {
 		"runsc/internal/engine/conf.go Options":        "the user's flag, on its way into the Request",

@@ -101,8 +101,8 @@ func serve(raw []byte, confs []specutils.GoferMountConf, plan directfspolicy.Pla
 func (pod *Pod) boot(raw, message []byte, conf *config.Config) (mounts []specs.Mount, err error) {
 	raised := conf.DirectFS
 	plan, list, wrapped, err := engine.Unwrap(message)
-	if err != nil || !wrapped || plan.Sandbox.Raised != raised {
-		return nil, fmt.Errorf("first pass: wrapped=%t raised=%t, want %t: %w", wrapped, plan.Sandbox.Raised, raised, err)
+	if err != nil || !wrapped || plan.Sandbox().Raised != raised {
+		return nil, fmt.Errorf("first pass: wrapped=%t raised=%t, want %t: %w", wrapped, plan.Sandbox().Raised, raised, err)
 	}
 	if pod.Lowered, _, err = engine.LowerSpec(raw, plan); err != nil {
 		return nil, err
@@ -143,7 +143,7 @@ func (pod *Pod) Join(raw []byte, conf config.Config) (directfspolicy.Plan, Conta
 	}
 	plan, err := ociconfig.Plan(spec, engine.Options(&conf, first))
 	if err == nil {
-		err = pod.Plan.Admit(plan)
+		err = ociconfig.Admit(pod.Plan, plan)
 	}
 	if err != nil {
 		return plan, Container{}, fmt.Errorf("%w: %w", ErrRefused, err)

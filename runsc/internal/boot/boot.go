@@ -102,8 +102,8 @@ func lowerMounts(f *flag.FlagSet, raised bool) (directfspolicy.Plan, error) {
 		// use directfs.
 		return plan, replaceFD(fd, "mounts", list)
 	}
-	if plan.Sandbox.Raised != raised {
-		return plan, fmt.Errorf("plan wants raised=%t, sandbox was started with raised=%t", plan.Sandbox.Raised, raised)
+	if plan.Sandbox().Raised != raised {
+		return plan, fmt.Errorf("plan wants raised=%t, sandbox was started with raised=%t", plan.Sandbox().Raised, raised)
 	}
 	engine.NarrowCapabilities(plan)
 	usernsFD, err := fdFlag(f, "sync-userns-fd")

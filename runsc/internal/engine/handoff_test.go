@@ -53,7 +53,7 @@ func TestHandToGofer(t *testing.T) {
 		}
 		got, err := engine.TakeInGofer(&specs.Spec{}, &config.Config{})
 		if err != nil || !reflect.DeepEqual(got, p) {
-			t.Fatalf("took a plan of %d mounts, want %d: %v", len(got.Decisions), len(p.Decisions), err)
+			t.Fatalf("took a plan of %d mounts, want %d: %v", len(got.Decisions()), len(p.Decisions()), err)
 		}
 	}
 	if err := engine.HandToGofer(big); err != nil {
@@ -96,7 +96,7 @@ func TestTakeInGoferErrors(t *testing.T) {
 			}
 			p, err := engine.TakeInGofer(&specs.Spec{}, &config.Config{})
 			if err == nil || !reflect.DeepEqual(p, directfspolicy.Plan{}) {
-				t.Errorf("took a plan of %d mounts: %v", len(p.Decisions), err)
+				t.Errorf("took a plan of %d mounts: %v", len(p.Decisions()), err)
 			}
 		})
 	}
@@ -110,7 +110,7 @@ func TestHandFlagToGofer(t *testing.T) {
 			t.Fatal(err)
 		}
 		p, err := engine.TakeInGofer(spec, &config.Config{DirectFS: !flag})
-		if err != nil || p.Flag != flag || p.Uses(directfspolicy.DirectFS) != flag || len(p.Decisions) != 2 {
+		if err != nil || p.Flag() != flag || p.Uses(directfspolicy.DirectFS) != flag || len(p.Decisions()) != 2 {
 			t.Errorf("flag %t: %v, %v", flag, p, err)
 		}
 	}
@@ -151,12 +151,12 @@ func TestUnwrapErrors(t *testing.T) {
 		good[:len(good)-1], good + "x", good + good,
 		strings.Replace(good, `"mounts":[]`, `"mounts":null`, 1),
 		strings.Replace(good, `"mounts":[]`, `"mounts":[],"x":1`, 1),
-		strings.Replace(good, `"raised":true`, `"raised":false`, 1),
+		strings.Replace(good, `"scope":"standalone"`, `"scope":"pod"`, 1),
 	} {
 		if s == good {
 			t.Fatal("nothing replaced")
 		}
-		if p, list, _, err := engine.Unwrap([]byte(s)); err == nil || p.Sandbox.Raised || list != nil {
+		if p, list, _, err := engine.Unwrap([]byte(s)); err == nil || p.Sandbox().Raised || list != nil {
 			t.Errorf("%q gives %v and %s", s, p, list)
 		}
 	}

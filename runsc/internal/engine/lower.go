@@ -88,10 +88,12 @@ func LowerSpec(raw []byte, p directfspolicy.Plan) (spec []byte, rootfs directfsp
 		return nil, 0, err
 	}
 	if mode, ok := annotations[loweredAnnotation]; ok {
-		if err := rootfs.UnmarshalText([]byte(mode)); err != nil {
-			return nil, 0, fmt.Errorf("annotation %s: %w", loweredAnnotation, err)
+		for _, c := range []directfspolicy.Cache{directfspolicy.CacheShared, directfspolicy.CacheExclusive} {
+			if mode == c.String() {
+				return raw, c, nil
+			}
 		}
-		return raw, rootfs, nil
+		return nil, 0, fmt.Errorf("annotation %s: unknown cache mode %q", loweredAnnotation, mode)
 	}
 	rootfs = rootfsCache(p)
 	annotations = ociconfig.StripAnnotations(annotations)
@@ -140,7 +142,7 @@ func takeAnnotations(raw []byte, fields map[string]json.RawMessage) (map[string]
 // rootfs hint is asked for nothing else (runsc/boot/vfs.go:607), so filling in
 // the fields that the parser insists upon changes nothing.
 func lowerRootfs(annotations map[string]string, p directfspolicy.Plan) {
-	if !p.Sandbox.Raised || rootfsUsesDirectFS(p) {
+	if !p.Sandbox().Raised || rootfsUsesDirectFS(p) {
 		return
 	}
 	for field, value := range map[string]string{"source": "/", "type": boot.Bind} {
@@ -170,10 +172,16 @@ func JoiningMounts(mounts []specs.Mount, pairs []Pair, p directfspolicy.Plan) ([
 		if d.Access == directfspolicy.DirectFS && !rootfs {
 			m.Options = append(m.Options, directfsOption)
 		}
-		if d.Access == directfspolicy.LisaFS && rootfs || d.CacheReason == directfspolicy.CacheByHint {
+		if d.Access == directfspolicy.LisaFS && rootfs || hinted(d) {
 			m.Source = sentinel{d.Access, d.Cache}.source()
 		}
 	})
+}
+
+// hinted reports whether a hint decided the mount's cache mode.
+func hinted(d directfspolicy.Decision) bool {
+	_, ok := d.WhyCache.Hint()
+	return ok
 }
 
 // lowerMounts calls lower for each mount that a gofer serves. pairs[i] belongs

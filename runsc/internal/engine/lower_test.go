@@ -139,7 +139,7 @@ func TestLowerRootfs(t *testing.T) {
 func TestLowerMountsErrors(t *testing.T) {
 	p := planFor(t, directfspolicy.PodMember, true, directRoot, []want{lisafsWant})
 	mounts := []specs.Mount{{Destination: "/m0", Type: "bind", Source: "/a", Options: []string{"dcache=-1,directfs"}}}
-	ds := p.Decisions[1:]
+	ds := p.Decisions()[1:]
 	for name, call := range map[string]func() ([]specs.Mount, error){
 		"comma, first":         func() ([]specs.Mount, error) { return engine.FirstMounts(mounts, pairs(ds)) },
 		"comma, joining":       func() ([]specs.Mount, error) { return engine.JoiningMounts(mounts, pairs(ds), p) },
@@ -158,7 +158,7 @@ func TestLoweringCopies(t *testing.T) {
 	p := planFor(t, directfspolicy.PodMember, false, lisafsRoot, []want{directWant, lisafsWant})
 	options := append(make([]string, 0, 8), "ro", "directfs=on")
 	mounts := []specs.Mount{{Destination: "/m0", Source: "/a", Options: options}, {Destination: "/m1", Source: "/b"}}
-	got, err := engine.JoiningMounts(mounts, pairs(p.Decisions[1:]), p)
+	got, err := engine.JoiningMounts(mounts, pairs(p.Decisions()[1:]), p)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,10 +24,10 @@ var denied = seccomp.ReturnError.Code(uint16(unix.EROFS))
 // NarrowSentry returns the program to stack upon the engine's filter for the
 // sandbox process, or nil where that one is exact.
 func NarrowSentry(p directfspolicy.Plan) (*seccomp.Program, error) {
-	if !slices.Contains(p.Sentry, directfspolicy.SentryHostFilesystemRead) {
+	if !slices.Contains(p.Sentry(), directfspolicy.SentryHostFilesystemRead) {
 		return nil, nil
 	}
-	rules, err := without(p.Sentry, directfspolicy.SentryBase, directfspolicy.SentryHostFilesystem)
+	rules, err := without(p.Sentry(), directfspolicy.SentryBase, directfspolicy.SentryHostFilesystem)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func NarrowGofer(p directfspolicy.Plan) (*seccomp.Program, error) {
 	if servesLisaFS(p) {
 		engine = append(engine, directfspolicy.GoferLisaFS)
 	}
-	rules, err := without(p.Gofer, engine...)
+	rules, err := without(p.Gofer(), engine...)
 	if err != nil || rules.Size() == 0 {
 		return nil, err
 	}
@@ -92,6 +92,6 @@ func stacked(allow, deny seccomp.SyscallRules) *seccomp.Program {
 // NarrowCapabilities makes the engine's boot command keep no more than the
 // Plan's capabilities for directfs (runsc/cmd/sentry/sentrycmd/boot.go:71).
 func NarrowCapabilities(p directfspolicy.Plan) {
-	c := slices.Clone(p.Sandbox.Capabilities)
+	c := p.Sandbox().Capabilities
 	sentrycmd.DirectfsSandboxLinuxCaps = &specs.LinuxCapabilities{Bounding: c, Effective: c, Permitted: c}
 }

@@ -31,7 +31,7 @@ type Pair struct {
 // is an error: it is served to nobody.
 func PairMounts(mounts []specs.Mount, confs []specutils.GoferMountConf, p directfspolicy.Plan) ([]Pair, error) {
 	known := map[string][]directfspolicy.Decision{} // in the order of the spec
-	for i, d := range p.Decisions {
+	for i, d := range p.Decisions() {
 		if i > 0 && d.Access != directfspolicy.NoAccess {
 			known[d.Mount] = append(known[d.Mount], d)
 		}

@@ -94,7 +94,7 @@ func TestReadBackCases(t *testing.T) {
 
 func cachesOf(p directfspolicy.Plan) string {
 	var caches []string
-	for _, d := range p.Decisions {
+	for _, d := range p.Decisions() {
 		caches = append(caches, d.Cache.String())
 	}
 	return strings.Join(caches, " ")

@@ -56,7 +56,7 @@ func (g *Command) connections(conf *config.Config, spec *specs.Spec, pairs []eng
 			return fmt.Errorf("no FD for mount %q: got %d", c.path, len(g.ioFDs))
 		}
 		c.fd, fds = fds[0], fds[1:]
-		c.decision, c.donate, c.tree, c.passDevices = p.Decision, p.Decision.Donated, -1, passDevices
+		c.decision, c.donate, c.tree, c.passDevices = p.Decision, p.Decision.Donated(), -1, passDevices
 		c.readOnly = c.readOnly || p.Overlay
 		conns = append(conns, c)
 		return nil
@@ -83,8 +83,11 @@ func (g *Command) connections(conf *config.Config, spec *specs.Spec, pairs []eng
 	if len(fds) > 0 {
 		return nil, fmt.Errorf("%d FDs for %d mounts", len(g.ioFDs), len(conns))
 	}
+	if (g.devIOFD >= 0) != plan.HostDevices() {
+		return nil, fmt.Errorf("connection for host devices: %t, the plan has it: %t; delete the container and create it again", g.devIOFD >= 0, plan.HostDevices())
+	}
 	if g.devIOFD >= 0 {
-		conns = append(conns, connection{fd: g.devIOFD, path: "/dev", device: true, donate: donateDevices(plan), passDevices: true, tree: -1})
+		conns = append(conns, connection{fd: g.devIOFD, path: "/dev", device: true, donate: plan.DonatesDevices(), passDevices: true, tree: -1})
 	}
 	return conns, nil
 }
@@ -123,11 +126,4 @@ func (c *connection) flags() uint64 {
 		flags |= unix.MOUNT_ATTR_NOEXEC
 	}
 	return flags
-}
-
-// donateDevices says whether the sentry lists and opens host devices itself.
-// It does where it may open files for writing anyway and this gofer, having no
-// LisaFS mount, lacks the calls to do it.
-func donateDevices(plan directfspolicy.Plan) bool {
-	return plan.Sandbox.WritesHost && !plan.Uses(directfspolicy.LisaFS)
 }

@@ -53,7 +53,7 @@ func (g *Command) await() error {
 // container sends to our own boot, a joining one to the engine's client.
 func (g *Command) sendMounts(mounts []specs.Mount, pairs []engine.Pair, plan directfspolicy.Plan) error {
 	message := engine.FirstMessage
-	if plan.Scope == directfspolicy.PodMember {
+	if plan.Scope() == directfspolicy.PodMember {
 		message = engine.JoiningMessage
 	}
 	b, err := message(mounts, pairs, plan)
@@ -138,8 +138,6 @@ func limitFDs(limit int) error {
 }
 
 // installFilter installs the seccomp sets that the Plan names for this gofer.
-// Where it serves nothing but host devices, which no Plan knows, it needs the
-// LisaFS calls for these.
 func (g *Command) installFilter(conf *config.Config, plan directfspolicy.Plan, profiling bool) error {
 	base := filter.Options{
 		UDSOpenEnabled:   conf.GetHostUDS().AllowOpen(),
@@ -150,9 +148,8 @@ func (g *Command) installFilter(conf *config.Config, plan directfspolicy.Plan, p
 	for _, e := range extension.Registered() {
 		base.ExtraRules = append(base.ExtraRules, e.SeccompRules())
 	}
-	log.Infof("Gofer seccomp sets: %v", plan.Gofer)
+	log.Infof("Gofer seccomp sets: %v", plan.Gofer())
 	opts := engine.GoferFilter(base, plan)
-	opts.LisafsNeeded = opts.LisafsNeeded || g.devIOFD >= 0 && !donateDevices(plan)
 	if err := filters.RegisterGofer(); err != nil {
 		return err
 	}

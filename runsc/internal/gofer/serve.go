@@ -35,7 +35,7 @@ func serveConnections(base fsgofer.Config, spec *specs.Spec, conns []connection)
 		if err != nil {
 			return err
 		}
-		log.Infof("Serving %q on FD %d: access=%v donate=%t ro=%t reason=%v", c.path, c.fd, c.decision.Access, c.donate, c.readOnly, c.decision.Reason)
+		log.Infof("Serving %q on FD %d: access=%v donate=%t ro=%t reason=%v", c.path, c.fd, c.decision.Access, c.donate, c.readOnly, c.decision.WhyAccess)
 		conn, err := server.CreateConnection(sandboxsetup.NewSocket(c.fd), c.served, opts, impl)
 		if err != nil {
 			return fmt.Errorf("serving %q: %w", c.path, err)

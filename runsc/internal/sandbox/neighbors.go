@@ -12,7 +12,7 @@ import (
 // checkNeighbors fails where a container that joins a sandbox does not go
 // together with one that is there. Those that have ended do not count.
 func checkNeighbors(conf *config.Config, id container.FullID, plan directfspolicy.Plan) error {
-	if plan.Scope != directfspolicy.PodMember {
+	if plan.Scope() != directfspolicy.PodMember {
 		return nil
 	}
 	all, err := container.LoadSandbox(conf.RootDir, id.SandboxID, container.LoadOpts{})
@@ -27,8 +27,8 @@ func checkNeighbors(conf *config.Config, id container.FullID, plan directfspolic
 		if err != nil {
 			return fmt.Errorf("container %q of the same sandbox: %w", c.ID, err)
 		}
-		if err := plan.Coexist(other); err != nil && !ended(conf, id.SandboxID, c.ID) {
-			return fmt.Errorf("container %q of the same sandbox: %w", c.ID, err)
+		if err := plan.Coexist(id.ContainerID, other, c.ID); err != nil && !ended(conf, id.SandboxID, c.ID) {
+			return err
 		}
 	}
 	return nil

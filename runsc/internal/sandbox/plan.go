@@ -41,8 +41,8 @@ func prepareCreate(conf *config.Config, id string, spec *specs.Spec) (directfspo
 	if err := checkNeighbors(conf, memberID(spec, id), plan); err != nil {
 		return directfspolicy.Plan{}, err
 	}
-	for _, d := range plan.Diagnostics {
-		log.Warningf("directfs plan: %s", d)
+	for _, w := range plan.Warnings() {
+		log.Warningf("directfs plan: %v", w)
 	}
 	log.Infof("directfs plan:\n%s", plan)
 	if err := engine.StorePlan(spec, plan); err != nil {
@@ -85,7 +85,7 @@ func resolve(conf *config.Config, spec *specs.Spec) (directfspolicy.Plan, error)
 	if err != nil {
 		return directfspolicy.Plan{}, err
 	}
-	if err := running.Admit(plan); err != nil {
+	if err := ociconfig.Admit(running, plan); err != nil {
 		return directfspolicy.Plan{}, err
 	}
 	return plan, nil

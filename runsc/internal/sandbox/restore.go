@@ -44,7 +44,7 @@ func (r *restore) Execute(ctx context.Context, f *flag.FlagSet, args ...any) sub
 	if err != nil {
 		return util.Errorf("restore: %v", err)
 	}
-	if plan.Scope != directfspolicy.PodMember {
+	if plan.Scope() != directfspolicy.PodMember {
 		return r.Restore.Execute(ctx, f, args...)
 	}
 	member := memberID(spec, id)

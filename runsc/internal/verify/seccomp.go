@@ -83,21 +83,21 @@ type expectation struct {
 
 func sentryExpectation(p directfspolicy.Plan) expectation {
 	e := expectation{
-		sets:   p.Sentry,
+		sets:   p.Sentry(),
 		family: []directfspolicy.SetName{directfspolicy.SentryBase, directfspolicy.SentryHostFilesystem, directfspolicy.SentryHostFilesystemRead},
 		forms:  sentryForms,
 	}
 	switch {
-	case slices.Contains(p.Sentry, directfspolicy.SentryHostFilesystemRead):
+	case slices.Contains(p.Sentry(), directfspolicy.SentryHostFilesystemRead):
 		e.forms = slices.Concat(sentryForms, writingForms)
-	case !slices.Contains(p.Sentry, directfspolicy.SentryHostFilesystem):
+	case !slices.Contains(p.Sentry(), directfspolicy.SentryHostFilesystem):
 		e.forms = slices.Concat(sentryForms, []form{pathTimes})
 	}
 	return e
 }
 
 func goferExpectation(p directfspolicy.Plan) expectation {
-	e := expectation{sets: p.Gofer}
+	e := expectation{sets: p.Gofer()}
 	for _, n := range directfspolicy.SetNames {
 		if strings.HasPrefix(string(n), "gofer-") {
 			e.family = append(e.family, n)

@@ -52,27 +52,32 @@ func drawSpec(t *rapid.T, label string) *specs.Spec {
 	return spec
 }
 
-// Problems finds one where Plan does, Plan's own first, says nothing twice,
-// ends, and leaves its arguments alone.
-func TestProblemsAgreeWithPlan(t *testing.T) {
+// Plan says everything at once and nothing twice, what Request says among it,
+// and leaves its arguments alone.
+func TestFindings(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		spec, o := drawSpec(t, ""), ociconfig.Options{Flag: rapid.Bool().Draw(t, "flag"), Pod: drawSpec(t, "pod ")}
 		before, podBefore := dump(spec), dump(o.Pod)
-		_, err := ociconfig.Plan(spec, o)
-		all := ociconfig.Problems(spec, o)
-		if (err != nil) != (len(all) > 0) || err != nil && all[0].Error() != err.Error() {
-			t.Fatalf("Plan: %v; Problems: %v", err, all)
+		p, err := ociconfig.Plan(spec, o)
+		_, reqErr := ociconfig.Request(spec, o)
+		var texts []string
+		for _, f := range directfspolicy.Findings(err) {
+			texts = append(texts, f.Error())
 		}
-		texts := make([]string, len(all))
-		for i, e := range all {
-			texts[i] = e.Error()
+		for _, f := range directfspolicy.Findings(reqErr) {
+			if !slices.Contains(texts, f.Error()) {
+				t.Fatalf("Request: %v; Plan: %v", f, err)
+			}
 		}
 		slices.Sort(texts)
-		if len(slices.Compact(texts)) < len(all) {
-			t.Fatalf("a problem is there twice: %v", all)
+		if len(slices.Compact(slices.Clone(texts))) < len(texts) {
+			t.Fatalf("a finding is there twice: %v", err)
+		}
+		if (err == nil) != (len(p.Decisions()) > 0) {
+			t.Fatalf("plan %v with error %v", p, err)
 		}
 		if dump(spec) != before || dump(o.Pod) != podBefore {
-			t.Fatal("Problems changed its arguments")
+			t.Fatal("Plan changed its arguments")
 		}
 	})
 }
@@ -82,17 +87,18 @@ func dump(spec *specs.Spec) string {
 	return fmt.Sprint(string(b), err)
 }
 
-func TestProblemsAreAll(t *testing.T) {
+func TestFindingsAreAll(t *testing.T) {
 	spec := container(join(hint("a", "/a", "of"), hint("b", "/gone", "off"), notes{mountKey + "c.directfs": "on", rootfsKey + "directfs": "no", flagKey: "maybe"}),
 		bind("/1", "/1", "directfs=x"), bind("/2", "/2", "directfs=on", "directfs=off"), bind("/3", "/3", "directfs"), bind("/4", "/4", "a,b"))
 	want := []string{flagKey, mountKey + "a.", mountKey + "c.", rootfsKey, `(mount "/1")`, `(mount "/3")`, `(mount "/4")`, mountKey + "b.", `(mount "/2")`}
-	all := ociconfig.Problems(spec, ociconfig.Options{AllowFlagOverride: true})
+	_, err := ociconfig.Plan(spec, ociconfig.Options{AllowFlagOverride: true})
+	all := directfspolicy.Findings(err)
 	if len(all) != len(want) {
-		t.Errorf("%d problems, want %d", len(all), len(want))
+		t.Errorf("%d findings, want %d: %v", len(all), len(want), err)
 	}
 	for _, w := range want {
 		if !slices.ContainsFunc(all, func(err error) bool { return strings.Contains(err.Error(), w) }) {
-			t.Errorf("no problem with %s in %v", w, all)
+			t.Errorf("nothing about %s in %v", w, all)
 		}
 	}
 }
