@@ -85,7 +85,7 @@ func (p Plan) check() error {
 			return err
 		}
 	}
-	return errors.Join(checkIdentities(p.decisions), checkPromises(p.decisions))
+	return errors.Join(checkIdentities(p.decisions), checkPromises(p.decisions, func(w Why) bool { return w.PodWide }))
 }
 
 // checkDecision refuses a decoded decision to which no Mount leads.

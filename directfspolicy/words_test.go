@@ -84,7 +84,7 @@ func TestParseCeiling(t *testing.T) {
 	}
 	for _, word := range []string{"", "All", "true", "nothing"} {
 		c, err := ParseCeiling(word)
-		want := fmt.Sprintf(`--directfs-hints=%q: invalid value: unknown --directfs-hints %q, want all, narrow, none`, word, word)
+		want := fmt.Sprintf(`--directfs-hints=%q: invalid value; allowed: all, narrow, none`, word)
 		if c != NoHints || err == nil || err.Error() != want {
 			t.Errorf("%q: %v, %v, want %s", word, c, err, want)
 		}
