@@ -21,7 +21,7 @@ var cacheOracle = map[Setting][2]string{
 }
 
 // cacheVerdict is what a request that is accepted leads to for the mount.
-func cacheVerdict(m Mount) (Cache, Reason) {
+func cacheVerdict(m Mount) (Cache, reason) {
 	s := Unset
 	for _, h := range about(m.Hints, CacheKnob) {
 		if h.Setting != Unset {
@@ -30,14 +30,14 @@ func cacheVerdict(m Mount) (Cache, Reason) {
 	}
 	switch cacheOracle[s][0] {
 	case "S":
-		return CacheShared, BecauseHintShared
+		return CacheShared, becauseHintShared
 	case "E":
-		return CacheExclusive, BecauseHintExclusive
+		return CacheExclusive, becauseHintExclusive
 	}
 	if m.Cache == CacheExclusive {
-		return CacheExclusive, BecauseDefaultExclusive
+		return CacheExclusive, becauseDefaultExclusive
 	}
-	return CacheShared, BecauseDefaultShared
+	return CacheShared, becauseDefaultShared
 }
 
 func TestCacheTable(t *testing.T) {
@@ -72,8 +72,8 @@ func testCacheLine(t *testing.T, m Mount, hint Setting) {
 			continue
 		}
 		d := p.decisions[len(p.decisions)-1]
-		if cache, why := cacheVerdict(m); d.Cache != cache || d.WhyCache.Reason != why {
-			t.Errorf("%v because %v, want %v because %v", d.Cache, d.WhyCache.Reason, cache, why)
+		if cache, why := cacheVerdict(m); d.Cache != cache || d.WhyCache.reason != why {
+			t.Errorf("%v because %v, want %v because %v", d.Cache, d.WhyCache.reason, cache, why)
 		}
 	}
 }
@@ -134,7 +134,7 @@ func pathOf(sources []Source) string {
 
 func promises(m Mount) bool {
 	cache, why := cacheVerdict(m)
-	return cache == CacheExclusive && why == BecauseHintExclusive
+	return cache == CacheExclusive && why == becauseHintExclusive
 }
 
 func writesHost(m Mount) bool { return m.Backend.Served() && !m.ReadOnly }

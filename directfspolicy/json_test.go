@@ -52,7 +52,7 @@ const mixedJSON = `{
 }`
 
 // The form is stored by one process and read by another: a change of it needs
-// a new PlanVersion.
+// a new planVersion.
 func TestJSONForm(t *testing.T) {
 	got, err := json.Marshal(mustResolve(t, mixed))
 	if err != nil {

@@ -32,11 +32,11 @@ func propOffIsNeverDonated(t *rapid.T) {
 	}
 	p := mustResolve(t, rehint(r, dest, Off))
 	d, _ := p.Decision(dest)
-	if d.Access != LisaFS || d.WhyAccess.Reason != BecauseHintOff || d.WhyAccess.Key != keyOf(dest) {
+	if d.Access != LisaFS || d.WhyAccess.reason != becauseHintOff || d.WhyAccess.key != keyOf(dest) {
 		t.Fatalf("%q is off and has %+v", dest, d)
 	}
 	raised := slices.ContainsFunc(p.Sandbox().RaisedFor, func(c Cause) bool { return c.Mount == dest })
-	if d.Donated() || slices.Contains(p.Donations(), dest) || raised {
+	if d.donated() || slices.Contains(p.Donations(), dest) || raised {
 		t.Fatalf("%q is off: %+v, donations %v, raised for %v", dest, d, p.Donations(), p.Sandbox().RaisedFor)
 	}
 }
@@ -60,7 +60,7 @@ func propOffNeverWidens(t *rapid.T) {
 	checkNotWider(t, before, after, serving)
 
 	// A hint that is ignored widens nothing either.
-	if a.WhyAccess.Reason != BecauseHintOff || b.Access == DirectFS && len(heldBy(before).beyond(heldBy(after))) == 0 {
+	if a.WhyAccess.reason != becauseHintOff || b.Access == DirectFS && len(heldBy(before).beyond(heldBy(after))) == 0 {
 		t.Fatalf("%q: turning its hint off changed %+v to %+v and took nothing", dest, b, a)
 	}
 }
@@ -111,7 +111,7 @@ func propOnNeverNarrowsOthers(t *rapid.T) {
 			t.Fatalf("on for %q changed %+v to %+v", dest, d, after.decisions[i])
 		}
 	}
-	if d, _ := after.Decision(dest); d.Access != DirectFS || d.WhyAccess.Reason != BecauseHintOn {
+	if d, _ := after.Decision(dest); d.Access != DirectFS || d.WhyAccess.reason != becauseHintOn {
 		t.Fatalf("%q is on and has %+v", dest, d)
 	}
 }

@@ -64,7 +64,7 @@ func (s *resolver) refuse(errs ...error) {
 
 // bySource reports whether the reason is a source hint.
 func (s *resolver) bySource(w Why) bool {
-	return slices.ContainsFunc(s.r.SourceHints, func(h SourceHint) bool { return h.Key == w.Key })
+	return slices.ContainsFunc(s.r.SourceHints, func(h SourceHint) bool { return h.Key == w.key })
 }
 
 // permitted refuses what is wrong with a source hint wherever it counts, and

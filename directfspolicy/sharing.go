@@ -13,7 +13,7 @@ import "errors"
 // Mounts are compared by [Decision.Sources].
 func (p Plan) Coexist(name string, other Plan, otherName string) error {
 	anyMount := func(Decision) string { return "" }
-	podWide := func(w Why) bool { return w.PodWide }
+	podWide := func(w Why) bool { return w.podWide }
 	one := brokenPromises(p.decisions, other.decisions, anyMount, podWide)
 	two := brokenPromises(other.decisions, p.decisions, anyMount, podWide)
 	var errs []error
@@ -60,7 +60,7 @@ func brokenPromises(ds, others []Decision, except func(Decision) string, bySourc
 				continue // the same again, seen from the other side
 			}
 			errs = append(errs, &SharingError{
-				Key: d.WhyCache.Key, Mount: d.Mount,
+				Key: d.WhyCache.key, Mount: d.Mount,
 				Writer: o.d.Mount, Source: o.source, SpecialFiles: o.d.SpecialFiles,
 				Both: both,
 			})

@@ -43,7 +43,7 @@ func sharingMounts(lines []string) []Decision {
 		for j, c := range line {
 			switch c {
 			case '!':
-				d.Cache, d.WhyCache = CacheExclusive, Why{Reason: BecauseHintExclusive, Key: "k"}
+				d.Cache, d.WhyCache = CacheExclusive, Why{reason: becauseHintExclusive, key: "k"}
 			case '-':
 				d.ReadOnly = true
 			case '@':

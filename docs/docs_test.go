@@ -172,7 +172,7 @@ func resolved(f bool, s directfspolicy.Setting, b directfspolicy.Backend) (acces
 	if err != nil {
 		return "refused", err.Error()
 	}
-	return p.Decisions()[0].Access.String(), p.Decisions()[0].WhyAccess.Reason.String()
+	return p.Decisions()[0].Access.String(), p.Decisions()[0].WhyAccess.Reason()
 }
 
 func seccompSets(*testing.T) string {
@@ -223,14 +223,17 @@ func whatFollows(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		umask, caps := "unchanged", "none"
+		umask, caps, ns := "unchanged", "none", "new"
+		if p.Sandbox().SpecUserNamespace {
+			ns = "spec"
+		}
 		if p.Sandbox().UmaskZero {
 			umask = "0"
 		}
 		if len(p.Sandbox().Capabilities) > 0 {
 			caps = strings.ReplaceAll(strings.Join(p.Sandbox().Capabilities, " "), "CAP_", "")
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %v | %s | %s |\n", s.name, caps, umask, p.Sandbox().UserNamespace, sets(p.Sentry()), sets(p.Gofer()))
+		fmt.Fprintf(&b, "| %s | %s | %s | %v | %s | %s |\n", s.name, caps, umask, ns, sets(p.Sentry()), sets(p.Gofer()))
 	}
 	return b.String()
 }

@@ -222,11 +222,7 @@ func MountDecisions(mounts []specs.Mount, confs []specutils.GoferMountConf, p di
 	out := make([]directfspolicy.Decision, len(mounts))
 	next := 1 // confs[0] is the rootfs
 	for i, m := range mounts {
-		out[i] = directfspolicy.Decision{
-			Mount: m.Destination, Access: directfspolicy.NoAccess,
-			WhyAccess: directfspolicy.Why{Reason: directfspolicy.BecauseNotGofer},
-			WhyCache:  directfspolicy.Why{Reason: directfspolicy.BecauseDefaultShared},
-		}
+		out[i] = directfspolicy.Decision{Mount: m.Destination, Access: directfspolicy.NoAccess}
 		if !specutils.HasMountConfig(m) {
 			continue
 		}

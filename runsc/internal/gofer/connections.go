@@ -94,7 +94,7 @@ func (g *Command) connections(spec *specs.Spec, m servedMounts, plan directfspol
 			return fmt.Errorf("no FD for mount %q: got %d", c.path, len(g.ioFDs))
 		}
 		c.fd, fds = fds[0], fds[1:]
-		c.donate = c.decision.Donated()
+		c.donate = c.decision.Access == directfspolicy.DirectFS
 		c.served = c.path
 		conns = append(conns, c)
 		return nil

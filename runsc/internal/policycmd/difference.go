@@ -103,7 +103,7 @@ func (d *differ) sandbox(of string, before, after directfspolicy.Sandbox) {
 	d.list(of, "raisedFor", texts(before.RaisedFor), texts(after.RaisedFor))
 	d.value(of, "", "writesHost", yesNo(before.WritesHost), yesNo(after.WritesHost))
 	d.list(of, "capabilities", before.Capabilities, after.Capabilities)
-	d.value(of, "", "userNamespace", before.UserNamespace.String(), after.UserNamespace.String())
+	d.value(of, "", "userNamespace", namespace(before), namespace(after))
 	d.value(of, "", "umask", umask(before), umask(after))
 }
 
@@ -114,6 +114,14 @@ func texts[T fmt.Stringer](list []T) []string {
 		all[i] = v.String()
 	}
 	return all
+}
+
+// namespace is the word for the sandbox's user namespace.
+func namespace(s directfspolicy.Sandbox) string {
+	if s.SpecUserNamespace {
+		return "spec"
+	}
+	return "new"
 }
 
 func umask(s directfspolicy.Sandbox) string {
