@@ -56,7 +56,7 @@ func TestCacheTable(t *testing.T) {
 func testCacheLine(t *testing.T, m Mount, hint Setting) {
 	var refusal error
 	switch verdict := cacheOracle[hint]; {
-	case !m.Backend.Served() && verdict[0] != "=":
+	case !m.Backend.served() && verdict[0] != "=":
 		refusal = ErrNotGoferMount
 	case m.Overlay && verdict[1] == "O":
 		refusal = ErrOverlay
@@ -137,7 +137,7 @@ func promises(m Mount) bool {
 	return cache == CacheExclusive && why == becauseHintExclusive
 }
 
-func writesHost(m Mount) bool { return m.Backend.Served() && !m.ReadOnly }
+func writesHost(m Mount) bool { return m.Backend.served() && !m.ReadOnly }
 
 // broken lists the mounts of a request, 0 for the rootfs, whose promise to be
 // alone another mount breaks.
@@ -164,13 +164,13 @@ func drawSharing(t *rapid.T) Request {
 		m := &r.Mounts[i]
 		m.Sources = src(rapid.SampledFrom([]string{"", "/", "/s", "/s/a", "/s/a/b", "/s/ab", "/t", "bucket/a"}).Draw(t, "source"))
 		m.Hints = drop(m.Hints, CacheKnob)
-		if m.Backend.Served() && rapid.Bool().Draw(t, "exclusive") {
+		if m.Backend.served() && rapid.Bool().Draw(t, "exclusive") {
 			m.Hints = append(m.Hints, cached(cacheKeyOf(m.Destination), Exclusive))
 		}
 	}
 	for i := range r.Mounts {
 		for j := range i {
-			if r.Mounts[j].Destination == r.Mounts[i].Destination && r.Mounts[i].Backend.Served() && r.Mounts[j].Backend.Served() {
+			if r.Mounts[j].Destination == r.Mounts[i].Destination && r.Mounts[i].Backend.served() && r.Mounts[j].Backend.served() {
 				r.Mounts[i] = r.Mounts[j]
 			}
 		}

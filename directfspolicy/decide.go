@@ -15,19 +15,19 @@ func (h Hint) refuse(m *Mount, why error, fix string, allowed ...string) (Why, e
 // decideAccess is the table in the package comment.
 func decideAccess(flag bool, m *Mount, h Hint) (Why, error) {
 	switch {
-	case !m.Backend.Served() && h.Setting == On:
+	case !m.Backend.served() && h.Setting == On:
 		return h.refuse(m, ErrNotGoferMount, "remove the hint: the mount lives in the sandbox and has no host directory", "off", "false", "default")
-	case !m.Backend.Served():
+	case !m.Backend.served():
 		return Why{reason: becauseNotGofer}, nil
 	case h.Setting == Off:
 		return h.because(becauseHintOff)
-	case h.Setting == On && !m.Backend.CanDonate():
+	case h.Setting == On && !m.Backend.canDonate():
 		return h.refuse(m, ErrCannotDonate, fmt.Sprintf("remove the hint: %s serves this mount over LisaFS only", m.backendName()), "off", "false", "default")
 	case h.Setting == On:
 		return h.because(becauseHintOn)
 	case !flag:
 		return Why{reason: becauseFlagOff}, nil
-	case !m.Backend.CanDonate():
+	case !m.Backend.canDonate():
 		return Why{reason: becauseCannotDonate, backend: m.backendName()}, nil
 	}
 	return Why{reason: becauseFlagOn}, nil
@@ -36,7 +36,7 @@ func decideAccess(flag bool, m *Mount, h Hint) (Why, error) {
 // decideCache is the second table in the package comment.
 func decideCache(_ bool, m *Mount, h Hint) (Why, error) {
 	switch asked := h.Setting == Shared || h.Setting == Exclusive; {
-	case asked && !m.Backend.Served():
+	case asked && !m.Backend.served():
 		return h.refuse(m, ErrNotGoferMount, "remove the hint: the mount lives in the sandbox, which alone has its files", "default")
 	case h.Setting == Shared && m.Overlay:
 		return h.refuse(m, ErrOverlay, "remove the hint, or the overlay", "exclusive", "default")

@@ -219,7 +219,7 @@ func heldBy(p Plan) held {
 	for _, c := range p.Sandbox().Capabilities {
 		h[c] = true
 	}
-	for _, c := range Calls(p.Sentry()...).Names() {
+	for _, c := range callsOf(p.Sentry()...).Names() {
 		h["call "+c] = true
 	}
 	for _, m := range p.Donations() {

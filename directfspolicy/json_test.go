@@ -75,7 +75,7 @@ func TestJSONForm(t *testing.T) {
 func TestZeroPlan(t *testing.T) {
 	var zero, p Plan
 	base := held{}
-	for _, c := range Calls(SentryBase).Names() {
+	for _, c := range callsOf(SentryBase).Names() {
 		base["call "+c] = true
 	}
 	if got := heldBy(zero); !reflect.DeepEqual(got, base) {

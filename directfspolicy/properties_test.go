@@ -26,7 +26,7 @@ func firstHintOnly(m Mount) Mount {
 // Property 2: an off mount is never donated and never has the option.
 func propOffIsNeverDonated(t *rapid.T) {
 	r := drawRequest(t)
-	dest, ok := drawTarget(t, r, Backend.Served)
+	dest, ok := drawTarget(t, r, Backend.served)
 	if !ok {
 		return
 	}
@@ -46,7 +46,7 @@ func propOffIsNeverDonated(t *rapid.T) {
 // get that set, of a read-only mount the part that reads, and nothing else.
 func propOffNeverWidens(t *rapid.T) {
 	r := drawRequest(t)
-	dest, ok := drawTarget(t, r, Backend.Served)
+	dest, ok := drawTarget(t, r, Backend.served)
 	if !ok {
 		return
 	}
@@ -71,8 +71,8 @@ func checkNotWider(t rapid.TB, before, after Plan, sets ...SetName) {
 	if wider := heldBy(after).beyond(heldBy(before)); len(wider) > 0 {
 		t.Fatalf("off gave the sandbox %v", wider)
 	}
-	if added := Calls(after.Gofer()...).Difference(Calls(before.Gofer()...)); !added.SubsetOf(Calls(sets...)) {
-		t.Fatalf("off gave the gofer %v", added.Difference(Calls(sets...)))
+	if added := callsOf(after.Gofer()...).Difference(callsOf(before.Gofer()...)); !added.SubsetOf(callsOf(sets...)) {
+		t.Fatalf("off gave the gofer %v", added.Difference(callsOf(sets...)))
 	}
 }
 
@@ -95,7 +95,7 @@ func propUnmatchedOffNeverWidens(t *rapid.T) {
 // Property 3, second half: turning a hint on narrows nothing of another mount.
 func propOnNeverNarrowsOthers(t *rapid.T) {
 	r := drawRequest(t)
-	dest, ok := drawTarget(t, r, Backend.CanDonate)
+	dest, ok := drawTarget(t, r, Backend.canDonate)
 	if !ok || hasVirtual(r, dest) {
 		return
 	}
@@ -103,7 +103,7 @@ func propOnNeverNarrowsOthers(t *rapid.T) {
 	if lost := heldBy(before).beyond(heldBy(after)); len(lost) > 0 {
 		t.Fatalf("on took %v from the sandbox", lost)
 	}
-	if lost := Calls(before.Gofer()...).Difference(Calls(after.Gofer()...)); !lost.SubsetOf(Calls(GoferLisaFS)) {
+	if lost := callsOf(before.Gofer()...).Difference(callsOf(after.Gofer()...)); !lost.SubsetOf(callsOf(GoferLisaFS)) {
 		t.Fatalf("on took %v from the gofer", lost)
 	}
 	for i, d := range before.decisions {

@@ -98,7 +98,7 @@ func TestGeneratorReachesEveryPlan(t *testing.T) {
 func noteMounts(r Request, saw func(string, ...any)) {
 	at := map[string]bool{}
 	for _, m := range r.Mounts {
-		if at[m.Destination] && m.Backend.Served() {
+		if at[m.Destination] && m.Backend.served() {
 			saw("twins")
 		}
 		at[m.Destination] = true

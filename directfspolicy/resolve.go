@@ -109,7 +109,7 @@ func (s *resolver) mount(m *Mount, hints []Hint) {
 
 // decide is the whole decision for one mount, a knob at a time.
 func (s *resolver) decide(m *Mount, hints []Hint, d *Decision) {
-	if m.Backend.Served() && len(m.Sources) > 0 {
+	if m.Backend.served() && len(m.Sources) > 0 {
 		d.Sources = slices.Clone(m.Sources)
 	}
 	for i := range rules {

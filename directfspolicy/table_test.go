@@ -165,10 +165,10 @@ func testLine(t *testing.T, want tableRow, flag bool, s Setting, b Backend) {
 
 func TestBackends(t *testing.T) {
 	for _, b := range append(slices.Clone(allServers), Backend(99)) {
-		if got, want := b.Served(), slices.Contains(served, b); got != want {
+		if got, want := b.served(), slices.Contains(served, b); got != want {
 			t.Errorf("%v: Served() = %t", b, got)
 		}
-		if got, want := b.CanDonate(), slices.Contains(canDonate, b); got != want {
+		if got, want := b.canDonate(), slices.Contains(canDonate, b); got != want {
 			t.Errorf("%v: CanDonate() = %t", b, got)
 		}
 	}

@@ -105,7 +105,7 @@ func TestZeroValuesGrantNothing(t *testing.T) {
 	var d Decision
 	var s Scope
 	d.imply()
-	if a != LisaFS || b.CanDonate() || b.Served() || d.Access != LisaFS || d.donated() || d.Cache != CacheShared || s != Standalone {
+	if a != LisaFS || b.canDonate() || b.served() || d.Access != LisaFS || d.donated() || d.Cache != CacheShared || s != Standalone {
 		t.Errorf("%v, %v, %+v, %v", a, b, d, s)
 	}
 	if got, want := (Why{reason: 99}).String(), "unknown reason 99"; got != want {

@@ -156,13 +156,13 @@ func TestDecisionTable(t *testing.T) {
 func fitsBackend(word string, b directfspolicy.Backend) bool {
 	switch word {
 	case "donating":
-		return b.CanDonate()
+		return b == directfspolicy.StockGofer || b == directfspolicy.DonatingGofer
 	case "virtual":
-		return b.Served() && !b.CanDonate()
+		return b == directfspolicy.VirtualGofer
 	case "any gofer":
-		return b.Served()
+		return b != directfspolicy.NoGofer
 	}
-	return word == "none" && !b.Served()
+	return word == "none" && b == directfspolicy.NoGofer
 }
 
 func resolved(f bool, s directfspolicy.Setting, b directfspolicy.Backend) (access, reason string) {
@@ -179,7 +179,7 @@ func seccompSets(*testing.T) string {
 	var b strings.Builder
 	b.WriteString("| set | calls | from |\n| --- | --- | --- |\n")
 	for _, n := range directfspolicy.SetNames {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", n, strings.Join(directfspolicy.Calls(n).Names(), " "), n.Source())
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", n, strings.Join(directfspolicy.Calls(n), " "), n.Source())
 	}
 	return b.String()
 }

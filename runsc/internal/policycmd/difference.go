@@ -133,7 +133,7 @@ func umask(s directfspolicy.Sandbox) string {
 
 func (d *differ) filter(of string, before, after []directfspolicy.SetName) {
 	d.list(of, "seccomp", setNames(before), setNames(after))
-	d.list(of, callsField, directfspolicy.Calls(before...).Names(), directfspolicy.Calls(after...).Names())
+	d.list(of, callsField, directfspolicy.Calls(before...), directfspolicy.Calls(after...))
 }
 
 func setNames(sets []directfspolicy.SetName) []string {
