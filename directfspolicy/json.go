@@ -116,7 +116,7 @@ func readVersion3(b []byte) (Plan, error) {
 		p.unmatched = w.Unmatched
 	}
 	for _, wd := range w.Decisions {
-		d := Decision{Mount: wd.Mount, Sources: wd.Sources, ReadOnly: wd.ReadOnly, SpecialFiles: wd.SpecialFiles}
+		d := Decision{Mount: wd.Mount, Sources: append([]Source(nil), wd.Sources...), ReadOnly: wd.ReadOnly, SpecialFiles: wd.SpecialFiles}
 		if d.WhyAccess, err = wd.DirectFS.why(); err != nil {
 			return Plan{}, fmt.Errorf("mount %q: %w", wd.Mount, err)
 		}

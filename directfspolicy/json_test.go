@@ -102,6 +102,21 @@ func TestZeroPlan(t *testing.T) {
 	}
 }
 
+// A list that is empty, null or absent is one and the same.
+func TestEmptyLists(t *testing.T) {
+	const root = `{"version":3,"flag":false,"hints":"all","scope":"standalone","hostNetwork":false,"hostDevices":false,"decisions":[{"mount":"/","directfs":{"reason":"flag-off"},"cache":{"reason":"default-shared"},"readOnly":false}]}`
+	want := mustResolve(t, Request{Rootfs: Mount{Backend: StockGofer, Sources: []Source{}}})
+	for _, list := range []string{"", `,"sources":[]`, `,"sources":null`} {
+		for _, unmatched := range []string{"", `,"unmatched":[]`, `,"unmatched":null`} {
+			in := strings.Replace(root, `"readOnly":false}]}`, `"readOnly":false`+list+`}]`+unmatched+`}`, 1)
+			var p Plan
+			if err := json.Unmarshal([]byte(in), &p); err != nil || !reflect.DeepEqual(p, want) {
+				t.Errorf("%s: %+v, %v", in, p, err)
+			}
+		}
+	}
+}
+
 // golden returns the plans that a version wrote, by name.
 func golden(t testing.TB, version string) map[string][]byte {
 	t.Helper()
