@@ -24,7 +24,7 @@ type rule struct {
 	words   map[string]Setting
 
 	// reasons are those that a decision about the knob can have.
-	reasons []Reason
+	reasons []reason
 
 	// decide is the whole rule for one mount. It looks at the mount's own hint,
 	// its own backend and the flag, and at nothing else.
@@ -40,7 +40,7 @@ var rules = []rule{
 		knob:    DirectFSKnob,
 		allowed: []string{"on", "true", "off", "false", "default"},
 		words:   map[string]Setting{"on": On, "true": On, "off": Off, "false": Off, "default": Default},
-		reasons: []Reason{BecauseFlagOff, BecauseFlagOn, BecauseHintOff, BecauseHintOn, BecauseCannotDonate, BecauseNotGofer},
+		reasons: []reason{becauseFlagOff, becauseFlagOn, becauseHintOff, becauseHintOn, becauseCannotDonate, becauseNotGofer},
 		decide:  decideAccess,
 		why:     func(d *Decision) *Why { return &d.WhyAccess },
 	},
@@ -48,7 +48,7 @@ var rules = []rule{
 		knob:    CacheKnob,
 		allowed: []string{"shared", "exclusive", "default"},
 		words:   map[string]Setting{"shared": Shared, "exclusive": Exclusive, "default": Default},
-		reasons: []Reason{BecauseDefaultShared, BecauseDefaultExclusive, BecauseHintShared, BecauseHintExclusive},
+		reasons: []reason{becauseDefaultShared, becauseDefaultExclusive, becauseHintShared, becauseHintExclusive},
 		decide:  decideCache,
 		why:     func(d *Decision) *Why { return &d.WhyCache },
 	},

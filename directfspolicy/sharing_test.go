@@ -43,7 +43,7 @@ func sharingMounts(lines []string) []Decision {
 		for j, c := range line {
 			switch c {
 			case '!':
-				d.Cache, d.WhyCache = CacheExclusive, Why{Reason: BecauseHintExclusive, Key: "k"}
+				d.Cache, d.WhyCache = CacheExclusive, Why{reason: becauseHintExclusive, key: "k"}
 			case '-':
 				d.ReadOnly = true
 			case '@':
@@ -65,7 +65,7 @@ func sharingMounts(lines []string) []Decision {
 func TestSharing(t *testing.T) {
 	for _, tt := range sharing {
 		ds := sharingMounts(tt.mounts)
-		err := checkPromises(ds)
+		err := checkPromises(ds, func(Why) bool { return false })
 		if errors.Is(err, ErrNotExclusive) != tt.refused || (err == nil) == tt.refused {
 			t.Errorf("%q: %v", tt.mounts, err)
 		}

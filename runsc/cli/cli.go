@@ -33,7 +33,7 @@ import (
 func Main() {
 	alias.HandleAlias()
 	flag.Var(versionFlag{}, "version", "show version and exit.")
-	flag.Var(&engine.Hints, "directfs-hints", "which directfs and cache hints may count: all, narrow (none that asks for directfs where --directfs=false) or none")
+	flag.Var(&engine.Hints, "directfs-hints", "hints about directfs and cache modes that may count: all (default), narrow (none that asks for directfs where --directfs=false) or none")
 	enginecli.Run(nil, commands(), []subcommands.Command{new(cmd.Platforms), new(cmd.Syscalls)})
 }
 

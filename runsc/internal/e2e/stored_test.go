@@ -2,22 +2,24 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
+	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/harness"
 )
 
 // planText is the start of the Plan in a state file, where the JSON of the
 // Plan is a string in the JSON of the container.
 const (
-	planText   = `"dev.gvisor.internal.directfs-plan":"{\"version\":2,`
-	planOf99   = `"dev.gvisor.internal.directfs-plan":"{\"version\":99,`
-	planGone   = `"gone":"{\"version\":2,`
-	donatedYes = `\"donated\":true`
-	donatedNo  = `\"donated\":false`
+	planText = `"dev.gvisor.internal.directfs-plan":"{\"version\":3,`
+	planOf99 = `"dev.gvisor.internal.directfs-plan":"{\"version\":99,`
+	planGone = `"gone":"{\"version\":3,`
+	flagText = `\"flag\":`
+	donated  = `\"donations\":[],\"flag\":`
 )
 
 const noPlan = "container has no directfs plan; it was created by another runtime or version: delete it and create it again"
@@ -51,7 +53,7 @@ func TestMemberOfSandboxWithBadPlan(t *testing.T) {
 	pause := servePod(t, lab, lab.Runtime, true, harness.PodSandbox())
 	b := lab.Bundle(t, harness.PodMember(pause.ID, "app"), harness.Args("serve", "/"))
 	for _, c := range []struct{ name, text, message string }{
-		{"version 99", planOf99, "stored plan: unsupported plan version: 99, want 2"},
+		{"version 99", planOf99, "stored plan: unsupported plan version: 99, where 2 to 3 can be read; delete the container and create it again"},
 		{"removed", planGone, noPlan},
 	} {
 		undo := tamper(t, lab.Runtime, pause.ID, planText, c.text)
@@ -79,9 +81,9 @@ func TestStartWithBadPlan(t *testing.T) {
 		}
 		lab.Keep(t, c)
 		for _, change := range []struct{ old, new, message string }{
-			{planText, planOf99, "stored plan: unsupported plan version: 99, want 2"},
+			{planText, planOf99, "stored plan: unsupported plan version: 99, where 2 to 3 can be read; delete the container and create it again"},
 			{planText, planGone, noPlan},
-			{donatedYes, donatedNo, "stored plan: invalid plan: it does not follow from its own decisions; recreate the container"},
+			{flagText, donated, "stored plan: invalid plan: json: unknown field \"donations\"; delete the container and create it again"},
 		} {
 			undo := tamper(t, lab.Runtime, c.ID, change.old, change.new)
 			res, err := lab.Command(harness.Context(t), "start", c.ID)
@@ -136,5 +138,64 @@ func TestSidecarSentry(t *testing.T) {
 	}
 	if res, err := beside.Run(harness.Context(t), lab.ID(), b); err != nil || res.ExitCode != 0 {
 		t.Errorf("without it: %+v, %v", res, err)
+	}
+}
+
+// A container that the version before created is started by the plan that it
+// stored.
+func TestStartAfterUpgrade(t *testing.T) {
+	lab := newLab(t, flag(false))
+	b := lab.Bundle(t, mountA(), harness.MountHint("a", "/a", "on"), harness.Mount("/b"), harness.Args("serve", "/", "/a", "/b"))
+	c, err := lab.Create(harness.Context(t), lab.ID(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lab.Keep(t, c)
+	now := readStored(t, lab.Runtime, c.ID).Spec.Annotations["dev.gvisor.internal.directfs-plan"]
+	var p directfspolicy.Plan
+	if err := json.Unmarshal([]byte(now), &p); err != nil {
+		t.Fatal(err)
+	}
+	tamper(t, lab.Runtime, c.ID, quoted(t, now), quoted(t, string(mustJSON(t, version2(p)))))
+	if err := c.Start(harness.Context(t)); err != nil {
+		t.Fatal(err)
+	}
+	want := access{"/": false, "/a": true, "/b": false}
+	r := readReport(t, c)
+	checkOps(t, b, r)
+	checkMountOptions(t, want, r)
+	checkHeld(t, c, direct(want))
+	checkVerified(t, lab.Runtime, c.ID)
+	stop(t, lab, c)
+}
+
+// version2 is the form in which version 2 stored the plan of a container that
+// has its sandbox to itself.
+func version2(p directfspolicy.Plan) map[string]any {
+	s := p.Sandbox()
+	decisions := []any{}
+	for _, d := range p.Decisions() {
+		v := map[string]any{"mount": d.Mount, "access": d.Access.String(), "reason": d.WhyAccess.Reason(), "cache": d.Cache.String(), "cacheReason": "default",
+			"readOnly": d.ReadOnly, "donated": d.Access == directfspolicy.DirectFS, "options": []string{}}
+		if h, ok := d.WhyAccess.Hint(); ok {
+			v["detail"] = h.Key
+		}
+		if len(d.Sources) > 0 {
+			v["source"] = d.Sources[0].Path
+		}
+		switch d.Access {
+		case directfspolicy.DirectFS:
+			v["options"] = []string{"directfs", "cache=" + d.Cache.String()}
+		case directfspolicy.LisaFS:
+			v["options"] = []string{"cache=" + d.Cache.String()}
+		}
+		decisions = append(decisions, v)
+	}
+	return map[string]any{
+		"version": 2, "flag": p.Flag(), "scope": "standalone", "hostNetwork": p.HostNetwork(), "decisions": decisions,
+		"unmatched": []any{}, "unmatchedCache": []any{}, "diagnostics": []string{},
+		"sandbox": map[string]any{"raised": s.Raised, "raisedFor": p.Donations(), "writesHost": s.WritesHost, "capabilities": s.Capabilities,
+			"userNamespace": "spec", "umaskZero": s.UmaskZero},
+		"sentry": p.Sentry(), "gofer": p.Gofer(), "donations": p.Donations(),
 	}
 }

@@ -56,7 +56,7 @@ func (g *Command) connections(conf *config.Config, spec *specs.Spec, pairs []eng
 			return fmt.Errorf("no FD for mount %q: got %d", c.path, len(g.ioFDs))
 		}
 		c.fd, fds = fds[0], fds[1:]
-		c.decision, c.donate, c.tree, c.passDevices = p.Decision, p.Decision.Donated(), -1, passDevices
+		c.decision, c.donate, c.tree, c.passDevices = p.Decision, p.Decision.Access == directfspolicy.DirectFS, -1, passDevices
 		c.readOnly = c.readOnly || p.Overlay
 		conns = append(conns, c)
 		return nil

@@ -27,7 +27,7 @@ func checkNeighbors(conf *config.Config, id container.FullID, plan directfspolic
 		if err != nil {
 			return fmt.Errorf("container %q of the same sandbox: %w", c.ID, err)
 		}
-		if err := plan.Coexist(id.ContainerID, other, c.ID); err != nil && !ended(conf, id.SandboxID, c.ID) {
+		if err := plan.Coexist("", other, c.ID); err != nil && !ended(conf, id.SandboxID, c.ID) {
 			return err
 		}
 	}

@@ -7,12 +7,12 @@ import (
 	"pgregory.net/rapid"
 )
 
-func drawSet(t *rapid.T, name string) SyscallSet {
+func drawSet(t *rapid.T, name string) callSet {
 	calls := rapid.SampledFrom([]string{"openat", "close", "read", "write", "linkat", ""})
-	return NewSyscallSet(rapid.SliceOfN(calls, 0, 8).Draw(t, name)...)
+	return newCallSet(rapid.SliceOfN(calls, 0, 8).Draw(t, name)...)
 }
 
-func equalSets(s, t SyscallSet) bool { return slices.Equal(s.Names(), t.Names()) }
+func equalSets(s, t callSet) bool { return slices.Equal(s.Names(), t.Names()) }
 
 // propSetLaws checks each operation by the members, and the laws that follow
 // for sets as values.
@@ -35,7 +35,7 @@ func propSetLaws(t *rapid.T) {
 		"union commutes":             equalSets(union, b.Union(a)),
 		"union associates":           equalSets(union.Union(c), a.Union(b.Union(c))),
 		"union is idempotent":        equalSets(a, a.Union(a)),
-		"union has a zero":           equalSets(a, a.Union(SyscallSet{})) && equalSets(a, SyscallSet{}.Union(a)),
+		"union has a zero":           equalSets(a, a.Union(callSet{})) && equalSets(a, callSet{}.Union(a)),
 		"union is an upper bound":    a.SubsetOf(union) && b.SubsetOf(union),
 		"difference is disjoint":     equalSets(diff.Difference(b), diff) && diff.SubsetOf(a),
 		"difference and union":       equalSets(diff.Union(b), union),
@@ -49,11 +49,11 @@ func propSetLaws(t *rapid.T) {
 	}
 }
 
-func TestSyscallSetLaws(t *testing.T) { rapid.Check(t, propSetLaws) }
+func TestCallSetLaws(t *testing.T) { rapid.Check(t, propSetLaws) }
 
-func TestSyscallSetIsAValue(t *testing.T) {
+func TestCallSetIsAValue(t *testing.T) {
 	names := []string{"write", "read", "write"}
-	s := NewSyscallSet(names...)
+	s := newCallSet(names...)
 	if got := s.String(); got != "read write" || s.Len() != 2 {
 		t.Errorf("set of %v: %q, length %d", names, got, s.Len())
 	}
@@ -61,19 +61,19 @@ func TestSyscallSetIsAValue(t *testing.T) {
 		t.Errorf("the argument became %v", names)
 	}
 	names[0], s.Names()[0] = "mount", "mount"
-	s.Union(NewSyscallSet("close"))
-	s.Difference(NewSyscallSet("read"))
+	s.Union(newCallSet("close"))
+	s.Difference(newCallSet("read"))
 	if got := s.String(); got != "read write" {
 		t.Errorf("the set became %q", got)
 	}
 }
 
-func TestZeroSyscallSet(t *testing.T) {
-	var s SyscallSet
-	if s.Len() != 0 || s.Contains("") || s.String() != "" || len(s.Names()) != 0 || !s.SubsetOf(SyscallSet{}) {
+func TestZeroCallSet(t *testing.T) {
+	var s callSet
+	if s.Len() != 0 || s.Contains("") || s.String() != "" || len(s.Names()) != 0 || !s.SubsetOf(callSet{}) {
 		t.Errorf("zero set: %v", s)
 	}
-	if len(s.Union(s).Names()) != 0 || s.Difference(NewSyscallSet("read")).Len() != 0 {
+	if len(s.Union(s).Names()) != 0 || s.Difference(newCallSet("read")).Len() != 0 {
 		t.Error("the zero set is not closed")
 	}
 }
