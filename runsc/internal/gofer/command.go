@@ -13,6 +13,7 @@ import (
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/supervise"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/runsc/cmd/sandboxsetup"
@@ -47,6 +48,9 @@ type Command struct {
 	// served is where each connection is served from, in their order, where an
 	// earlier run of this process isolated them. The paths have no commas.
 	served string
+
+	// client is the connection to the client that started the gofer.
+	client *supervise.Client
 
 	// procUnmounter keeps the FD of the procfs unmounter from being closed
 	// before the process executes itself again.
@@ -102,6 +106,11 @@ func (g *Command) Execute(_ context.Context, f *flag.FlagSet, args ...any) subco
 	}
 	conf := args[0].(*config.Config)
 	debug.SetTraceback(conf.Traceback)
+	client, err := supervise.Join(supervise.Gofer)
+	if err != nil {
+		util.Fatalf("gofer: %v", err)
+	}
+	g.client = client
 	if err := g.run(f, conf); err != nil {
 		util.Fatalf("gofer: %v", err)
 	}
@@ -152,6 +161,9 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 		return err
 	}
 	if reexec {
+		if err := g.client.KeepOverExec(); err != nil {
+			return fmt.Errorf("keeping the connection to the client: %w", err)
+		}
 		args := sandboxsetup.PrepareArgs(g.Name(), f, g.reexecFlags(prepared.FlagOverrides))
 		return fmt.Errorf("executing the gofer again: %w", sandboxsetup.SetCapsAndCallSelf(args, capabilities(conf)))
 	}
