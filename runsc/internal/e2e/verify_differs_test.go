@@ -95,7 +95,7 @@ func TestVerifyNoticesWhatIsAbove(t *testing.T) {
 	// The sentry holds the directory on which /a is mounted. By this plan it
 	// is a mount's root, donated from amid the rootfs.
 	rootfs := c.Bundle.Rootfs()
-	undo := tamper(t, lab.Runtime, c.ID, quoted(t, rootfs), quoted(t, path.Join(rootfs, "a")))
+	undo := tamperState(t, lab.Runtime, c.ID, quoted(t, rootfs), quoted(t, path.Join(rootfs, "a")))
 	checkNoticed(t, lab.Runtime, c.ID, []string{"above the held directories", "other directories held"})
 	undo()
 	stop(t, lab, c)
@@ -114,7 +114,7 @@ func TestVerifyNoticesDeadGofer(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid := fmt.Sprintf(`"goferPid":%d`, c.GoferPID)
-	undo := tamper(t, lab.Runtime, c.ID, pid, `"goferPid":1`)
+	undo := tamperState(t, lab.Runtime, c.ID, pid, `"goferPid":1`)
 	checkNoticed(t, lab.Runtime, c.ID, []string{"gofer: process"})
 	undo()
 	stop(t, lab, c)
@@ -145,7 +145,7 @@ func TestVerifyErrors(t *testing.T) {
 	checkVerifyError(t, lab.Runtime, 3, fmt.Sprintf("no container %q in %s", c.ID[:len(c.ID)-1], lab.Root), c.ID[:len(c.ID)-1])
 	for _, change := range []struct{ old, new, message string }{
 		{planText, planOf99, "stored plan: unsupported plan version: 99, want 2"},
-		{planText, planGone, noPlan},
+		{createdAt, createdAgo, noPlan},
 		{donatedYes, donatedNo, "stored plan: invalid plan: it does not follow from its own decisions; recreate the container"},
 	} {
 		undo := tamper(t, lab.Runtime, c.ID, change.old, change.new)

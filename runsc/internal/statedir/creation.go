@@ -147,8 +147,10 @@ func (c *Creation) Finish() (created bool, err error) {
 	return true, c.end()
 }
 
-// Abandon ends a creation that the engine has undone. It may be called after
-// Finish, and then does nothing.
+// Abandon ends a creation that the engine has undone, and removes what the
+// engine leaves: of a sandbox that did not come up it keeps the cgroups
+// (runsc/container/container.go:1404). It may be called after Finish, and then
+// does nothing.
 func (c *Creation) Abandon() error {
 	if c == nil {
 		return nil
@@ -158,7 +160,11 @@ func (c *Creation) Abandon() error {
 	if c.file == nil {
 		return nil
 	}
-	return c.end()
+	var err error
+	if there, statErr := exists(path(c.root, c.id, engineSuffix)); !there && statErr == nil {
+		err = errors.Join(end(c.record.Processes), removeFiles(c.record.Files), removeCgroups(c.record.Cgroups))
+	}
+	return errors.Join(err, c.end())
 }
 
 func (c *Creation) end() error {
