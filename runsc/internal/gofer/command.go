@@ -125,7 +125,7 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("reading spec: %w", err)
 	}
-	plan, err := engine.TakeInGofer(spec, conf)
+	plan, err := engine.TakeInGofer(g.client.AwaitReady)
 	if err != nil {
 		return fmt.Errorf("directfs plan: %w", err)
 	}

@@ -32,6 +32,19 @@ type creation struct {
 	// it runs.
 	late bool
 
+	// decide, unless nil, says what is not known before the gofer, whose PID it
+	// gets, has started: the container's id, its spec and its Plan. answer is
+	// the Plan for the gofer.
+	decide func(gofer int) error
+	answer []byte
+
+	// early are processes that were there before decide was called.
+	early []supervise.Process
+
+	// refused is why decide failed.
+	refused error
+
+	since    time.Time // when this began
 	journal  *statedir.Creation
 	children *supervise.Children
 	started  chan struct{} // closed when the sandbox process runs
@@ -48,7 +61,11 @@ func (c *creation) run(name string, execute func() subcommands.ExitStatus) subco
 	code, failed := watchErrors(execute)
 	err := c.end()
 	if code != subcommands.ExitSuccess {
-		failed(c.children.Reasons())
+		reasons := c.children.Reasons()
+		if c.refused != nil {
+			reasons = append([]string{c.refused.Error()}, reasons...)
+		}
+		failed(reasons)
 		err = errors.Join(err, c.journal.Abandon())
 	}
 	c.children.Close()
@@ -60,6 +77,7 @@ func (c *creation) run(name string, execute func() subcommands.ExitStatus) subco
 }
 
 func (c *creation) begin() error {
+	c.since = time.Now()
 	c.started, c.stop, c.watched = make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	if !c.late {
 		if err := c.beginJournal(); err != nil {
@@ -78,19 +96,38 @@ func (c *creation) begin() error {
 }
 
 func (c *creation) beginJournal() (err error) {
-	c.journal, err = statedir.Begin(c.conf.RootDir, c.id, c.plan, c.spec, engine.Cgroups(c.conf, c.id.ContainerID, c.spec))
+	c.journal, err = statedir.Begin(c.conf.RootDir, c.id, c.since, c.plan, c.spec, engine.Cgroups(c.conf, c.id.ContainerID, c.spec))
 	return err
 }
 
 // hello is called while the engine waits for the sandbox process, which is the
-// last one that it starts and has parsed its spec for.
-func (c *creation) hello(p supervise.Process) {
+// last one that it starts and has parsed its spec for. It returns the answer to
+// the process.
+func (c *creation) hello(p supervise.Process) []byte {
+	if c.decide != nil && c.answer == nil {
+		if p.Kind != supervise.Gofer {
+			c.early = append(c.early, p)
+			return nil
+		}
+		if err := c.decide(p.PID); err != nil {
+			c.refused = err
+			return nil
+		}
+	}
 	if c.journal == nil {
 		if err := c.beginJournal(); err != nil {
 			log.Warningf("Nobody will clean up if this process is killed: %v", err)
-			return
 		}
 	}
+	for _, p := range append(c.early, p) {
+		c.note(p)
+	}
+	c.early = nil
+	return c.answer
+}
+
+// note notes a process that has started.
+func (c *creation) note(p supervise.Process) {
 	if err := c.journal.AddProcess(p.PID); err != nil {
 		log.Warningf("Noting the %s process: %v", p.Kind, err)
 	}

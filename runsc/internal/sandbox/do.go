@@ -170,14 +170,3 @@ func hasDefaultRoute() bool {
 	}
 	return false
 }
-
-// SandboxExec returns the "sandbox-exec" command. It makes its spec only when
-// it executes and takes no hints, so the flag decides all of its mounts.
-func SandboxExec() util.SubCommand {
-	return &command{new(cmd.SandboxExec), func(_ util.SubCommand, conf *config.Config, _ *flag.FlagSet) error {
-		if err := refuseSidecar(conf); err != nil {
-			return err
-		}
-		return engine.HandFlagToGofer(conf.DirectFS)
-	}}
-}

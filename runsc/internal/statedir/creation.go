@@ -48,10 +48,10 @@ type record struct {
 	Files []string `json:"files"`
 }
 
-// Begin notes that this process creates a container. cgroups are the cgroup
-// directories that the engine may make. Before it returns, what an earlier
+// Begin notes that this process creates a container, and has since the given
+// time. cgroups are the cgroup directories that the engine may make. Before it returns, what an earlier
 // client left of the id is removed. Errors wrap ErrBeingCreated.
-func Begin(root string, id ID, p directfspolicy.Plan, spec *specs.Spec, cgroups []string) (*Creation, error) {
+func Begin(root string, id ID, since time.Time, p directfspolicy.Plan, spec *specs.Spec, cgroups []string) (*Creation, error) {
 	if err := os.MkdirAll(root, 0o711); err != nil {
 		return nil, fmt.Errorf("creating container root directory: %w", err)
 	}
@@ -62,7 +62,7 @@ func Begin(root string, id ID, p directfspolicy.Plan, spec *specs.Spec, cgroups 
 	}
 	defer unlock()
 	c := &Creation{root: root, id: id, record: record{
-		Started: time.Now(), Plan: p,
+		Started: since, Plan: p,
 		Cgroups: missingDirs(cgroups), Files: missing(engine.Files(root, id.SandboxID, spec)),
 	}}
 	if there, err := exists(path(root, id, engineSuffix)); there || err != nil {
@@ -100,6 +100,9 @@ func (c *Creation) write() error {
 
 // AddProcess notes a process that was started for the container.
 func (c *Creation) AddProcess(pid int) error {
+	if c == nil {
+		return nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p, err := identify(pid)

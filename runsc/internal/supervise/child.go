@@ -20,8 +20,9 @@ const fdVariable = "RUNSC_CLIENT_FD"
 // Client is a process's connection to the client that started it. A nil one is
 // of a process that nobody supervises.
 type Client struct {
-	fd    int
-	ready chan struct{}
+	fd     int
+	ready  chan struct{} // closed when there is an answer
+	answer []byte
 
 	mu   sync.Mutex // protects what follows, and the FD from being closed
 	left bool
@@ -63,11 +64,13 @@ func (c *Client) KeepOverExec() error {
 	return err
 }
 
-// AwaitReady returns when the client has answered.
-func (c *Client) AwaitReady() {
-	if c != nil {
-		<-c.ready
+// AwaitReady returns the client's answer when it is there.
+func (c *Client) AwaitReady() []byte {
+	if c == nil {
+		return nil
 	}
+	<-c.ready
+	return c.answer
 }
 
 // report sends what the process has to say to the client too.
@@ -96,7 +99,7 @@ func (c *Client) report() error {
 // follow does as the client says, until it commits or dies.
 func (c *Client) follow() {
 	answered := false
-	packet := make([]byte, 1)
+	packet := make([]byte, 1+maxAnswer)
 	for {
 		n, err := unix.Read(c.fd, packet)
 		switch {
@@ -106,7 +109,7 @@ func (c *Client) follow() {
 			log.Warningf("The client died before the container was created; exiting.")
 			os.Exit(128)
 		case packet[0] == packetReady && !answered:
-			answered = true
+			answered, c.answer, packet = true, packet[1:n], make([]byte, 1)
 			close(c.ready)
 		case packet[0] == packetCommit:
 			c.leave()

@@ -25,7 +25,7 @@ type Process struct {
 // of a command that starts no process.
 type Children struct {
 	ends    []*end
-	onHello func(Process)
+	onHello func(Process) []byte
 
 	mu     sync.Mutex // protects inherited
 	closed bool       // inherited ends are closed
@@ -47,8 +47,9 @@ type end struct {
 // mounts is how many mounts the container has: the numbers of the FDs must be
 // above all that the engine donates. onHello is called, one call at a time,
 // for every process that starts, before that process goes on; the engine
-// meanwhile waits for the sandbox process to come up.
-func Start(mounts int, onHello func(Process)) (*Children, error) {
+// meanwhile waits for the sandbox process to come up. What it returns is the
+// answer that the process gets, at most 128 KiB.
+func Start(mounts int, onHello func(Process) []byte) (*Children, error) {
 	if err := sandbox.SetCloExeOnAllFDs(); err != nil {
 		return nil, fmt.Errorf("setting CLOEXEC on all FDs: %w", err)
 	}
@@ -122,10 +123,11 @@ func (c *Children) hello(e *end, pid int) {
 	if e.kind == Sandbox {
 		c.closeInherited()
 	}
+	var answer []byte
 	if c.onHello != nil {
-		c.onHello(Process{Kind: e.kind, PID: pid})
+		answer = c.onHello(Process{Kind: e.kind, PID: pid})
 	}
-	e.send(packetReady)
+	e.send(packetReady, answer...)
 }
 
 // closeInherited lets no process that starts from now on inherit anything.
@@ -189,12 +191,12 @@ func (c *Children) Reasons() []string {
 	return all
 }
 
-func (e *end) send(packet byte) {
+func (e *end) send(packet byte, data ...byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.fd >= 0 {
 		// One that has ended hears nothing.
-		_ = unix.Sendto(e.fd, []byte{packet}, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, nil)
+		_ = unix.Sendto(e.fd, append([]byte{packet}, data...), unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, nil)
 	}
 }
 

@@ -49,8 +49,9 @@ const (
 )
 
 const (
-	maxPacket = 8 << 10 // bytes of one packet
-	maxReason = 2 << 10 // bytes that are kept of what one process says
+	maxPacket = 8 << 10   // bytes of what a process says at once
+	maxAnswer = 128 << 10 // bytes of what the client answers
+	maxReason = 2 << 10   // bytes that are kept of what one process says
 )
 
 const socketType = unix.SOCK_SEQPACKET
