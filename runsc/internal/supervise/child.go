@@ -87,7 +87,7 @@ func (c *Client) report() error {
 	}
 	own := util.ErrorLogger
 	util.ErrorLogger = writer(func(record []byte) (int, error) {
-		_ = c.send(packetError, record)
+		_ = c.send(packetError, []byte(message(record)))
 		if own == nil {
 			return len(record), nil
 		}

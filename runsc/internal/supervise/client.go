@@ -259,7 +259,7 @@ func (e *end) keep(packet []byte) {
 	case packet[0] != packetError:
 		e.crash = append(e.crash, packet[:min(len(packet), maxReason-len(e.crash))]...)
 	case len(e.errors) < 4:
-		e.errors = append(e.errors, message(packet[1:]))
+		e.errors = append(e.errors, printable(string(packet[1:])))
 	}
 }
 

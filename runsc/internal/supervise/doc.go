@@ -43,7 +43,7 @@ const addressPrefix = "@runsc-client/"
 // the Go runtime writes when the process crashes.
 const (
 	packetHello  = 1 // process to client: it runs
-	packetError  = 2 // process to client: why it ends, as the engine's JSON
+	packetError  = 2 // process to client: why it ends
 	packetReady  = 3 // client to process: the answer to a hello
 	packetCommit = 4 // client to process: live on without the client
 )

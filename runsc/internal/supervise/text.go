@@ -16,9 +16,9 @@ func message(record []byte) string {
 		Msg string `json:"msg"`
 	}
 	if err := json.Unmarshal(record, &e); err != nil || e.Msg == "" {
-		return printable(string(record))
+		return string(record)
 	}
-	return printable(e.Msg)
+	return e.Msg
 }
 
 // reason joins what a process said. Of a crash, the first line says what
