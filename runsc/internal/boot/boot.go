@@ -97,6 +97,9 @@ func lowerMounts(f *flag.FlagSet, raised bool) (directfspolicy.Plan, error) {
 	if err != nil {
 		return directfspolicy.Plan{}, fmt.Errorf("reading mounts: %w", err)
 	}
+	if len(raw) == 0 {
+		return directfspolicy.Plan{}, errors.New("the gofer ended before it sent the mounts")
+	}
 	plan, list, wrapped, err := engine.Unwrap(raw)
 	switch {
 	case err != nil:
