@@ -185,7 +185,6 @@ var switches = map[string]map[string]string{
 		"runsc/internal/boot/boot.go lower":                                   "compared with the Plan; a difference stops the sandbox",
 		"runsc/internal/boot/boot.go Execute":                                 "picks the filter that was compiled beforehand for it",
 		"runsc/internal/sandbox/do.go prepare":                                "copied from what ConfigureCreate assigned",
-		"runsc/internal/sandbox/do.go SandboxExec":                            "the user's flag, for a spec that cannot have hints",
 	},
 	"LisafsNeeded": {
 		"runsc/internal/engine/filters/precompile/precompile.go goferOptions": "one of the filters that are compiled beforehand; the Plan picks among them",

@@ -58,9 +58,8 @@ func (c *creation) decideByBundle(gofer int) error {
 	}
 	unlock()
 	// The engine has looked at its switch for the sandbox's privileges already.
-	after := *c.conf
-	if engine.ConfigureCreate(&after, plan); after.DirectFS != c.conf.DirectFS {
-		return fmt.Errorf("the plan wants a sandbox with directfs=%t, the engine starts one with directfs=%t", after.DirectFS, c.conf.DirectFS)
+	if err := engine.CheckCreate(c.conf, plan); err != nil {
+		return err
 	}
 	c.id, c.spec, c.plan = full, spec, plan
 	c.answer, err = engine.EncodePlan(plan)
