@@ -24,13 +24,6 @@ var accessNames = enum[Access]{"access", []string{"lisafs", "directfs", "none"}}
 // String returns "lisafs", "directfs" or "none".
 func (a Access) String() string { return accessNames.name(a) }
 
-// MarshalText implements encoding.TextMarshaler.
-func (a Access) MarshalText() ([]byte, error) { return accessNames.marshal(a) }
-
-// UnmarshalText implements encoding.TextUnmarshaler. It refuses every word
-// that String does not return.
-func (a *Access) UnmarshalText(b []byte) error { return accessNames.unmarshal(b, a) }
-
 // Backend says who serves a mount and whether it has a host directory whose FD
 // it could hand over. The runtime knows it; users do not state it.
 // The zero value, NoGofer, cannot donate.
@@ -97,8 +90,20 @@ var scopeNames = enum[Scope]{"scope", []string{"standalone", "pod-sandbox", "pod
 // String returns "standalone", "pod-sandbox" or "pod-member".
 func (s Scope) String() string { return scopeNames.name(s) }
 
-// MarshalText implements encoding.TextMarshaler.
-func (s Scope) MarshalText() ([]byte, error) { return scopeNames.marshal(s) }
+// Cache says who else may change the files of a mount.
+// The zero value is CacheShared, which is always right and never stale.
+type Cache uint8
 
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (s *Scope) UnmarshalText(b []byte) error { return scopeNames.unmarshal(b, s) }
+const (
+	// CacheShared revalidates with the host: others may change the files.
+	CacheShared Cache = iota
+
+	// CacheExclusive trusts the sentry's cache: only this mount changes the
+	// files. What others write may be seen late or never, and be overwritten.
+	CacheExclusive
+)
+
+var cacheNames = enum[Cache]{"cache mode", []string{"shared", "exclusive"}}
+
+// String returns "shared" or "exclusive".
+func (c Cache) String() string { return cacheNames.name(c) }

@@ -12,35 +12,48 @@ import (
 func sandboxPlan(t rapid.TB, raised bool) Plan {
 	t.Helper()
 	p := mustResolve(t, Request{Scope: PodSandbox, Flag: raised, Rootfs: Mount{Backend: StockGofer}})
-	if p.Sandbox.Raised != raised {
-		t.Fatalf("sandbox raised for %v", p.Sandbox.RaisedFor)
+	if p.Sandbox().Raised != raised {
+		t.Fatalf("sandbox raised for %v", p.Sandbox().RaisedFor)
 	}
 	return p
 }
 
 func TestAdmitScopes(t *testing.T) {
-	for _, raised := range []bool{false, true} {
+	for _, flag := range allFlags {
 		for _, s := range allScopes {
 			for _, c := range allScopes {
-				err := Plan{Scope: s, Sandbox: Sandbox{Raised: raised}}.Admit(Plan{Scope: c})
+				sandbox := mustResolve(t, Request{Scope: s, Flag: flag, Rootfs: Mount{Backend: StockGofer}})
+				err := sandbox.Admit(mustResolve(t, Request{Scope: c, Flag: flag, Rootfs: Mount{Backend: StockGofer}}))
 				if s == PodSandbox && c == PodMember {
 					if err != nil {
 						t.Errorf("%v into %v: %v", c, s, err)
 					}
 					continue
 				}
-				want := AdmitError{
-					Fix: fmt.Sprintf("only a pod-member container joins a sandbox, and only one of a pod-sandbox: this is a %v and a %v", c, s),
-					Err: ErrNotAPod,
-				}
-				if e, ok := errors.AsType[*AdmitError](err); !ok || *e != want || !errors.Is(err, ErrNotAPod) {
+				if e, ok := errors.AsType[*AdmitError](err); !ok || *e != (AdmitError{Sandbox: s, Container: c, Err: ErrNotAPod}) || !errors.Is(err, ErrNotAPod) {
 					t.Errorf("%v into %v: %v", c, s, err)
 				}
-				if want := "sandbox does not admit other containers; " + want.Fix; err == nil || err.Error() != want {
+				want := fmt.Sprintf("sandbox does not admit other containers; only a pod-member container joins a sandbox, and only one of a pod-sandbox: this is a %v and a %v", c, s)
+				if err == nil || err.Error() != want {
 					t.Errorf("got  %v\nwant %s", err, want)
 				}
 			}
 		}
+	}
+}
+
+// Nobody but Resolve and the decoder makes a Plan that admits or is admitted.
+func TestZeroPlanIsNotAdmitted(t *testing.T) {
+	for _, p := range []Plan{{}, sandboxPlan(t, true)} {
+		if err := p.Admit(Plan{}); !errors.Is(err, ErrNotAPod) {
+			t.Errorf("the zero plan is admitted: %v", err)
+		}
+		if err := (Plan{}).Admit(p); !errors.Is(err, ErrNotAPod) {
+			t.Errorf("the zero plan admits: %v", err)
+		}
+	}
+	if s := (Plan{}).Sandbox(); s.Raised || s.WritesHost || len(s.Capabilities) > 0 || s.UserNamespace != NewUserNamespace || s.UmaskZero {
+		t.Errorf("the zero plan grants %+v", s)
 	}
 }
 
@@ -63,13 +76,13 @@ func TestAdmitReasons(t *testing.T) {
 		},
 		{
 			"annotation",
-			Request{Rootfs: Mount{Backend: StockGofer}, Mounts: []Mount{{Destination: "/db", Backend: StockGofer, Hints: []Hint{{annotation, On}}}}},
-			`mount "/db" needs directfs (hint dev.gvisor.spec.mount.db.directfs=on): sandbox was started without directfs privileges; add the annotation dev.gvisor.spec.mount.db.directfs=on to the pod, so that its sandbox starts with them, or set the hint to off`,
+			Request{Rootfs: Mount{Backend: StockGofer}, Mounts: []Mount{{Destination: "/db", Backend: StockGofer, Hints: []Hint{hint(annotation, On)}}}},
+			`mount "/db" needs directfs (hint dev.gvisor.spec.mount.db.directfs=on): sandbox was started without directfs privileges; give the pod dev.gvisor.spec.mount.db.directfs=on before its sandbox starts, or set the hint to off`,
 		},
 		{
 			"mount option",
-			Request{Mounts: []Mount{{Destination: "/db", Backend: DonatingGofer, Hints: []Hint{{"directfs", On}}}}},
-			`mount "/db" needs directfs (hint directfs=on): sandbox was started without directfs privileges; add the annotation dev.gvisor.spec.mount.<NAME>.directfs=on (and .source) for this mount to the pod, so that its sandbox starts with them, or set the hint to off`,
+			Request{Mounts: []Mount{{Destination: "/db", Backend: DonatingGofer, Hints: []Hint{hint("directfs", On)}}}},
+			`mount "/db" needs directfs (hint directfs=on): sandbox was started without directfs privileges; give the pod as a whole a hint for this mount before its sandbox starts, or set the hint to off`,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -86,7 +99,7 @@ func TestAdmitReasons(t *testing.T) {
 				return
 			}
 			e, ok := errors.AsType[*AdmitError](err)
-			if !ok || !errors.Is(err, ErrSandboxNotRaised) || errors.Is(err, ErrNotAPod) || e.Mount == "" || e.Cause == "" {
+			if !ok || !errors.Is(err, ErrSandboxNotRaised) || errors.Is(err, ErrNotAPod) || e.Mount == "" || e.Why == (Why{}) && !tt.member.Flag {
 				t.Fatalf("error %#v", err)
 			}
 			if err.Error() != tt.want {
@@ -99,18 +112,18 @@ func TestAdmitReasons(t *testing.T) {
 // A sandbox that was raised for reading takes in readers alone. Only a hint
 // that is not pod-wide, such as a mount option, leaves it at that.
 func TestAdmitIntoReadOnlySandbox(t *testing.T) {
-	reader := Mount{Destination: "/db", Backend: StockGofer, Hints: []Hint{{"mount option directfs", On}}, ReadOnly: true}
+	reader := Mount{Destination: "/db", Backend: StockGofer, Hints: []Hint{hint("mount option directfs", On)}, ReadOnly: true}
 	writer := reader
 	writer.ReadOnly = false
 	sandbox := mustResolve(t, Request{Scope: PodSandbox, Mounts: []Mount{reader}})
-	if !sandbox.Sandbox.Raised || sandbox.Sandbox.WritesHost {
-		t.Fatalf("sandbox %+v", sandbox.Sandbox)
+	if !sandbox.Sandbox().Raised || sandbox.Sandbox().WritesHost {
+		t.Fatalf("sandbox %+v", sandbox.Sandbox())
 	}
 	if err := sandbox.Admit(mustResolve(t, Request{Scope: PodMember, Mounts: []Mount{reader}})); err != nil {
 		t.Error(err)
 	}
 	err := sandbox.Admit(mustResolve(t, Request{Scope: PodMember, Mounts: []Mount{reader, {Destination: "/w", Backend: StockGofer, Hints: writer.Hints}}}))
-	const want = `mount "/w" needs directfs (hint mount option directfs=on): sandbox was started with directfs privileges for reading only; add the annotation dev.gvisor.spec.mount.<NAME>.directfs=on (and .source) for this mount to the pod, so that its sandbox starts with them, or set the hint to off`
+	const want = `mount "/w" needs directfs (hint mount option directfs=on): sandbox was started with directfs privileges for reading only; give the pod as a whole a hint for this mount before its sandbox starts, or set the hint to off`
 	if !errors.Is(err, ErrSandboxReadOnly) || errors.Is(err, ErrSandboxNotRaised) || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
@@ -119,12 +132,12 @@ func TestAdmitIntoReadOnlySandbox(t *testing.T) {
 // An annotation is pod-wide: where the first container only reads its mount,
 // another may write it.
 func TestAdmitWriterOfAnnouncedMount(t *testing.T) {
-	reader := Mount{Destination: "/db", Backend: StockGofer, Hints: []Hint{{keyOf("/db"), On}}, ReadOnly: true}
+	reader := Mount{Destination: "/db", Backend: StockGofer, Hints: []Hint{hint(keyOf("/db"), On)}, ReadOnly: true}
 	writer := reader
 	writer.ReadOnly = false
 	sandbox := mustResolve(t, Request{Scope: PodSandbox, Mounts: []Mount{reader}})
-	if !sandbox.Sandbox.WritesHost {
-		t.Errorf("sandbox %+v", sandbox.Sandbox)
+	if !sandbox.Sandbox().WritesHost {
+		t.Errorf("sandbox %+v", sandbox.Sandbox())
 	}
 	if err := sandbox.Admit(mustResolve(t, Request{Scope: PodMember, Mounts: []Mount{writer}})); err != nil {
 		t.Error(err)
@@ -136,29 +149,31 @@ func propAdmit(t *rapid.T) {
 	first, second := drawRequest(t), drawRequest(t)
 	if rapid.Bool().Draw(t, "a pod") {
 		first.Scope, second.Scope = PodSandbox, PodMember
-		first.Unmatched = drawUnmatched(t, PodSandbox)
+		first.SourceHints = drawUnmatched(t, PodSandbox)
 	}
 	p, c := mustResolve(t, first), mustResolve(t, second)
 	err := p.Admit(c)
 	switch {
-	case p.Scope != PodSandbox || c.Scope != PodMember:
+	case p.Scope() != PodSandbox || c.Scope() != PodMember:
 		if !errors.Is(err, ErrNotAPod) {
-			t.Fatalf("%v into %v: %v", c.Scope, p.Scope, err)
+			t.Fatalf("%v into %v: %v", c.Scope(), p.Scope(), err)
 		}
-	case c.Uses(DirectFS) && !p.Sandbox.Raised, c.Sandbox.WritesHost && !p.Sandbox.WritesHost:
+	case c.Uses(DirectFS) && !p.Sandbox().Raised, c.Sandbox().WritesHost && !p.Sandbox().WritesHost:
 		want := ErrSandboxNotRaised
-		if p.Sandbox.Raised {
+		if p.Sandbox().Raised {
 			want = ErrSandboxReadOnly
 		}
 		if !errors.Is(err, want) {
-			t.Fatalf("a container that needs %+v in a sandbox with %+v: %v", c.Sandbox, p.Sandbox, err)
+			t.Fatalf("a container that needs %+v in a sandbox with %+v: %v", c.Sandbox(), p.Sandbox(), err)
 		}
-		e, _ := errors.AsType[*AdmitError](err)
-		if d, ok := c.Decision(e.Mount); !ok || d.Access != DirectFS || d.Why() != e.Cause || d.ReadOnly && p.Sandbox.Raised {
-			t.Fatalf("%v blames %+v", err, d)
+		for _, f := range Findings(err) {
+			e, _ := errors.AsType[*AdmitError](f)
+			if d, ok := c.Decision(e.Mount); !ok || d.Access != DirectFS || d.WhyAccess != e.Why || d.ReadOnly && p.Sandbox().Raised {
+				t.Fatalf("%v blames %+v", err, d)
+			}
 		}
 	case err != nil:
-		t.Fatalf("a container that needs %+v in a sandbox with %+v: %v", c.Sandbox, p.Sandbox, err)
+		t.Fatalf("a container that needs %+v in a sandbox with %+v: %v", c.Sandbox(), p.Sandbox(), err)
 	}
 }
 
@@ -166,16 +181,16 @@ func propAdmit(t *rapid.T) {
 // than its sandbox was told of, under the same flag, is always admitted.
 func propPodHintsAreKept(t *rapid.T) {
 	r := drawRequest(t)
-	r.Scope, r.Unmatched = PodMember, nil
+	r.Scope, r.SourceHints = PodMember, nil
 	sandbox := Request{Scope: PodSandbox, Flag: r.Flag, HostNetwork: r.HostNetwork, Rootfs: hinted("/", StockGofer, Off)}
 	for _, m := range append([]Mount{r.Rootfs}, r.Mounts...) {
-		sandbox.Unmatched = append(sandbox.Unmatched, m.Hints...)
+		sandbox.SourceHints = append(sandbox.SourceHints, elsewhere(about(m.Hints, DirectFSKnob)...)...)
 	}
 	p, c := mustResolve(t, sandbox), mustResolve(t, r)
 	if err := p.Admit(c); err != nil {
 		t.Fatalf("%+v was announced: %v", r, err)
 	}
-	if !p.Flag && !c.Uses(DirectFS) && p.Sandbox.Raised {
-		t.Fatalf("a sandbox is raised for %v, and nobody asks for directfs", p.Sandbox.RaisedFor)
+	if !p.Flag() && !c.Uses(DirectFS) && p.Sandbox().Raised {
+		t.Fatalf("a sandbox is raised for %v, and nobody asks for directfs", p.Sandbox().RaisedFor)
 	}
 }

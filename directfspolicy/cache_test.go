@@ -13,28 +13,31 @@ import (
 // cacheOracle spells out what becomes of a cache hint on a mount that a gofer
 // serves, without and with an overlay: S for shared, E for exclusive, = for the
 // mount's default, O for the refusal "overlay".
-var cacheOracle = map[CacheSetting][2]string{
-	CacheUnset:   {"=", "="},
-	CacheDefault: {"=", "="},
-	AskShared:    {"S", "O"},
-	AskExclusive: {"E", "E"},
+var cacheOracle = map[Setting][2]string{
+	Unset:     {"=", "="},
+	Default:   {"=", "="},
+	Shared:    {"S", "O"},
+	Exclusive: {"E", "E"},
 }
 
 // cacheVerdict is what a request that is accepted leads to for the mount.
-func cacheVerdict(m Mount) (Cache, CacheReason) {
-	s := CacheUnset
-	for _, h := range m.CacheHints {
-		if h.Setting != CacheUnset {
+func cacheVerdict(m Mount) (Cache, Reason) {
+	s := Unset
+	for _, h := range about(m.Hints, CacheKnob) {
+		if h.Setting != Unset {
 			s = h.Setting
 		}
 	}
 	switch cacheOracle[s][0] {
 	case "S":
-		return CacheShared, CacheByHint
+		return CacheShared, BecauseHintShared
 	case "E":
-		return CacheExclusive, CacheByHint
+		return CacheExclusive, BecauseHintExclusive
 	}
-	return m.Cache, CacheByDefault
+	if m.Cache == CacheExclusive {
+		return CacheExclusive, BecauseDefaultExclusive
+	}
+	return CacheShared, BecauseDefaultShared
 }
 
 func TestCacheTable(t *testing.T) {
@@ -42,7 +45,7 @@ func TestCacheTable(t *testing.T) {
 		for _, standard := range allCaches {
 			for _, overlay := range []bool{false, true} {
 				for _, b := range allServers {
-					m := Mount{Destination: "/x", Backend: b, Cache: standard, Overlay: overlay, CacheHints: []CacheHint{{"k", hint}}}
+					m := Mount{Destination: "/x", Backend: b, Cache: standard, Overlay: overlay, Hints: []Hint{cached("k", hint)}}
 					t.Run(fmt.Sprintf("%v/%v/%t/%v", hint, standard, overlay, b), func(t *testing.T) { testCacheLine(t, m, hint) })
 				}
 			}
@@ -50,7 +53,7 @@ func TestCacheTable(t *testing.T) {
 	}
 }
 
-func testCacheLine(t *testing.T, m Mount, hint CacheSetting) {
+func testCacheLine(t *testing.T, m Mount, hint Setting) {
 	var refusal error
 	switch verdict := cacheOracle[hint]; {
 	case !m.Backend.Served() && verdict[0] != "=":
@@ -68,21 +71,21 @@ func testCacheLine(t *testing.T, m Mount, hint CacheSetting) {
 		if err != nil {
 			continue
 		}
-		d := p.Decisions[len(p.Decisions)-1]
-		if cache, why := cacheVerdict(m); d.Cache != cache || d.CacheReason != why {
-			t.Errorf("%v because %v, want %v because %v", d.Cache, d.CacheReason, cache, why)
+		d := p.decisions[len(p.decisions)-1]
+		if cache, why := cacheVerdict(m); d.Cache != cache || d.WhyCache.Reason != why {
+			t.Errorf("%v because %v, want %v because %v", d.Cache, d.WhyCache.Reason, cache, why)
 		}
 	}
 }
 
 func TestParseCacheHint(t *testing.T) {
-	for word, want := range map[string]CacheSetting{"shared": AskShared, "exclusive": AskExclusive, "default": CacheDefault} {
-		if h, err := ParseCacheHint("k", word, "/m"); err != nil || h != (CacheHint{"k", want}) {
+	for word, want := range map[string]Setting{"shared": Shared, "exclusive": Exclusive, "default": Default} {
+		if h, err := ParseHint(CacheKnob, "k", word, "/m"); err != nil || h != (Hint{Knob: CacheKnob, Key: "k", Setting: want}) {
 			t.Errorf("%s: %+v, %v", word, h, err)
 		}
 	}
 	for _, word := range []string{"", "Shared", "none", "on", "exclusive "} {
-		_, err := ParseCacheHint("k", word, "/m")
+		_, err := ParseHint(CacheKnob, "k", word, "/m")
 		want := fmt.Sprintf(`k=%q (mount "/m"): invalid value; allowed: shared, exclusive, default; write one of the allowed values or remove the key`, word)
 		if !errors.Is(err, ErrInvalidValue) || err.Error() != want {
 			t.Errorf("%q: %v, want %s", word, err, want)
@@ -91,20 +94,20 @@ func TestParseCacheHint(t *testing.T) {
 }
 
 func TestCacheRefusals(t *testing.T) {
-	hinted := func(s CacheSetting) Mount {
-		return Mount{Destination: "/x", Backend: StockGofer, Source: "/s", CacheHints: []CacheHint{{"k", s}}}
+	hinted := func(s Setting) Mount {
+		return Mount{Destination: "/x", Backend: StockGofer, Sources: src("/s"), Hints: []Hint{cached("k", s)}}
 	}
-	overlaid := hinted(AskShared)
+	overlaid := hinted(Shared)
 	overlaid.Overlay = true
-	local := hinted(AskExclusive)
+	local := hinted(Exclusive)
 	local.Backend = NoGofer
 	for want, ms := range map[string][]Mount{
-		`k="shared" (mount "/x"): an overlay over the mount does not look for changes below it; allowed: exclusive, default; remove the hint, or the overlay`:                                                    {overlaid},
-		`k="exclusive" (mount "/x"): not a gofer mount; allowed: default; remove the hint: the mount lives in the sandbox, which alone has its files`:                                                            {local},
-		`k="exclusive" (mount "/x"): another mount changes the same files; allowed: shared, default; mount "/y" writes to the same files (/s/sub): write one of the allowed values, or mount it read-only there`: {hinted(AskExclusive), {Destination: "/y", Backend: VirtualGofer, Source: "/s/sub"}},
+		`k="shared" (mount "/x"): an overlay over the mount does not look for changes below it; allowed: exclusive, default; remove the hint, or the overlay`:                                             {overlaid},
+		`k="exclusive" (mount "/x"): not a gofer mount; allowed: default; remove the hint: the mount lives in the sandbox, which alone has its files`:                                                     {local},
+		`k="exclusive" (mount "/x"): another mount changes the same files; mount "/y" writes to them (/s/sub); allowed: shared, default; write one of these for mount "/x", or make mount "/y" read-only`: {hinted(Exclusive), {Destination: "/y", Backend: VirtualGofer, Sources: src("/s/sub")}},
 		`l="exclusive" (mount "/x"): contradicts another hint for the same mount; allowed: shared; make it agree with k=shared, or remove one of the two`: {func() Mount {
-			m := hinted(AskShared)
-			m.CacheHints = append(m.CacheHints, CacheHint{"l", AskExclusive})
+			m := hinted(Shared)
+			m.Hints = append(m.Hints, cached("l", Exclusive))
 			return m
 		}()},
 	} {
@@ -121,9 +124,17 @@ func inside(source, dir string) bool {
 
 func overlap(a, b string) bool { return inside(a, b) || inside(b, a) }
 
+// pathOf is the path of the one source that these tests give a mount.
+func pathOf(sources []Source) string {
+	if len(sources) == 0 {
+		return ""
+	}
+	return sources[0].Path
+}
+
 func promises(m Mount) bool {
 	cache, why := cacheVerdict(m)
-	return cache == CacheExclusive && why == CacheByHint
+	return cache == CacheExclusive && why == BecauseHintExclusive
 }
 
 func writesHost(m Mount) bool { return m.Backend.Served() && !m.ReadOnly }
@@ -136,7 +147,7 @@ func broken(r Request) []int {
 		for j := range 1 + len(r.Mounts) {
 			m, o := mountAt(r, i), mountAt(r, j)
 			sameDest := m.Destination == o.Destination || i == 0 && o.Destination == "/" || j == 0 && m.Destination == "/"
-			if i != j && !sameDest && promises(m) && writesHost(o) && overlap(m.Source, o.Source) {
+			if i != j && !sameDest && promises(m) && writesHost(o) && overlap(pathOf(m.Sources), pathOf(o.Sources)) {
 				out = append(out, i)
 				break
 			}
@@ -151,10 +162,10 @@ func drawSharing(t *rapid.T) Request {
 	r := drawRequest(t)
 	for i := range r.Mounts {
 		m := &r.Mounts[i]
-		m.Source = rapid.SampledFrom([]string{"", "/", "/s", "/s/a", "/s/a/b", "/s/ab", "/t", "bucket/a"}).Draw(t, "source")
-		m.CacheHints = nil
+		m.Sources = src(rapid.SampledFrom([]string{"", "/", "/s", "/s/a", "/s/a/b", "/s/ab", "/t", "bucket/a"}).Draw(t, "source"))
+		m.Hints = drop(m.Hints, CacheKnob)
 		if m.Backend.Served() && rapid.Bool().Draw(t, "exclusive") {
-			m.CacheHints = []CacheHint{{cacheKeyOf(m.Destination), AskExclusive}}
+			m.Hints = append(m.Hints, cached(cacheKeyOf(m.Destination), Exclusive))
 		}
 	}
 	for i := range r.Mounts {
@@ -185,13 +196,13 @@ func propCoexist(t *rapid.T) {
 	for i := range 1 + len(one.Mounts) {
 		for j := range 1 + len(other.Mounts) {
 			m, o := mountAt(one, i), mountAt(other, j)
-			if overlap(m.Source, o.Source) && (promises(m) && writesHost(o) || promises(o) && writesHost(m)) {
+			if overlap(pathOf(m.Sources), pathOf(o.Sources)) && (promises(m) && writesHost(o) || promises(o) && writesHost(m)) {
 				want = true
 			}
 		}
 	}
 	p, q := mustResolve(t, one), mustResolve(t, other)
-	err, swapped := p.Coexist(q), q.Coexist(p)
+	err, swapped := p.Coexist("one", q, "other"), q.Coexist("other", p, "one")
 	if errors.Is(err, ErrNotExclusive) != want || (err == nil) == want || (err == nil) != (swapped == nil) {
 		t.Fatalf("%+v\n%+v\n%v, the other way %v, want a refusal: %t", one, other, err, swapped, want)
 	}
@@ -201,17 +212,15 @@ func propCoexist(t *rapid.T) {
 func propCacheHintChangesNothingElse(t *rapid.T) {
 	r := drawRequest(t)
 	plain := copyOf(r)
-	plain.Rootfs.CacheHints = nil
+	plain.Rootfs.Hints = drop(plain.Rootfs.Hints, CacheKnob)
 	for i := range plain.Mounts {
-		plain.Mounts[i].CacheHints = nil
+		plain.Mounts[i].Hints = drop(plain.Mounts[i].Hints, CacheKnob)
 	}
 	p, q := mustResolve(t, r), mustResolve(t, plain)
-	for i := range p.Decisions {
-		d, e := &p.Decisions[i], &q.Decisions[i]
-		d.Cache, d.CacheReason, d.CacheDetail = e.Cache, e.CacheReason, e.CacheDetail
-		d.derive()
+	for i := range p.decisions {
+		d, e := &p.decisions[i], q.decisions[i]
+		d.Cache, d.WhyCache = e.Cache, e.WhyCache
 	}
-	p.Diagnostics, q.Diagnostics = nil, nil
 	if !reflect.DeepEqual(p, q) {
 		t.Fatalf("cache hints changed %+v to %+v", q, p)
 	}

@@ -34,17 +34,18 @@ func propRoundTrip(t *rapid.T) {
 
 // requestFor makes a request that should lead to the plan.
 func requestFor(p Plan) Request {
-	r := Request{Flag: p.Flag, Scope: p.Scope, HostNetwork: p.HostNetwork, Unmatched: p.Unmatched, UnmatchedCache: p.UnmatchedCache}
-	for i, d := range p.Decisions {
-		m := Mount{Destination: d.Mount, Backend: StockGofer, Cache: d.Cache, Source: d.Source, ReadOnly: d.ReadOnly}
-		if d.CacheReason == CacheByHint {
-			m.CacheHints = []CacheHint{{d.CacheDetail, map[Cache]CacheSetting{CacheShared: AskShared, CacheExclusive: AskExclusive}[d.Cache]}}
+	r := Request{Flag: p.Flag(), Ceiling: p.Ceiling(), Scope: p.Scope(), HostNetwork: p.HostNetwork(), HostDevices: p.HostDevices()}
+	for _, h := range p.Unmatched() {
+		r.SourceHints = append(r.SourceHints, SourceHint{Hint: h})
+	}
+	for i, d := range p.Decisions() {
+		m := Mount{Destination: d.Mount, Backend: StockGofer, Cache: d.Cache, Sources: d.Sources, ReadOnly: d.ReadOnly, SpecialFiles: d.SpecialFiles}
+		for _, w := range []Why{d.WhyAccess, d.WhyCache} {
+			if h, ok := w.Hint(); ok {
+				m.Hints = append(m.Hints, h)
+			}
 		}
-		switch d.Reason {
-		case BecauseHintOff:
-			m.Hints = []Hint{{d.Detail, Off}}
-		case BecauseHintOn:
-			m.Hints = []Hint{{d.Detail, On}}
+		switch d.WhyAccess.Reason {
 		case BecauseCannotDonate:
 			m.Backend = VirtualGofer
 		case BecauseNotGofer:
@@ -63,7 +64,7 @@ func requestFor(p Plan) Request {
 // request, but for how a backend is called.
 func checkDecoded(t rapid.TB, p Plan) {
 	t.Helper()
-	if len(p.Decisions) == 0 {
+	if len(p.decisions) == 0 {
 		if b := encode(t, Plan{}); string(encode(t, p)) != string(b) {
 			t.Fatalf("%+v has no decisions and is not the zero plan", p)
 		}
@@ -71,10 +72,8 @@ func checkDecoded(t rapid.TB, p Plan) {
 	}
 	checkInvariants(t, p)
 	want := mustResolve(t, requestFor(p))
-	for i, d := range p.Decisions {
-		if d.Reason == BecauseCannotDonate {
-			want.Decisions[i].Detail = d.Detail
-		}
+	for i, d := range p.decisions {
+		want.decisions[i].WhyAccess.Backend = d.WhyAccess.Backend
 	}
 	if !reflect.DeepEqual(p, want) {
 		t.Fatalf("%+v was decoded, %+v is what it follows from", p, want)
@@ -114,22 +113,22 @@ func FuzzUnmarshalPlan(f *testing.F) {
 
 // FuzzParseHint: a value gives a hint or an error that names it.
 func FuzzParseHint(f *testing.F) {
-	for _, v := range append([]string{"", "Off", "of", "1", " on", "on\x00"}, AllowedValues...) {
+	for _, v := range append([]string{"", "Off", "of", "1", " on", "on\x00"}, DirectFSKnob.Allowed()...) {
 		f.Add("k", v, "/data")
 	}
 	f.Fuzz(func(t *testing.T, key, value, mount string) {
-		h, err := ParseHint(key, value, mount)
+		h, err := ParseHint(DirectFSKnob, key, value, mount)
 		s, known := hintWords[value]
 		if known != (err == nil) {
 			t.Fatalf("%q: error %v", value, err)
 		}
 		if known {
-			if h != (Hint{key, s}) {
+			if h != (Hint{Knob: DirectFSKnob, Key: key, Setting: s}) {
 				t.Fatalf("%q: %+v", value, h)
 			}
 			return
 		}
-		want := HintError{key, value, mount, AllowedValues, "write one of the allowed values or remove the key", ErrInvalidValue}
+		want := HintError{key, value, mount, DirectFSKnob.Allowed(), "write one of the allowed values or remove the key", ErrInvalidValue}
 		if e, ok := errors.AsType[*HintError](err); !ok || !reflect.DeepEqual(*e, want) || h != (Hint{}) {
 			t.Fatalf("%q: %+v and %s", value, h, fmt.Sprint(err))
 		}

@@ -7,7 +7,7 @@ import (
 )
 
 // enum maps the values of a small integer type to words and back. The word of
-// value i is words[i]; the zero value is always the one that grants nothing.
+// value i is words[i]; the zero value is the one that a forgotten decision has.
 type enum[T ~uint8] struct {
 	kind  string
 	words []string
@@ -22,18 +22,10 @@ func (e enum[T]) name(v T) string {
 	return fmt.Sprintf("unknown %s %d", e.kind, uint8(v))
 }
 
-func (e enum[T]) marshal(v T) ([]byte, error) {
-	if !e.knows(v) {
-		return nil, fmt.Errorf("unknown %s %d", e.kind, uint8(v))
-	}
-	return []byte(e.words[v]), nil
-}
-
-func (e enum[T]) unmarshal(b []byte, v *T) error {
-	i := slices.Index(e.words, string(b))
+func (e enum[T]) parse(word string) (T, error) {
+	i := slices.Index(e.words, word)
 	if i < 0 {
-		return fmt.Errorf("unknown %s %q, want %s", e.kind, b, strings.Join(e.words, ", "))
+		return 0, fmt.Errorf("unknown %s %q, want %s", e.kind, word, strings.Join(e.words, ", "))
 	}
-	*v = T(i)
-	return nil
+	return T(i), nil
 }

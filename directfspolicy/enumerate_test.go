@@ -40,7 +40,7 @@ func enumerate(vs []variant, n int, f func([]variant)) {
 
 // tryAll tries every flag, scope, network and list of unmatched hints with
 // every sequence of a rootfs and mounts, of which there must be sequences.
-func tryAll(t *testing.T, vs []variant, mounts int, unmatched [][]Hint, sequences int) {
+func tryAll(t *testing.T, vs []variant, mounts int, unmatched [][]SourceHint, sequences int) {
 	t.Helper()
 	tried := 0
 	dests := []string{"/", "/a", "/b", "/c"}
@@ -58,7 +58,7 @@ func tryAll(t *testing.T, vs []variant, mounts int, unmatched [][]Hint, sequence
 			for _, scope := range allScopes {
 				for _, hostNetwork := range []bool{false, true} {
 					for _, u := range unmatched {
-						checkOracle(t, Request{Flag: flag, Scope: scope, HostNetwork: hostNetwork, Rootfs: ms[0], Mounts: ms[1:], Unmatched: u}, verdicts)
+						checkOracle(t, Request{Flag: flag, Scope: scope, HostNetwork: hostNetwork, Rootfs: ms[0], Mounts: ms[1:], SourceHints: u}, verdicts)
 						tried++
 					}
 				}
@@ -80,8 +80,8 @@ func tryAll(t *testing.T, vs []variant, mounts int, unmatched [][]Hint, sequence
 //   - a rootfs with three writable mounts: every hint and three backends. The
 //     two that can donate differ in nothing, which the first parts show.
 func TestEveryCombination(t *testing.T) {
-	key := AnnotationPrefix + "mount.elsewhere.directfs"
-	unmatched := [][]Hint{nil, {{key, On}}, {{key, Off}}, {{key, Default}}}
+	key := annotationPrefix + "mount.elsewhere.directfs"
+	unmatched := [][]SourceHint{nil, elsewhere(hint(key, On)), elsewhere(hint(key, Off)), elsewhere(hint(key, Default))}
 	all := append(variantsOf(allServers, false), variantsOf(allServers, true)...)
 	most := append(variantsOf(allServers, false), variantsOf([]Backend{StockGofer, VirtualGofer}, true)...)
 	three := variantsOf([]Backend{NoGofer, StockGofer, VirtualGofer}, false)

@@ -3,12 +3,14 @@ package directfspolicy
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 )
 
 // The reasons for which a request is refused. Match them with errors.Is.
 var (
-	// ErrInvalidValue: the value of a hint is none of AllowedValues.
+	// ErrInvalidValue: the value of a hint is none that its knob allows.
 	ErrInvalidValue = errors.New("invalid value")
 
 	// ErrConflict: two hints for one mount differ.
@@ -32,6 +34,9 @@ var (
 	// ErrNotExclusive: an exclusive cache was asked for, and another mount of
 	// the sandbox writes to the same files.
 	ErrNotExclusive = errors.New("another mount changes the same files")
+
+	// ErrCeiling: the operator does not let hints ask for this.
+	ErrCeiling = errors.New("not permitted by --directfs-hints")
 
 	// ErrMountOption: a mount option could smuggle in what the policy decides.
 	ErrMountOption = errors.New("mount option not allowed")
@@ -57,7 +62,7 @@ var (
 	ErrInvalidPlan = errors.New("invalid plan")
 )
 
-// HintError is a refusal that a user caused with one key and can mend there.
+// HintError is a refusal that a user caused with one key and can fix there.
 type HintError struct {
 	// Key and Value are what the user wrote.
 	Key, Value string
@@ -95,16 +100,65 @@ func (e *HintError) Error() string {
 // Unwrap returns Err.
 func (e *HintError) Unwrap() error { return e.Err }
 
+// SharingError says that a mount has an exclusive cache by a hint, and another
+// mount of the sandbox writes to the same files. It wraps ErrNotExclusive.
+type SharingError struct {
+	// Key is the hint's, Mount the destination, and Container the name of the
+	// container that has them, or empty if all is in one.
+	Key, Mount, Container string
+
+	// Writer is the destination of the other mount, WriterContainer the name of
+	// its container, and Source where the files are.
+	Writer, WriterContainer string
+	Source                  Source
+
+	// SpecialFiles is set where the other mount is read-only but for the host's
+	// FIFOs and devices, which the runtime lets it open.
+	SpecialFiles bool
+
+	// Both is set where the other mount has its cache mode by the same hint.
+	Both bool
+}
+
+// Error names both mounts, and what can be done about either.
+func (e *SharingError) Error() string {
+	if e.Both {
+		return fmt.Sprintf("%s=%q: %v: the hint is for mount %s and for mount %s, which writes to them (%v); allowed: shared, default; write one of these, or give a hint to one of the mounts alone",
+			e.Key, Exclusive, ErrNotExclusive, e.name(e.Mount, e.Container), e.name(e.Writer, e.WriterContainer), e.Source)
+	}
+	fix := fmt.Sprintf("or make mount %s read-only", e.name(e.Writer, e.WriterContainer))
+	if e.SpecialFiles {
+		fix = "or have the runtime not open the host's FIFOs and devices: the other mount is read-only but for these"
+	}
+	return fmt.Sprintf("%s=%q (mount %s): %v; mount %s writes to them (%v); allowed: shared, default; write one of these for mount %s, %s",
+		e.Key, Exclusive, e.name(e.Mount, e.Container), ErrNotExclusive, e.name(e.Writer, e.WriterContainer), e.Source, e.name(e.Mount, e.Container), fix)
+}
+
+func (e *SharingError) name(mount, container string) string {
+	if container == "" {
+		return strconv.Quote(mount)
+	}
+	return fmt.Sprintf("%q of container %q", mount, container)
+}
+
+// Unwrap returns ErrNotExclusive.
+func (e *SharingError) Unwrap() error { return ErrNotExclusive }
+
 // AdmitError says why a container cannot join a running sandbox.
 type AdmitError struct {
-	// Mount is the destination of the mount that does not fit, or empty.
+	// Sandbox and Container are the scopes of the two. The rest is for where
+	// they fit.
+	Sandbox, Container Scope
+
+	// Mount is the destination of the mount that does not fit, and Why says
+	// what asked for directfs.
 	Mount string
+	Why   Why
 
-	// Cause is the reason of that mount's decision, in words.
-	Cause string
-
-	// Fix says what to add to the pod.
-	Fix string
+	// PodHint is what the pod as a whole could be given in place of the
+	// container's own hint, filled in by a reader of hints that knows how they
+	// are spelled.
+	PodHint string
 
 	// Err is ErrSandboxNotRaised, ErrSandboxReadOnly or ErrNotAPod.
 	Err error
@@ -112,12 +166,54 @@ type AdmitError struct {
 
 // Error names the mount, what asked for directfs, and what to do.
 func (e *AdmitError) Error() string {
-	s := e.Err.Error()
-	if e.Mount != "" {
-		s = fmt.Sprintf("mount %q needs directfs (%s): %s", e.Mount, e.Cause, s)
+	if e.Err == ErrNotAPod {
+		return fmt.Sprintf("%v; only a %v container joins a sandbox, and only one of a %v: this is a %v and a %v", e.Err, PodMember, PodSandbox, e.Container, e.Sandbox)
 	}
-	return s + "; " + e.Fix
+	return fmt.Sprintf("mount %q needs directfs (%v): %v; %s", e.Mount, e.Why, e.Err, e.fix())
+}
+
+func (e *AdmitError) fix() string {
+	switch {
+	case e.Why.Reason == BecauseFlagOn:
+		return "create the pod's sandbox with --directfs=true as well, or set the mount's hint to off"
+	case e.Why.PodWide:
+		return fmt.Sprintf("give the pod %s=on before its sandbox starts, or set the hint to off", e.Why.Key)
+	case e.PodHint != "":
+		return fmt.Sprintf("give the pod %s before its sandbox starts, or set the hint to off", e.PodHint)
+	}
+	return "give the pod as a whole a hint for this mount before its sandbox starts, or set the hint to off"
 }
 
 // Unwrap returns Err.
 func (e *AdmitError) Unwrap() error { return e.Err }
+
+// Findings takes an error apart that joins several, such as Resolve's. Each of
+// the list is one thing to fix, and each is there once. It is empty for nil.
+func Findings(err error) []error {
+	var all []error
+	seen := map[string]bool{}
+	for _, f := range flatten(err) {
+		if text := f.Error(); !seen[text] {
+			seen[text] = true
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// join is errors.Join without what is said twice.
+func join(errs ...error) error { return errors.Join(Findings(errors.Join(errs...))...) }
+
+// flatten takes apart what errors.Join joined, and leaves errors alone that say
+// more than what they wrap.
+func flatten(err error) []error {
+	e, ok := err.(interface{ Unwrap() []error })
+	if !ok || errors.Join(e.Unwrap()...).Error() != err.Error() {
+		return slices.DeleteFunc([]error{err}, func(e error) bool { return e == nil })
+	}
+	var all []error
+	for _, one := range e.Unwrap() {
+		all = append(all, flatten(one)...)
+	}
+	return all
+}

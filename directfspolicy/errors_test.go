@@ -2,7 +2,9 @@ package directfspolicy
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -14,26 +16,26 @@ var refusals = []struct {
 	want string
 }{
 	{
-		"unknown setting", Request{Mounts: []Mount{{Destination: "/data", Hints: []Hint{{"k", 4}}}}}, ErrInvalidValue,
-		`k="unknown setting 4" (mount "/data"): invalid value; allowed: on, true, off, false, default; use a Setting of this package`,
+		"unknown setting", Request{Mounts: []Mount{{Destination: "/data", Hints: []Hint{hint("k", "bogus")}}}}, ErrInvalidValue,
+		`k="bogus" (mount "/data"): invalid value; allowed: on, true, off, false, default; use a Setting of this knob`,
 	},
 	{
-		"unknown unmatched setting", Request{Scope: PodMember, Unmatched: []Hint{{"k", 4}}}, ErrInvalidValue,
-		`k="unknown setting 4": invalid value; allowed: on, true, off, false, default; use a Setting of this package`,
+		"unknown unmatched setting", Request{Scope: PodMember, SourceHints: elsewhere(hint("k", "bogus"))}, ErrInvalidValue,
+		`k="bogus": invalid value; allowed: on, true, off, false, default; use a Setting of this knob`,
 	},
 	{
 		"conflict",
-		Request{Mounts: []Mount{{Destination: "/data", Backend: StockGofer, Hints: []Hint{{keyOf("/data"), Off}, {"directfs", On}}}}}, ErrConflict,
+		Request{Mounts: []Mount{{Destination: "/data", Backend: StockGofer, Hints: []Hint{hint(keyOf("/data"), Off), hint("directfs", On)}}}}, ErrConflict,
 		`directfs="on" (mount "/data"): contradicts another hint for the same mount; allowed: off; make it agree with dev.gvisor.spec.mount.data.directfs=off, or remove one of the two`,
 	},
 	{
 		"conflict of the rootfs",
-		Request{Rootfs: Mount{Hints: []Hint{{"k", Default}, {"l", Off}}, Destination: "/"}}, ErrConflict,
+		Request{Rootfs: Mount{Hints: []Hint{hint("k", Default), hint("l", Off)}, Destination: "/"}}, ErrConflict,
 		`l="off" (mount "/"): contradicts another hint for the same mount; allowed: default; make it agree with k=default, or remove one of the two`,
 	},
 	{
 		"conflict of the unnamed rootfs",
-		Request{Rootfs: Mount{Hints: []Hint{{"k", Default}, {"l", Off}}}}, ErrConflict,
+		Request{Rootfs: Mount{Hints: []Hint{hint("k", Default), hint("l", Off)}}}, ErrConflict,
 		`l="off" (mount "/"): contradicts another hint for the same mount; allowed: default; make it agree with k=default, or remove one of the two`,
 	},
 	{
@@ -41,7 +43,7 @@ var refusals = []struct {
 		`dev.gvisor.spec.mount.data.directfs="on" (mount "/data"): backend cannot donate a root FD; allowed: off, false, default; remove the hint: virtual gofer serves this mount over LisaFS only`,
 	},
 	{
-		"named backend cannot donate", Request{Mounts: []Mount{{Destination: "/data", Backend: VirtualGofer, BackendName: "blob", Hints: []Hint{{"directfs", On}}}}}, ErrCannotDonate,
+		"named backend cannot donate", Request{Mounts: []Mount{{Destination: "/data", Backend: VirtualGofer, BackendName: "blob", Hints: []Hint{hint("directfs", On)}}}}, ErrCannotDonate,
 		`directfs="on" (mount "/data"): backend cannot donate a root FD; allowed: off, false, default; remove the hint: backend "blob" serves this mount over LisaFS only`,
 	},
 	{
@@ -49,10 +51,10 @@ var refusals = []struct {
 		`dev.gvisor.spec.mount.tmp.directfs="on" (mount "/tmp"): not a gofer mount; allowed: off, false, default; remove the hint: the mount lives in the sandbox and has no host directory`,
 	},
 	{
-		"no mount", Request{Unmatched: []Hint{{}, {keyOf("/data"), Off}}}, ErrNoMount,
-		`dev.gvisor.spec.mount.data.directfs="off": hint matches no mount of this container; make the hint's source equal a mount's source, or remove the hint`,
+		"no mount", Request{SourceHints: elsewhere(Hint{}, hint(keyOf("/data"), Off))}, ErrNoMount,
+		`dev.gvisor.spec.mount.data.directfs="off": hint matches no mount of this container; make the hint's source that of a mount, or a directory above it, or remove the hint`,
 	},
-	{"scope", Request{Scope: 3}, ErrInvalidRequest, `invalid request: unknown scope 3`},
+	{"scope", Request{Scope: 3}, ErrInvalidRequest, `invalid request: unknown scope 3, all`},
 	{"rootfs", Request{Rootfs: Mount{Destination: "/data"}}, ErrInvalidRequest, `invalid request: rootfs destination "/data" is not /`},
 	{
 		"destination", Request{Mounts: []Mount{{Destination: "data"}}}, ErrInvalidRequest,
@@ -60,14 +62,14 @@ var refusals = []struct {
 	},
 	{
 		"backend", Request{Mounts: []Mount{{Destination: "/data", Backend: 4}}}, ErrInvalidRequest,
-		`invalid request: mount "/data": unknown backend, shared, source ""`,
+		`invalid request: mount "/data": unknown backend, shared, read-only=false, special files=false`,
 	},
 	{
 		"cache", Request{Mounts: []Mount{{Destination: "/data", Cache: 2}}}, ErrInvalidRequest,
-		`invalid request: mount "/data": no gofer, unknown cache mode 2, source ""`,
+		`invalid request: mount "/data": no gofer, unknown cache mode 2, read-only=false, special files=false`,
 	},
 	{
-		"key", Request{Rootfs: Mount{Hints: []Hint{{"", On}}}}, ErrInvalidRequest,
+		"key", Request{Rootfs: Mount{Hints: []Hint{hint("", On)}}}, ErrInvalidRequest,
 		`invalid request: the key of hint "=on" is empty or not in UTF-8`,
 	},
 	{
@@ -75,7 +77,7 @@ var refusals = []struct {
 		`invalid request: two mounts at "/data" have different decisions (directfs cache=shared and lisafs cache=shared); give them the same hint or remove one`,
 	},
 	{
-		"clash with the rootfs", Request{Rootfs: Mount{Backend: StockGofer, Hints: []Hint{{"r", Off}}}, Mounts: []Mount{hinted("/", StockGofer, On)}}, ErrInvalidRequest,
+		"clash with the rootfs", Request{Rootfs: Mount{Backend: StockGofer, Hints: []Hint{hint("r", Off)}}, Mounts: []Mount{hinted("/", StockGofer, On)}}, ErrInvalidRequest,
 		`invalid request: two mounts at "/" have different decisions (lisafs cache=shared and directfs cache=shared); give them the same hint or remove one`,
 	},
 	{
@@ -113,7 +115,7 @@ func TestParseHintRefusal(t *testing.T) {
 		"of":  `k="of" (mount "/data"): invalid value; allowed: on, true, off, false, default; write one of the allowed values or remove the key`,
 		"1\n": `k="1\n" (mount "/data"): invalid value; allowed: on, true, off, false, default; write one of the allowed values or remove the key`,
 	} {
-		h, err := ParseHint("k", value, "/data")
+		h, err := ParseHint(DirectFSKnob, "k", value, "/data")
 		e, ok := errors.AsType[*HintError](err)
 		if !ok || !errors.Is(err, ErrInvalidValue) || e.Key != "k" || e.Value != value || e.Mount != "/data" || h != (Hint{}) {
 			t.Fatalf("%q: %+v, %#v", value, h, err)
@@ -135,6 +137,9 @@ func TestSentinels(t *testing.T) {
 		ErrCannotDonate:     "backend cannot donate a root FD",
 		ErrNotGoferMount:    "not a gofer mount",
 		ErrMountOption:      "mount option not allowed",
+		ErrCeiling:          "not permitted by --directfs-hints",
+		ErrOverlay:          "an overlay over the mount does not look for changes below it",
+		ErrNotExclusive:     "another mount changes the same files",
 		ErrSandboxNotRaised: "sandbox was started without directfs privileges",
 		ErrSandboxReadOnly:  "sandbox was started with directfs privileges for reading only",
 		ErrNotAPod:          "sandbox does not admit other containers",
@@ -148,8 +153,6 @@ func TestSentinels(t *testing.T) {
 			&HintError{Key: "k", Err: sentinel}: `k="": ` + words,
 			&HintError{Key: "k", Value: "v", Mount: "/m", Fix: "f", Err: sentinel}:                 `k="v" (mount "/m"): ` + words + `; f`,
 			&HintError{Key: "k", Value: "v", Allowed: []string{"a", "b"}, Fix: "f", Err: sentinel}: `k="v": ` + words + `; allowed: a, b; f`,
-			&AdmitError{Fix: "f", Err: sentinel}:                                                   words + `; f`,
-			&AdmitError{Mount: "/m", Cause: "c", Fix: "f", Err: sentinel}:                          `mount "/m" needs directfs (c): ` + words + `; f`,
 		} {
 			if err.Error() != want {
 				t.Errorf("got  %s\nwant %s", err, want)
@@ -164,28 +167,68 @@ func TestSentinels(t *testing.T) {
 }
 
 func TestPlanErrors(t *testing.T) {
+	const (
+		root  = `{"mount":"/","directfs":{"reason":"flag-off"},"cache":{"reason":"default-shared"}}`
+		start = `{"version":3,"hints":"all","scope":"standalone",`
+		end   = "; delete the container and create it again"
+	)
 	for in, want := range map[string]string{
-		`{}`:                        "unsupported plan version: no version, want 2",
-		`{"version":1}`:             "unsupported plan version: 1, want 2",
-		`null`:                      "unsupported plan version: no version, want 2",
-		`[]`:                        "invalid plan: json: cannot unmarshal array into Go value of type struct { Version *int \"json:\\\"version\\\"\" }",
-		`{"version":2,"x":1}`:       `invalid plan: json: unknown field "x"`,
-		`{"version":2}`:             "invalid plan: it does not follow from its own decisions; recreate the container",
-		`{"version":2,"flag":true}`: "invalid plan: no decision for the rootfs",
-		`{"version":2,"decisions":[{"mount":"/a"}]}`:                                               `invalid plan: the first decision is for "/a", not for the rootfs`,
-		`{"version":2,"decisions":[{"mount":"a"}]}`:                                                `invalid plan: invalid request: mount destination "a" is not an absolute, cleaned path in UTF-8`,
-		`{"version":2,"decisions":[{"mount":"/","access":"directfs","detail":"x"}]}`:               `invalid plan: mount "/": reason flag-off with detail "x" and --directfs=false does not give directfs`,
-		`{"version":2,"unmatched":[{"key":"k","setting":"on"}]}`:                                   `invalid plan: k="on": hint matches no mount of this container; make the hint's source equal a mount's source, or remove the hint`,
-		`{"version":2,"scope":"pod-member","decisions":[{"mount":"/"}],"unmatched":[{"key":"k"}]}`: "invalid plan: an unmatched hint says nothing",
+		`{}`:                   "unsupported plan version: no version" + end,
+		`{"version":1}`:        "unsupported plan version: 1, where 2 to 3 can be read" + end,
+		`{"version":4}`:        "unsupported plan version: 4, where 2 to 3 can be read" + end,
+		`null`:                 "unsupported plan version: no version" + end,
+		`[]`:                   "invalid plan: json: cannot unmarshal array into Go value of type struct { Version *int \"json:\\\"version\\\"\" }",
+		`{"version":3,"x":1}`:  `invalid plan: json: unknown field "x"` + end,
+		`{"version":3}`:        `invalid plan: unknown --directfs-hints "", want all, narrow, none` + end,
+		start + `"flag":true}`: "invalid plan: no decision for the rootfs" + end,
+		start + `"decisions":[` + strings.Replace(root, "/", "/a", 1) + `]}`:                             `invalid plan: the first decision is for "/a", not for the rootfs` + end,
+		start + `"decisions":[` + strings.Replace(root, "/", "a", 1) + `]}`:                              `invalid plan: invalid request: mount destination "a" is not an absolute, cleaned path in UTF-8` + end,
+		start + `"decisions":[` + strings.Replace(root, `"flag-off"`, `"flag-on"`, 1) + `]}`:             `invalid plan: mount "/": reason flag-on for directfs, with key "", backend "" and --directfs=false, is none` + end,
+		start + `"decisions":[` + strings.Replace(root, `default-shared`, `flag-off`, 1) + `]}`:          `invalid plan: mount "/": reason flag-off for cache, with key "", backend "" and --directfs=false, is none` + end,
+		start + `"decisions":[` + root + `],"unmatched":[{"knob":"directfs","key":"k","setting":"on"}]}`: `invalid plan: k="on": hint matches no mount of this container; make the hint's source that of a mount, or a directory above it, or remove the hint` + end,
+		start + `"decisions":[` + root + `],"unmatched":[{"knob":"directfs","key":"k"}]}`:                `invalid plan: the unmatched hint "k" says nothing` + end,
+		`{"version":2}`: `invalid plan: unknown scope "", want standalone, pod-sandbox, pod-member` + end,
 	} {
 		var p Plan
 		err := p.UnmarshalJSON([]byte(in))
 		if err == nil || err.Error() != want {
 			t.Errorf("%s\ngot  %v\nwant %s", in, err, want)
 		}
-		if errors.Is(err, ErrInvalidRequest) || errors.Is(err, ErrNoMount) {
-			t.Errorf("%v blames the request", err)
+		if !reflect.DeepEqual(p, Plan{}) {
+			t.Errorf("%s: plan %+v with an error", in, p)
 		}
+	}
+}
+
+// Everything for which a request is refused comes at once, each thing once.
+func TestAllFindings(t *testing.T) {
+	_, err := Resolve(Request{
+		SourceHints: []SourceHint{
+			{hint("bad", "bogus"), Source{Path: "/s"}}, {hint("nowhere", Off), Source{Path: "/gone"}},
+			{hint("one", On), Source{Path: "/s"}}, {hint("two", Off), Source{Path: "/s"}},
+		},
+		Rootfs: hinted("/", VirtualGofer, On),
+		Mounts: []Mount{
+			{Destination: "/a", Backend: StockGofer, Sources: src("/s")},
+			{Destination: "b"},
+			{Destination: "/c", Hints: []Hint{hint("k", On), cached("l", Shared)}},
+		},
+	})
+	want := []error{ErrInvalidValue, ErrCannotDonate, ErrConflict, ErrInvalidRequest, ErrNotGoferMount, ErrNotGoferMount, ErrNoMount}
+	all := Findings(err)
+	if len(all) != len(want) {
+		t.Fatalf("%d findings, want %d: %v", len(all), len(want), err)
+	}
+	for i, f := range all {
+		if !errors.Is(f, want[i]) || len(Findings(f)) != 1 {
+			t.Errorf("finding %d is %v, want %v", i, f, want[i])
+		}
+	}
+	if len(Findings(nil)) != 0 {
+		t.Error("nil has findings")
+	}
+	if wrapped := fmt.Errorf("x: %w", err); len(Findings(wrapped)) != 1 {
+		t.Error("a wrapped error is taken apart, and its words are lost")
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // A container with directfs by default, one mount of which is kept with the
 // gofer.
 func Example() {
-	hint, err := directfspolicy.ParseHint("dev.gvisor.spec.mount.data.directfs", "off", "/data")
+	hint, err := directfspolicy.ParseHint(directfspolicy.DirectFSKnob, "dev.gvisor.spec.mount.data.directfs", "off", "/data")
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -51,21 +51,21 @@ func ExampleResolve() {
 		Mounts: []directfspolicy.Mount{{
 			Destination: "/fast",
 			Backend:     directfspolicy.StockGofer,
-			Hints:       []directfspolicy.Hint{{Key: "directfs", Setting: directfspolicy.On}},
+			Hints:       []directfspolicy.Hint{{Knob: directfspolicy.DirectFSKnob, Key: "directfs", Setting: directfspolicy.On}},
 		}},
 	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for _, d := range plan.Decisions {
-		fmt.Println(d.Mount, d.Access, d.Options, d.Why())
+	for _, d := range plan.Decisions() {
+		fmt.Println(d.Mount, d.Access, d.Cache, d.WhyAccess)
 	}
-	fmt.Println("donated:", plan.Donations)
-	fmt.Println("raised:", plan.Sandbox.Raised)
+	fmt.Println("donated:", plan.Donations())
+	fmt.Println("raised:", plan.Sandbox().Raised)
 	// Output:
-	// / lisafs [cache=shared] --directfs=false
-	// /fast directfs [directfs cache=shared] hint directfs=on
+	// / lisafs shared --directfs=false
+	// /fast directfs shared hint directfs=on
 	// donated: [/fast]
 	// raised: true
 }
@@ -78,7 +78,7 @@ func ExampleResolve_refused() {
 			Destination: "/cache",
 			Backend:     directfspolicy.VirtualGofer,
 			BackendName: "blob",
-			Hints:       []directfspolicy.Hint{{Key: "dev.gvisor.spec.mount.cache.directfs", Setting: directfspolicy.On}},
+			Hints:       []directfspolicy.Hint{{Knob: directfspolicy.DirectFSKnob, Key: "dev.gvisor.spec.mount.cache.directfs", Setting: directfspolicy.On}},
 		}},
 	})
 	fmt.Println(errors.Is(err, directfspolicy.ErrCannotDonate))
@@ -104,7 +104,7 @@ func ExamplePlan_Admit() {
 		Mounts: []directfspolicy.Mount{{
 			Destination: "/db",
 			Backend:     directfspolicy.StockGofer,
-			Hints:       []directfspolicy.Hint{{Key: "dev.gvisor.spec.mount.db.directfs", Setting: directfspolicy.On}},
+			Hints:       []directfspolicy.Hint{{Knob: directfspolicy.DirectFSKnob, Key: "dev.gvisor.spec.mount.db.directfs", Setting: directfspolicy.On}},
 		}},
 	})
 	if err != nil {
@@ -115,21 +115,21 @@ func ExamplePlan_Admit() {
 	var refused *directfspolicy.AdmitError
 	if errors.As(err, &refused) {
 		fmt.Println(refused.Mount, "is refused:", refused.Err)
-		fmt.Println(refused.Fix)
+		fmt.Println(refused.Why)
 	}
 	// Output:
 	// /db is refused: sandbox was started without directfs privileges
-	// add the annotation dev.gvisor.spec.mount.db.directfs=on to the pod, so that its sandbox starts with them, or set the hint to off
+	// hint dev.gvisor.spec.mount.db.directfs=on
 }
 
 // A Plan is stored as JSON. One that was changed in storage is refused.
 func ExamplePlan_UnmarshalJSON() {
 	var plan directfspolicy.Plan
-	err := json.Unmarshal([]byte(`{"version":2,"sandbox":{"raised":true}}`), &plan)
+	err := json.Unmarshal([]byte(`{"version":3,"hints":"all","scope":"standalone","flag":true}`), &plan)
 	fmt.Println(err)
-	fmt.Println(plan.Sandbox.Raised)
+	fmt.Println(plan.Sandbox().Raised)
 	// Output:
-	// invalid plan: it does not follow from its own decisions; recreate the container
+	// invalid plan: no decision for the rootfs; delete the container and create it again
 	// false
 }
 
@@ -145,7 +145,7 @@ func ExampleCalls() {
 
 func ExampleParseHint() {
 	for _, value := range []string{"on", "false", "default", "Off"} {
-		hint, err := directfspolicy.ParseHint("directfs", value, "/data")
+		hint, err := directfspolicy.ParseHint(directfspolicy.DirectFSKnob, "directfs", value, "/data")
 		if err != nil {
 			fmt.Println(err)
 			continue
@@ -162,7 +162,7 @@ func ExampleParseHint() {
 // The cache mode is decided beside the access. A promise that another mount of
 // the container breaks is refused.
 func ExampleResolve_cache() {
-	exclusive, err := directfspolicy.ParseCacheHint("cache", "exclusive", "/data")
+	exclusive, err := directfspolicy.ParseHint(directfspolicy.CacheKnob, "cache", "exclusive", "/data")
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -170,13 +170,13 @@ func ExampleResolve_cache() {
 	data := directfspolicy.Mount{
 		Destination: "/data",
 		Backend:     directfspolicy.StockGofer,
-		Source:      "/srv/data",
-		CacheHints:  []directfspolicy.CacheHint{exclusive},
+		Sources:     []directfspolicy.Source{{Path: "/srv/data"}},
+		Hints:       []directfspolicy.Hint{exclusive},
 	}
 	part := directfspolicy.Mount{
 		Destination: "/part",
 		Backend:     directfspolicy.StockGofer,
-		Source:      "/srv/data/part",
+		Sources:     []directfspolicy.Source{{Path: "/srv/data/part"}},
 		ReadOnly:    true,
 	}
 	for range 2 {
@@ -185,13 +185,13 @@ func ExampleResolve_cache() {
 			fmt.Println(errors.Is(err, directfspolicy.ErrNotExclusive), err)
 			continue
 		}
-		for _, d := range plan.Decisions[1:] {
-			fmt.Println(d.Mount, d.Access, d.Cache, d.WhyCache())
+		for _, d := range plan.Decisions()[1:] {
+			fmt.Println(d.Mount, d.Access, d.Cache, d.WhyCache)
 		}
 		part.ReadOnly = false
 	}
 	// Output:
 	// /data lisafs exclusive hint cache=exclusive
 	// /part lisafs shared default
-	// true cache="exclusive" (mount "/data"): another mount changes the same files; allowed: shared, default; mount "/part" writes to the same files (/srv/data/part): write one of the allowed values, or mount it read-only there
+	// true cache="exclusive" (mount "/data"): another mount changes the same files; mount "/part" writes to them (/srv/data/part); allowed: shared, default; write one of these for mount "/data", or make mount "/part" read-only
 }

@@ -10,7 +10,7 @@ type fault struct {
 // clash adds two mounts at one destination, the second of them changed.
 func clash(change func(*Mount)) func(*Request) {
 	return func(r *Request) {
-		one := Mount{Destination: "/clash", Backend: StockGofer, Hints: []Hint{{"k", On}}}
+		one := Mount{Destination: "/clash", Backend: StockGofer, Hints: []Hint{hint("k", On)}}
 		other := one
 		change(&other)
 		r.Mounts = append(r.Mounts, one, other)
@@ -31,32 +31,64 @@ var faults = []fault{
 	{"relative destination", with(Mount{Destination: "x"}), ErrInvalidRequest},
 	{"unclean destination", with(Mount{Destination: "/x/"}), ErrInvalidRequest},
 	{"destination not in UTF-8", with(Mount{Destination: "/\xff"}), ErrInvalidRequest},
-	{"hint without a key", with(Mount{Destination: "/x", Hints: []Hint{{"", Off}}}), ErrInvalidRequest},
-	{"key not in UTF-8", with(Mount{Destination: "/x", Hints: []Hint{{"\xff", Off}}}), ErrInvalidRequest},
-	{"clash of access", clash(func(m *Mount) { m.Hints = []Hint{{"k", Off}} }), ErrInvalidRequest},
+	{"hint without a key", with(Mount{Destination: "/x", Hints: []Hint{hint("", Off)}}), ErrInvalidRequest},
+	{"key not in UTF-8", with(Mount{Destination: "/x", Hints: []Hint{hint("\xff", Off)}}), ErrInvalidRequest},
+	{"clash of access", clash(func(m *Mount) { m.Hints = []Hint{hint("k", Off)} }), ErrInvalidRequest},
 	{"clash of cache", clash(func(m *Mount) { m.Cache = CacheExclusive }), ErrInvalidRequest},
-	{"unknown setting", with(Mount{Destination: "/x", Hints: []Hint{{"k", 4}}}), ErrInvalidValue},
-	{"on and off", with(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{{"k", On}, {"l", Off}}}), ErrConflict},
-	{"default and on", with(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{{"k", Default}, {"l", On}}}), ErrConflict},
-	{"conflict without a gofer", with(Mount{Destination: "/x", Hints: []Hint{{"k", Off}, {}, {"l", Default}}}), ErrConflict},
-	{"on, virtual", with(Mount{Destination: "/x", Backend: VirtualGofer, Hints: []Hint{{"k", On}}}), ErrCannotDonate},
-	{"on, no gofer", with(Mount{Destination: "/x", Hints: []Hint{{"k", On}}}), ErrNotGoferMount},
-	{"unknown cache setting", with(Mount{Destination: "/x", Backend: StockGofer, CacheHints: []CacheHint{{"k", 4}}}), ErrInvalidValue},
-	{"source not in UTF-8", with(Mount{Destination: "/x", Backend: StockGofer, Source: "\xff"}), ErrInvalidRequest},
-	{"cache hint without a key", with(Mount{Destination: "/x", Backend: StockGofer, CacheHints: []CacheHint{{"", AskShared}}}), ErrInvalidRequest},
-	{"shared and exclusive", with(Mount{Destination: "/x", Backend: StockGofer, CacheHints: []CacheHint{{"k", AskShared}, {"l", AskExclusive}}}), ErrConflict},
-	{"default and exclusive", with(Mount{Destination: "/x", Backend: StockGofer, CacheHints: []CacheHint{{"k", CacheDefault}, {"l", AskExclusive}}}), ErrConflict},
-	{"exclusive, no gofer", with(Mount{Destination: "/x", CacheHints: []CacheHint{{"k", AskExclusive}}}), ErrNotGoferMount},
-	{"shared, no gofer", with(Mount{Destination: "/x", CacheHints: []CacheHint{{"k", AskShared}}}), ErrNotGoferMount},
-	{"shared under an overlay", with(Mount{Destination: "/x", Backend: VirtualGofer, Overlay: true, CacheHints: []CacheHint{{"k", AskShared}}}), ErrOverlay},
+	{"unknown setting", with(Mount{Destination: "/x", Hints: []Hint{hint("k", "bogus")}}), ErrInvalidValue},
+	{"on and off", with(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{hint("k", On), hint("l", Off)}}), ErrConflict},
+	{"default and on", with(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{hint("k", Default), hint("l", On)}}), ErrConflict},
+	{"conflict without a gofer", with(Mount{Destination: "/x", Hints: []Hint{hint("k", Off), {}, hint("l", Default)}}), ErrConflict},
+	{"on, virtual", with(Mount{Destination: "/x", Backend: VirtualGofer, Hints: []Hint{hint("k", On)}}), ErrCannotDonate},
+	{"on, no gofer", with(Mount{Destination: "/x", Hints: []Hint{hint("k", On)}}), ErrNotGoferMount},
+	{"unknown cache setting", with(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{cached("k", "bogus")}}), ErrInvalidValue},
+	{"source not in UTF-8", with(Mount{Destination: "/x", Backend: StockGofer, Sources: src("\xff")}), ErrInvalidRequest},
+	{"cache hint without a key", with(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{cached("", Shared)}}), ErrInvalidRequest},
+	{"shared and exclusive", with(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{cached("k", Shared), cached("l", Exclusive)}}), ErrConflict},
+	{"default and exclusive", with(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{cached("k", Default), cached("l", Exclusive)}}), ErrConflict},
+	{"exclusive, no gofer", with(Mount{Destination: "/x", Hints: []Hint{cached("k", Exclusive)}}), ErrNotGoferMount},
+	{"shared, no gofer", with(Mount{Destination: "/x", Hints: []Hint{cached("k", Shared)}}), ErrNotGoferMount},
+	{"shared under an overlay", with(Mount{Destination: "/x", Backend: VirtualGofer, Overlay: true, Hints: []Hint{cached("k", Shared)}}), ErrOverlay},
 	{"two writers, one exclusive", func(r *Request) {
 		r.Mounts = append(r.Mounts,
-			Mount{Destination: "/x", Backend: StockGofer, Source: "/f", CacheHints: []CacheHint{{"k", AskExclusive}}},
-			Mount{Destination: "/y", Backend: StockGofer, Source: "/f/g"})
+			Mount{Destination: "/x", Backend: StockGofer, Sources: src("/f"), Hints: []Hint{cached("k", Exclusive)}},
+			Mount{Destination: "/y", Backend: StockGofer, Sources: src("/f/g")})
 	}, ErrNotExclusive},
-	{"unknown unmatched cache setting", func(r *Request) { r.UnmatchedCache = []CacheHint{{"k", 4}} }, ErrInvalidValue},
-	{"unmatched cache in a standalone container", func(r *Request) { r.Scope, r.UnmatchedCache = Standalone, []CacheHint{{"k", AskShared}} }, ErrNoMount},
-	{"unknown unmatched setting", func(r *Request) { r.Unmatched = []Hint{{"k", 4}} }, ErrInvalidValue},
-	{"unmatched without a key", func(r *Request) { r.Unmatched = []Hint{{"", On}} }, ErrInvalidRequest},
-	{"unmatched in a standalone container", func(r *Request) { r.Scope, r.Unmatched = Standalone, []Hint{{"k", Default}} }, ErrNoMount},
+	{"unknown unmatched cache setting", unmatchedHints(PodMember, cached("k", "bogus")), ErrInvalidValue},
+	{"setting of the other knob", with(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{cached("k", On)}}), ErrInvalidValue},
+	{"unknown knob", with(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{{Knob: "colour", Key: "k", Setting: On}}}), ErrInvalidRequest},
+	{"unmatched cache in a standalone container", unmatchedHints(Standalone, cached("k", Shared)), ErrNoMount},
+	{"unknown unmatched setting", unmatchedHints(PodMember, hint("k", "bogus")), ErrInvalidValue},
+	{"unmatched without a key", unmatchedHints(PodMember, hint("", On)), ErrInvalidRequest},
+	{"unmatched in a standalone container", unmatchedHints(Standalone, hint("k", Default)), ErrNoMount},
+	{"unknown ceiling", func(r *Request) { r.Ceiling = 3 }, ErrInvalidRequest},
+	{"a hint above the ceiling none", above(NoHints, true, hint("k", Default)), ErrCeiling},
+	{"a cache hint above the ceiling none", above(NoHints, true, cached("k", Shared)), ErrCeiling},
+	{"on above the ceiling narrow", above(NarrowHints, false, hint("k", On)), ErrCeiling},
+	{"unmatched above the ceiling narrow", func(r *Request) {
+		r.Flag, r.Ceiling, r.Scope = false, NarrowHints, PodSandbox
+		r.SourceHints = append(r.SourceHints, elsewhere(hint("k", On))...)
+	}, ErrCeiling},
+	{"read-only and special files", with(Mount{Destination: "/x", Backend: StockGofer, ReadOnly: true, SpecialFiles: true}), ErrInvalidRequest},
+	{"source without a path", with(Mount{Destination: "/x", Backend: StockGofer, Sources: []Source{{Filesystem: "8:1", Within: "/"}}}), ErrInvalidRequest},
+	{"two source hints that differ", func(r *Request) {
+		r.SourceHints = append(r.SourceHints, SourceHint{hint("k", Off), Source{Path: "/fault"}}, SourceHint{hint("l", Default), Source{Path: "/fault/sub"}})
+		r.Mounts = append(r.Mounts, Mount{Destination: "/x", Backend: StockGofer, Sources: src("/fault/sub/dir")})
+	}, ErrConflict},
+	{"source hint and mount option", func(r *Request) {
+		r.SourceHints = append(r.SourceHints, SourceHint{hint("k", Off), Source{Path: "/fault"}})
+		r.Mounts = append(r.Mounts, Mount{Destination: "/x", Backend: StockGofer, Sources: src("/fault"), Hints: []Hint{hint("o", On)}})
+	}, ErrConflict},
+}
+
+func unmatchedHints(s Scope, hints ...Hint) func(*Request) {
+	return func(r *Request) { r.Scope, r.SourceHints = s, elsewhere(hints...) }
+}
+
+// above gives a mount a hint that the ceiling does not let it have.
+func above(c Ceiling, flag bool, h Hint) func(*Request) {
+	return func(r *Request) {
+		r.Flag, r.Ceiling = flag, c
+		r.Mounts = append(r.Mounts, Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{h}})
+	}
 }

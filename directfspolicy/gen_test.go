@@ -25,31 +25,31 @@ func drawMount(t *rapid.T, dest string) Mount {
 		Backend:     b,
 		BackendName: rapid.SampledFrom([]string{"", "blob", "über\n", "\xff"}).Draw(t, "backendName"),
 		Cache:       rapid.SampledFrom(allCaches).Draw(t, "cache"),
-		Source:      "/src/" + strings.ReplaceAll(dest, "/", "_"), // nobody else's
+		Sources:     src("/src/" + strings.ReplaceAll(dest, "/", "_")), // nobody else's
 		Overlay:     rapid.Bool().Draw(t, "overlay"),
 		ReadOnly:    rapid.Bool().Draw(t, "readOnly"),
 	}
 	s := rapid.SampledFrom(hintsFor(b)).Draw(t, "hint")
 	for i := range rapid.IntRange(0, 2).Draw(t, "times said") {
-		m.Hints = append(m.Hints, Hint{fmt.Sprintf("%s#%d", keyOf(dest), i), s})
+		m.Hints = append(m.Hints, hint(fmt.Sprintf("%s#%d", keyOf(dest), i), s))
 	}
 	if rapid.Bool().Draw(t, "with a no-op") {
 		m.Hints = append(m.Hints, Hint{})
 	}
 	c := rapid.SampledFrom(cacheHintsFor(m)).Draw(t, "cache hint")
 	for i := range rapid.IntRange(0, 2).Draw(t, "times said of cache") {
-		m.CacheHints = append(m.CacheHints, CacheHint{fmt.Sprintf("%s#%d", cacheKeyOf(dest), i), c})
+		m.Hints = append(m.Hints, cached(fmt.Sprintf("%s#%d", cacheKeyOf(dest), i), c))
 	}
 	return m
 }
 
 // cacheHintsFor are the settings that the mount can have.
-func cacheHintsFor(m Mount) []CacheSetting {
+func cacheHintsFor(m Mount) []Setting {
 	switch {
 	case !m.Backend.Served():
-		return []CacheSetting{CacheUnset, CacheDefault}
+		return []Setting{Unset, Default}
 	case m.Overlay:
-		return []CacheSetting{CacheUnset, CacheDefault, AskExclusive}
+		return []Setting{Unset, Default, Exclusive}
 	}
 	return allCacheHints
 }
@@ -59,7 +59,7 @@ func cacheHintsFor(m Mount) []CacheSetting {
 func drawSources(t *rapid.T, r *Request) {
 	for i := range r.Mounts {
 		if rapid.IntRange(0, 3).Draw(t, "shares") > 0 {
-			r.Mounts[i].Source = rapid.SampledFrom([]string{"", "/s", "/s/a", "/s/a/b", "/s/ab", "/t", "bucket", "bucket/a"}).Draw(t, "source")
+			r.Mounts[i].Sources = src(rapid.SampledFrom([]string{"", "/s", "/s/a", "/s/a/b", "/s/ab", "/t", "bucket", "bucket/a"}).Draw(t, "source"))
 		}
 	}
 	for bad := broken(*r); len(bad) > 0; bad = broken(*r) {
@@ -71,11 +71,11 @@ func drawSources(t *rapid.T, r *Request) {
 // must agree.
 func dropCacheHints(r *Request, dest string) {
 	if r.Rootfs.Destination == dest {
-		r.Rootfs.CacheHints = nil
+		r.Rootfs.Hints = drop(r.Rootfs.Hints, CacheKnob)
 	}
 	for i := range r.Mounts {
 		if r.Mounts[i].Destination == dest {
-			r.Mounts[i].CacheHints = nil
+			r.Mounts[i].Hints = drop(r.Mounts[i].Hints, CacheKnob)
 		}
 	}
 }
@@ -111,25 +111,26 @@ func drawRequest(t *rapid.T) Request {
 		}
 	}
 	drawSources(t, &r)
-	r.Unmatched = drawUnmatched(t, r.Scope)
+	r.HostDevices = rapid.IntRange(0, 3).Draw(t, "host devices") == 0
+	r.SourceHints = drawUnmatched(t, r.Scope)
 	if r.Scope != Standalone && rapid.Bool().Draw(t, "unmatched cache") {
 		c := rapid.SampledFrom(allCacheHints).Draw(t, "unmatched cache hint")
-		r.UnmatchedCache = []CacheHint{{AnnotationPrefix + "mount.elsewhere.cache", c}}
+		r.SourceHints = append(r.SourceHints, elsewhere(cached(annotationPrefix+"mount.elsewhere.cache", c))...)
 	}
 	return r
 }
 
-func drawUnmatched(t *rapid.T, s Scope) []Hint {
+func drawUnmatched(t *rapid.T, s Scope) []SourceHint {
 	settings := allHints
 	if s == Standalone {
 		settings = []Setting{Unset}
 	}
 	var hints []Hint
 	for i := range rapid.IntRange(0, 2).Draw(t, "unmatched") {
-		key := fmt.Sprintf("%smount.elsewhere%d.directfs", AnnotationPrefix, i)
-		hints = append(hints, Hint{key, rapid.SampledFrom(settings).Draw(t, "unmatched hint")})
+		key := fmt.Sprintf("%smount.elsewhere%d.directfs", annotationPrefix, i)
+		hints = append(hints, hint(key, rapid.SampledFrom(settings).Draw(t, "unmatched hint")))
 	}
-	return hints
+	return elsewhere(hints...)
 }
 
 // drawAnyRequest draws a request that Resolve may accept or refuse.
@@ -144,14 +145,13 @@ func drawAnyRequest(t *rapid.T) Request {
 // copyOf shares no memory with r.
 func copyOf(r Request) Request {
 	r.Rootfs.Hints = slices.Clone(r.Rootfs.Hints)
-	r.Rootfs.CacheHints = slices.Clone(r.Rootfs.CacheHints)
+	r.Rootfs.Sources = slices.Clone(r.Rootfs.Sources)
 	r.Mounts = slices.Clone(r.Mounts)
 	for i := range r.Mounts {
 		r.Mounts[i].Hints = slices.Clone(r.Mounts[i].Hints)
-		r.Mounts[i].CacheHints = slices.Clone(r.Mounts[i].CacheHints)
+		r.Mounts[i].Sources = slices.Clone(r.Mounts[i].Sources)
 	}
-	r.Unmatched = slices.Clone(r.Unmatched)
-	r.UnmatchedCache = slices.Clone(r.UnmatchedCache)
+	r.SourceHints = slices.Clone(r.SourceHints)
 	return r
 }
 
@@ -161,7 +161,7 @@ func rehint(r Request, dest string, s Setting) Request {
 	r = copyOf(r)
 	set := func(m *Mount, at string) {
 		if at == dest && m.Backend.Served() {
-			m.Hints = []Hint{{keyOf(dest), s}}
+			m.Hints = append(drop(m.Hints, DirectFSKnob), hint(keyOf(dest), s))
 		}
 	}
 	set(&r.Rootfs, "/")

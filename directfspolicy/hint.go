@@ -2,85 +2,64 @@ package directfspolicy
 
 import "fmt"
 
-// Setting is what a user said about the access of one mount.
-type Setting uint8
+// Setting is what a user asks for by a hint, in the one spelling that means it.
+// The zero value, Unset, asks for nothing.
+type Setting string
 
 const (
 	// Unset is the absence of a hint.
-	Unset Setting = iota
+	Unset Setting = ""
 
-	// Default follows the flag, stated explicitly.
-	Default
+	// Default follows what holds without a hint, stated explicitly.
+	Default Setting = "default"
 
-	// On asks for directfs.
-	On
+	// On asks for directfs, and Off for LisaFS.
+	On  Setting = "on"
+	Off Setting = "off"
 
-	// Off asks for LisaFS.
-	Off
+	// Shared and Exclusive ask for CacheShared and CacheExclusive.
+	Shared    Setting = "shared"
+	Exclusive Setting = "exclusive"
 )
 
-// AllowedValues are the words that a user may write for a directfs hint.
-// "true" means "on" and "false" means "off".
-var AllowedValues = []string{"on", "true", "off", "false", "default"}
+// Hint is one statement of a user about one knob of one mount, with the key
+// under which it was made, so that reasons and errors can name it.
+type Hint struct {
+	// Knob is what the hint is about.
+	Knob Knob `json:"knob"`
 
-var settingNames = enum[Setting]{"setting", []string{"unset", "default", "on", "off"}}
-
-// String returns "unset", "default", "on" or "off".
-func (s Setting) String() string { return settingNames.name(s) }
-
-// MarshalText implements encoding.TextMarshaler.
-func (s Setting) MarshalText() ([]byte, error) { return settingNames.marshal(s) }
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (s *Setting) UnmarshalText(b []byte) error { return settingNames.unmarshal(b, s) }
-
-func (s Setting) allowed() []string { return AllowedValues }
-
-func (s Setting) known() bool { return settingNames.knows(s) }
-
-// setting is what a hint can ask for. The zero value asks for nothing.
-type setting interface {
-	~uint8
-	fmt.Stringer
-	allowed() []string
-	known() bool
-}
-
-// HintOf is one statement of a user about one mount, with the key under which
-// it was made, so that reasons and errors can name it.
-type HintOf[S setting] struct {
 	// Key is the annotation key or the mount option, as the user wrote it. A
 	// hint that is not Unset must have one.
 	Key string `json:"key"`
 
-	// Setting is what the user asked for. The zero one makes the hint a no-op.
-	Setting S `json:"setting"`
+	// Setting is what the user asks for.
+	Setting Setting `json:"setting"`
+
+	// PodWide says that every container of a pod has the hint, so that a
+	// container which joins later may bring it to life. Whoever reads hints
+	// knows; nothing hangs on how Key is spelled.
+	PodWide bool `json:"podWide,omitempty"`
 }
 
-// Hint is a statement about a mount's access.
-type Hint = HintOf[Setting]
-
-// CacheHint is a statement about a mount's cache mode.
-type CacheHint = HintOf[CacheSetting]
-
 // String returns the hint as the user would write it.
-func (h HintOf[S]) String() string { return h.Key + "=" + h.Setting.String() }
+func (h Hint) String() string { return h.Key + "=" + string(h.Setting) }
 
-// ParseHint reads the value of a directfs hint that was made under key. mount
-// is the destination, or whatever is known of it; it is used in the error
-// alone. Every word outside [AllowedValues], the empty one included, is a
-// *HintError with ErrInvalidValue: a typing error never falls back to a
-// default.
-func ParseHint(key, value, mount string) (Hint, error) {
-	switch value {
-	case "on", "true":
-		return Hint{key, On}, nil
-	case "off", "false":
-		return Hint{key, Off}, nil
-	case "default":
-		return Hint{key, Default}, nil
+// SourceHint is a hint that says by a source which mounts it is for: every
+// mount but the rootfs whose files are the source's, or inside it.
+type SourceHint struct {
+	Hint
+	Source Source
+}
+
+// ParseHint reads the value of a hint that was made under key. mount is the
+// destination, or whatever is known of it; it is used in the error alone. Every
+// word outside [Knob.Allowed], the empty one included, is a *HintError with
+// ErrInvalidValue: a typo never falls back to a default.
+func ParseHint(k Knob, key, value, mount string) (Hint, error) {
+	if s, ok := k.rule().words[value]; ok {
+		return Hint{Knob: k, Key: key, Setting: s}, nil
 	}
-	return Hint{}, invalidValue(key, value, mount, AllowedValues)
+	return Hint{}, invalidValue(key, value, mount, k.Allowed())
 }
 
 func invalidValue(key, value, mount string, allowed []string) error {
@@ -91,25 +70,43 @@ func invalidValue(key, value, mount string, allowed []string) error {
 	}
 }
 
-// combine folds all hints of one mount into one. Hints that differ are an
-// error: neither a mount option nor an annotation wins over the other.
-func combine[S setting](mount string, hints []HintOf[S]) (HintOf[S], error) {
-	var all, none HintOf[S]
+// combine folds all hints of one mount about a knob into one. Hints that differ
+// are an error: neither a mount option nor an annotation wins over the other.
+// Of hints that agree a pod-wide one is kept, because it says more.
+func combine(k Knob, mount string, hints []Hint) (Hint, error) {
+	var all Hint
 	for _, h := range hints {
-		if err := checkHint(mount, h); err != nil {
-			return none, err
-		}
 		switch {
-		case h.Setting == 0:
-		case all.Setting == 0:
+		case h.Knob != k || h.Setting == Unset:
+		case all.Setting == Unset || all.Setting == h.Setting && h.PodWide && !all.PodWide:
 			all = h
 		case all.Setting != h.Setting:
-			return none, &HintError{
-				Key: h.Key, Value: h.Setting.String(), Mount: mount, Allowed: []string{all.Setting.String()},
+			return Hint{}, &HintError{
+				Key: h.Key, Value: string(h.Setting), Mount: mount, Allowed: []string{string(all.Setting)},
 				Fix: fmt.Sprintf("make it agree with %s, or remove one of the two", all),
 				Err: ErrConflict,
 			}
 		}
 	}
 	return all, nil
+}
+
+// check refuses a hint that no reason or error could name.
+func (h Hint) check(mount string) error {
+	r := h.Knob.rule()
+	switch {
+	case h.Setting == Unset:
+		return nil
+	case r == nil:
+		return fmt.Errorf("%w: hint %q is about the unknown knob %q", ErrInvalidRequest, h, h.Knob)
+	case !r.knows(h.Setting):
+		return &HintError{
+			Key: h.Key, Value: string(h.Setting), Mount: mount, Allowed: h.Knob.Allowed(),
+			Fix: "use a Setting of this knob",
+			Err: ErrInvalidValue,
+		}
+	case h.Key == "" || !isText(h.Key):
+		return fmt.Errorf("%w: the key of hint %q is empty or not in UTF-8", ErrInvalidRequest, h)
+	}
+	return nil
 }

@@ -15,7 +15,7 @@ func checkInvariants(t rapid.TB, p Plan) {
 	t.Helper()
 	var donations []string
 	uses, writes := map[Access]bool{}, map[Access]bool{}
-	for _, d := range p.Decisions {
+	for _, d := range p.Decisions() {
 		uses[d.Access] = true
 		writes[d.Access] = writes[d.Access] || !d.ReadOnly
 		checkDecision(t, d)
@@ -23,18 +23,18 @@ func checkInvariants(t rapid.TB, p Plan) {
 			donations = append(donations, d.Mount)
 		}
 	}
-	if !slices.Equal(p.Donations, donations) {
-		t.Fatalf("donations %v, want %v", p.Donations, donations)
+	if !slices.Equal(p.Donations(), donations) {
+		t.Fatalf("donations %v, want %v", p.Donations(), donations)
 	}
 	for set, want := range map[SetName]bool{
 		GoferBase:                 true,
 		GoferLisaFS:               writes[LisaFS],
-		GoferLisaFSRead:           uses[LisaFS] && !writes[LisaFS],
+		GoferLisaFSRead:           !writes[LisaFS] && (uses[LisaFS] || p.HostDevices() && !p.DonatesDevices()),
 		GoferDirectFSFallback:     writes[DirectFS],
 		GoferDirectFSFallbackRead: uses[DirectFS] && !writes[DirectFS],
 		SentryBase:                false,
 	} {
-		if got := slices.Contains(p.Gofer, set); got != want {
+		if got := slices.Contains(p.Gofer(), set); got != want {
 			t.Fatalf("gofer has %s: %t, want %t", set, got, want)
 		}
 	}
@@ -44,44 +44,79 @@ func checkInvariants(t rapid.TB, p Plan) {
 		}
 	}
 	checkSandbox(t, p, writes[DirectFS])
-	if want := remarks(p); !slices.Equal(p.Diagnostics, want) {
-		t.Fatalf("remarks %q, want %q", p.Diagnostics, want)
+	if want := warnings(p); !slices.Equal(texts(p.Warnings()), want) {
+		t.Fatalf("warnings %q, want %q", p.Warnings(), want)
 	}
+	checkGrants(t, p)
 }
 
-// remarks are what a plan should say.
-func remarks(p Plan) []string {
+func texts[T fmt.Stringer](list []T) []string {
 	out := []string{}
-	for _, h := range p.Unmatched {
-		out = append(out, fmt.Sprintf("hint %s=%v matches no mount of this container", h.Key, h.Setting))
-	}
-	for _, h := range p.UnmatchedCache {
-		out = append(out, fmt.Sprintf("hint %s=%v matches no mount of this container", h.Key, h.Setting))
-	}
-	for _, d := range p.Decisions {
-		if d.Cache == CacheExclusive && d.CacheReason == CacheByHint {
-			and := map[bool]string{true: "", false: ", and can overwrite it"}[d.ReadOnly]
-			out = append(out, fmt.Sprintf("mount %q has an exclusive cache: the container sees late or never what anybody else writes there%s", d.Mount, and))
-		}
-	}
-	for _, d := range p.Decisions {
-		if o := firstAround(p.Decisions, d); d.Reason == BecauseHintOff && o != nil {
-			out = append(out, fmt.Sprintf("mount %q is off, but its files (%s) are in mount %q (%s) too, which uses directfs", d.Mount, d.Source, o.Mount, o.Source))
-		}
+	for _, v := range list {
+		out = append(out, v.String())
 	}
 	return out
 }
 
-// firstAround finds the directfs mount that is nearest above d's files, the
-// first by name of several.
-func firstAround(ds []Decision, d Decision) *Decision {
-	var found *Decision
-	for i, o := range ds {
-		if o.Access == DirectFS && o.Mount != d.Mount && inside(d.Source, o.Source) && (found == nil || len(o.Source) > len(found.Source) || len(o.Source) == len(found.Source) && o.Mount < found.Mount) {
-			found = &ds[i]
+// checkGrants checks that what a plan grants is what its views say, and that
+// each grant has a cause that asks for it.
+func checkGrants(t rapid.TB, p Plan) {
+	t.Helper()
+	base := map[string]bool{string(SentryBase): true, string(GoferBase): true, NewUserNamespace.String(): true}
+	var caps []string
+	for _, g := range p.Grants() {
+		if (len(g.Causes) == 0) != base[g.Name] {
+			t.Fatalf("%+v has %d causes", g, len(g.Causes))
+		}
+		if g.Kind == GrantCapability {
+			caps = append(caps, g.Name)
+		}
+		for _, c := range g.Causes {
+			d, ok := p.Decision(c.Mount)
+			if (c.Kind == CauseMount) != ok || ok && c.Writes == d.ReadOnly {
+				t.Fatalf("%+v: cause %+v and decision %+v", g, c, d)
+			}
+			changes := slices.Contains([]string{"CAP_CHOWN", "CAP_FOWNER", string(SentryHostFilesystem), string(GoferLisaFS), string(GoferDirectFSFallback)}, g.Name)
+			if changes && !c.Writes {
+				t.Fatalf("%s is held for %v, which writes nothing", g.Name, c)
+			}
 		}
 	}
-	return found
+	if !slices.Equal(caps, p.Sandbox().Capabilities) {
+		t.Fatalf("capabilities %v, granted %v", p.Sandbox().Capabilities, caps)
+	}
+}
+
+// warnings are what a plan should warn of.
+func warnings(p Plan) []string {
+	out := []string{}
+	for _, h := range p.unmatched {
+		out = append(out, fmt.Sprintf("hint %s=%v matches no mount of this container", h.Key, h.Setting))
+	}
+	for _, d := range p.decisions {
+		if d.WhyCache.Reason == BecauseHintExclusive {
+			and := map[bool]string{true: "", false: ", and can overwrite it"}[d.ReadOnly]
+			out = append(out, fmt.Sprintf("mount %q has an exclusive cache: the container sees late or never what anybody else writes there%s", d.Mount, and))
+		}
+	}
+	for i, d := range p.decisions {
+		if d.WhyAccess.Reason != BecauseHintOff || !slices.ContainsFunc(p.decisions, func(o Decision) bool {
+			return o.Access == DirectFS && o.Mount != d.Mount && overlap(pathOf(d.Sources), pathOf(o.Sources))
+		}) {
+			continue
+		}
+		// Which of several mounts it names is for another test.
+		for _, w := range p.Warnings() {
+			if w.Kind == WarnReachable && w.Mount == p.decisions[i].Mount {
+				if o, ok := p.Decision(w.OtherMount); !ok || o.Access != DirectFS || !overlap(pathOf(d.Sources), w.OtherSource.Path) {
+					out = append(out, "a warning about a mount of other files")
+				}
+				out = append(out, w.String())
+				break
+			}
+		}
+	}
+	return out
 }
 
 // impliedAccess is property 9: the reason alone implies the access.
@@ -94,26 +129,32 @@ var impliedAccess = map[Reason]Access{
 	BecauseNotGofer:     NoAccess,
 }
 
+var impliedCache = map[Reason]Cache{
+	BecauseDefaultShared:    CacheShared,
+	BecauseDefaultExclusive: CacheExclusive,
+	BecauseHintShared:       CacheShared,
+	BecauseHintExclusive:    CacheExclusive,
+}
+
 func checkDecision(t rapid.TB, d Decision) {
 	t.Helper()
-	if want, ok := impliedAccess[d.Reason]; !ok || d.Access != want || d.Reason.Access() != want {
-		t.Fatalf("mount %q has %v because %v", d.Mount, d.Access, d.Reason)
+	if want, ok := impliedAccess[d.WhyAccess.Reason]; !ok || d.Access != want {
+		t.Fatalf("mount %q has %v because %v", d.Mount, d.Access, d.WhyAccess)
 	}
-	var options []string
-	switch d.Access {
-	case DirectFS:
-		options = []string{"directfs", "cache=" + d.Cache.String()}
-	case LisaFS:
-		options = []string{"cache=" + d.Cache.String()}
+	if want, ok := impliedCache[d.WhyCache.Reason]; !ok || d.Cache != want {
+		t.Fatalf("mount %q has %v because %v", d.Mount, d.Cache, d.WhyCache)
 	}
-	if d.Donated != (d.Access == DirectFS) || !slices.Equal(d.Options, options) {
-		t.Fatalf("mount %q with %v is donated: %t, has options %v", d.Mount, d.Access, d.Donated, d.Options)
+	if d.Donated() != (d.Access == DirectFS) {
+		t.Fatalf("mount %q with %v is donated: %t", d.Mount, d.Access, d.Donated())
 	}
-	if hint := d.CacheReason == CacheByHint; hint != (d.CacheDetail != "") || hint != strings.HasPrefix(d.WhyCache(), "hint "+d.CacheDetail) {
-		t.Fatalf("mount %q: cache reason %v with detail %q is %q", d.Mount, d.CacheReason, d.CacheDetail, d.WhyCache())
-	}
-	if d.Why() == "" || !strings.Contains(d.Why(), d.Detail) {
-		t.Fatalf("mount %q: %q does not say %q", d.Mount, d.Why(), d.Detail)
+	for k, w := range map[Knob]Why{DirectFSKnob: d.WhyAccess, CacheKnob: d.WhyCache} {
+		h, ok := w.Hint()
+		if ok != (w.Key != "") || ok && (h.Knob != k || h.Key != w.Key || h.PodWide != w.PodWide || w.String() != "hint "+h.String()) {
+			t.Fatalf("mount %q: %+v is because of hint %+v", d.Mount, w, h)
+		}
+		if w.String() == "" || !strings.Contains(w.String(), w.Key) || !strings.Contains(w.String(), w.Backend) {
+			t.Fatalf("mount %q: %q does not say all of %+v", d.Mount, w, w)
+		}
 	}
 }
 
@@ -121,46 +162,52 @@ func checkDecision(t rapid.TB, d Decision) {
 // written, or not.
 func checkSandbox(t rapid.TB, p Plan, writes bool) {
 	t.Helper()
-	raisedFor := slices.Clone(p.Donations)
-	if p.Scope == PodSandbox && p.Flag {
-		raisedFor = append(raisedFor, "containers that may join (--directfs=true)")
-	}
-	var on []string
-	for _, d := range p.Decisions {
-		if d.Reason == BecauseHintOn && strings.HasPrefix(d.Detail, "dev.gvisor.spec.") {
-			on = append(on, d.Detail)
+	var raisedFor []Cause
+	for _, d := range p.decisions {
+		if d.Access == DirectFS {
+			raisedFor = append(raisedFor, Cause{Kind: CauseMount, Mount: d.Mount, Writes: !d.ReadOnly})
 		}
 	}
-	for _, h := range p.Unmatched {
+	own := len(raisedFor)
+	if p.scope == PodSandbox && p.flag {
+		raisedFor = append(raisedFor, Cause{Kind: CauseJoiningFlag, Writes: true})
+	}
+	var on []Hint
+	for _, d := range p.decisions {
+		if d.WhyAccess.Reason == BecauseHintOn && d.WhyAccess.PodWide {
+			on = append(on, Hint{DirectFSKnob, d.WhyAccess.Key, On, true})
+		}
+	}
+	for _, h := range p.unmatched {
 		if h.Setting == On {
-			on = append(on, h.Key)
+			on = append(on, h)
 		}
 	}
-	for i, key := range on {
-		if p.Scope == PodSandbox && !slices.Contains(on[:i], key) {
-			raisedFor = append(raisedFor, "containers that may join ("+key+"=on)")
+	for i, h := range on {
+		if p.scope == PodSandbox && !slices.ContainsFunc(on[:i], func(o Hint) bool { return o.Key == h.Key }) {
+			raisedFor = append(raisedFor, Cause{Kind: CauseJoiningHint, Hint: h, Writes: true})
 		}
 	}
-	want := Sandbox{RaisedFor: raisedFor, Capabilities: []string{}}
+	want := Sandbox{RaisedFor: raisedFor}
 	sentry := []SetName{SentryBase}
 	if len(raisedFor) > 0 {
 		want.Raised, want.UmaskZero, want.UserNamespace = true, true, SpecUserNamespace
 		want.Capabilities = []string{"CAP_DAC_READ_SEARCH"}
 		sentry = []SetName{SentryBase, SentryHostFilesystemRead}
 	}
-	if writes || len(raisedFor) > len(p.Donations) {
+	if writes || len(raisedFor) > own {
 		want.WritesHost = true
 		want.Capabilities = []string{"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID"}
 		sentry = []SetName{SentryBase, SentryHostFilesystem}
 	}
-	if p.HostNetwork {
+	if p.HostNetwork() {
 		want.UserNamespace = SpecUserNamespace
 	}
-	if !reflect.DeepEqual(p.Sandbox, want) {
-		t.Fatalf("sandbox %+v, want %+v", p.Sandbox, want)
+	if !reflect.DeepEqual(p.Sandbox(), want) {
+		t.Fatalf("sandbox %+v, want %+v", p.Sandbox(), want)
 	}
-	if !slices.Equal(p.Sentry, sentry) {
-		t.Fatalf("sentry %v, want %v", p.Sentry, sentry)
+	if !slices.Equal(p.Sentry(), sentry) {
+		t.Fatalf("sentry %v, want %v", p.Sentry(), sentry)
 	}
 }
 
@@ -169,19 +216,19 @@ type held map[string]bool
 
 func heldBy(p Plan) held {
 	h := held{}
-	for _, c := range p.Sandbox.Capabilities {
+	for _, c := range p.Sandbox().Capabilities {
 		h[c] = true
 	}
-	for _, c := range Calls(p.Sentry...).Names() {
+	for _, c := range Calls(p.Sentry()...).Names() {
 		h["call "+c] = true
 	}
-	for _, m := range p.Donations {
+	for _, m := range p.Donations() {
 		h["FD of "+m] = true
 	}
-	h["raised"] = p.Sandbox.Raised
-	h["writes the host"] = p.Sandbox.WritesHost
-	h["umask 0"] = p.Sandbox.UmaskZero
-	h["the spec's user namespace"] = p.Sandbox.UserNamespace == SpecUserNamespace
+	h["raised"] = p.Sandbox().Raised
+	h["writes the host"] = p.Sandbox().WritesHost
+	h["umask 0"] = p.Sandbox().UmaskZero
+	h["the spec's user namespace"] = p.Sandbox().UserNamespace == SpecUserNamespace
 	maps.DeleteFunc(h, func(_ string, has bool) bool { return !has })
 	return h
 }

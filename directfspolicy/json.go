@@ -6,44 +6,70 @@ import (
 	"fmt"
 )
 
-// PlanVersion is the version of the JSON form that this package writes and the
-// only one that it reads.
-const PlanVersion = 2
+// PlanVersion is the version of the JSON form that this package writes.
+const PlanVersion = 3
 
-// wirePlan is a Plan without its methods, next to its version.
-type wirePlan struct {
-	Version int `json:"version"`
-	plainPlan
+// versions are the JSON forms that this package reads. A version that was
+// released stays here, or in the message of ErrPlanVersion.
+var versions = map[int]func(b []byte) (Plan, error){
+	2: readVersion2,
+	3: readVersion3,
 }
 
-type plainPlan Plan
+// wirePlan is version 3: what was asked and what was decided, and nothing that
+// follows from it.
+type wirePlan struct {
+	Version     int            `json:"version"`
+	Flag        bool           `json:"flag"`
+	Ceiling     string         `json:"hints"`
+	Scope       string         `json:"scope"`
+	HostNetwork bool           `json:"hostNetwork"`
+	HostDevices bool           `json:"hostDevices"`
+	Decisions   []wireDecision `json:"decisions"`
+	Unmatched   []Hint         `json:"unmatched"`
+}
+
+type wireDecision struct {
+	Mount        string   `json:"mount"`
+	DirectFS     wireWhy  `json:"directfs"`
+	Cache        wireWhy  `json:"cache"`
+	Sources      []Source `json:"sources,omitempty"`
+	ReadOnly     bool     `json:"readOnly"`
+	SpecialFiles bool     `json:"specialFiles,omitempty"`
+}
+
+type wireWhy struct {
+	Reason  string `json:"reason"`
+	Key     string `json:"key,omitempty"`
+	PodWide bool   `json:"podWide,omitempty"`
+	Backend string `json:"backend,omitempty"`
+}
+
+func (w Why) wire() wireWhy { return wireWhy{w.Reason.String(), w.Key, w.PodWide, w.Backend} }
+
+func (w wireWhy) why() (Why, error) {
+	r, err := reasonNames.parse(w.Reason)
+	return Why{r, w.Key, w.PodWide, w.Backend}, err
+}
 
 // MarshalJSON writes the versioned JSON form.
 func (p Plan) MarshalJSON() ([]byte, error) {
-	return json.Marshal(wirePlan{PlanVersion, plainPlan(p.normalized())})
+	w := wirePlan{
+		Version: PlanVersion, Flag: p.flag, Ceiling: p.ceiling.String(), Scope: p.scope.String(),
+		HostNetwork: p.hostNetwork, HostDevices: p.hostDevices,
+		Decisions: make([]wireDecision, len(p.decisions)), Unmatched: append([]Hint{}, p.unmatched...),
+	}
+	for i, d := range p.decisions {
+		w.Decisions[i] = wireDecision{d.Mount, d.WhyAccess.wire(), d.WhyCache.wire(), d.Sources, d.ReadOnly, d.SpecialFiles}
+	}
+	return json.Marshal(w)
 }
 
-// normalized has empty lists in place of nil ones, so that equal plans have
-// equal JSON.
-func (p Plan) normalized() Plan {
-	if p.Decisions == nil {
-		p.Decisions = []Decision{}
-	}
-	if p.Unmatched == nil {
-		p.Unmatched = []Hint{}
-	}
-	if p.UnmatchedCache == nil {
-		p.UnmatchedCache = []CacheHint{}
-	}
-	p.derive()
-	return p
-}
-
-// UnmarshalJSON reads the versioned JSON form and leaves p alone on error.
-// It fails with ErrPlanVersion for a version that it does not know, and with
-// ErrInvalidPlan for unknown fields or words, for trailing data, and for a
-// plan whose derived part is not what its decisions imply: a stored Plan that
-// was tampered with grants nothing.
+// UnmarshalJSON reads the versioned JSON form, of this version or of one before
+// it, and leaves p alone on error. It fails with ErrPlanVersion for a version
+// that it does not know, and with ErrInvalidPlan for unknown fields or words,
+// for trailing data, and for a plan to which no Request leads: a stored Plan
+// that was tampered with grants nothing.
 func (p *Plan) UnmarshalJSON(b []byte) error {
 	var v struct {
 		Version *int `json:"version"`
@@ -52,41 +78,53 @@ func (p *Plan) UnmarshalJSON(b []byte) error {
 		return fmt.Errorf("%w: %w", ErrInvalidPlan, err)
 	}
 	if v.Version == nil {
-		return fmt.Errorf("%w: no version, want %d", ErrPlanVersion, PlanVersion)
+		return fmt.Errorf("%w: no version; delete the container and create it again", ErrPlanVersion)
 	}
-	if *v.Version != PlanVersion {
-		return fmt.Errorf("%w: %d, want %d", ErrPlanVersion, *v.Version, PlanVersion)
+	read, ok := versions[*v.Version]
+	if !ok {
+		return fmt.Errorf("%w: %d, where 2 to %d can be read; delete the container and create it again", ErrPlanVersion, *v.Version, PlanVersion)
 	}
-	var w wirePlan
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&w); err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalidPlan, err)
-	}
-	q := Plan(w.plainPlan)
-	if err := q.check(); err != nil {
-		return err
+	q, err := read(b)
+	if err != nil {
+		return fmt.Errorf("%w: %w; delete the container and create it again", ErrInvalidPlan, err)
 	}
 	*p = q
 	return nil
 }
 
-// check reports whether a decoded plan is one that Resolve could have made, or
-// the zero Plan.
-func (p Plan) check() error {
-	if err := p.checkInputs(); err != nil {
-		return fmt.Errorf("%w: %v", ErrInvalidPlan, err)
+// strictly decodes one value without fields that the type does not have.
+func strictly(b []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	return d.Decode(v)
+}
+
+func readVersion3(b []byte) (Plan, error) {
+	var w wirePlan
+	if err := strictly(b, &w); err != nil {
+		return Plan{}, err
 	}
-	want := p
-	want.Decisions = make([]Decision, len(p.Decisions))
-	for i, d := range p.Decisions {
-		d.derive()
-		want.Decisions[i] = d
+	p := Plan{flag: w.Flag, hostNetwork: w.HostNetwork, hostDevices: w.HostDevices}
+	var err error
+	if p.ceiling, err = ceilingNames.parse(w.Ceiling); err != nil {
+		return Plan{}, err
 	}
-	got, gotErr := json.Marshal(plainPlan(p))
-	exp, expErr := json.Marshal(plainPlan(want.normalized()))
-	if gotErr != nil || expErr != nil || !bytes.Equal(got, exp) {
-		return fmt.Errorf("%w: it does not follow from its own decisions; recreate the container", ErrInvalidPlan)
+	if p.scope, err = scopeNames.parse(w.Scope); err != nil {
+		return Plan{}, err
 	}
-	return nil
+	if len(w.Unmatched) > 0 {
+		p.unmatched = w.Unmatched
+	}
+	for _, wd := range w.Decisions {
+		d := Decision{Mount: wd.Mount, Sources: wd.Sources, ReadOnly: wd.ReadOnly, SpecialFiles: wd.SpecialFiles}
+		if d.WhyAccess, err = wd.DirectFS.why(); err != nil {
+			return Plan{}, fmt.Errorf("mount %q: %w", wd.Mount, err)
+		}
+		if d.WhyCache, err = wd.Cache.why(); err != nil {
+			return Plan{}, fmt.Errorf("mount %q: %w", wd.Mount, err)
+		}
+		d.imply()
+		p.decisions = append(p.decisions, d)
+	}
+	return p, p.check()
 }

@@ -4,64 +4,50 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"reflect"
-	"regexp"
 	"strings"
 	"testing"
 )
 
 // mixed has one mount of every reason that --directfs=true allows.
 var mixed = Request{
-	Flag:  true,
-	Scope: PodSandbox,
+	Flag:        true,
+	Ceiling:     NarrowHints,
+	Scope:       PodSandbox,
+	HostDevices: true,
 	Mounts: []Mount{
 		hinted("/off", StockGofer, Off),
 		hinted("/on", DonatingGofer, On),
-		{Destination: "/blob", Backend: VirtualGofer, BackendName: "blob", Cache: CacheExclusive},
-		{Destination: "/ro", Backend: StockGofer, ReadOnly: true, Source: "/src", CacheHints: []CacheHint{{cacheKeyOf("/ro"), AskExclusive}}},
+		{Destination: "/blob", Backend: VirtualGofer, BackendName: "blob", Cache: CacheExclusive, SpecialFiles: true},
+		{Destination: "/ro", Backend: StockGofer, ReadOnly: true, Hints: []Hint{cached(cacheKeyOf("/ro"), Exclusive)}, Sources: []Source{
+			{Path: "/src", Filesystem: "8:1", Within: "/srv/src", Device: 2049, Inode: 1<<63 + 1}, {Path: "/src/sub"},
+		}},
 		hinted("/tmp", NoGofer, Unset),
 	},
-	Unmatched: []Hint{{keyOf("/later"), On}, {keyOf("/never"), Off}},
-
-	UnmatchedCache: []CacheHint{{cacheKeyOf("/later"), AskShared}},
+	SourceHints: elsewhere(hint(keyOf("/later"), On), hint(keyOf("/never"), Off), cached(cacheKeyOf("/later"), Shared)),
 }
 
 const mixedJSON = `{
- "version": 2,
+ "version": 3,
  "flag": true,
+ "hints": "narrow",
  "scope": "pod-sandbox",
  "hostNetwork": false,
+ "hostDevices": true,
  "decisions": [
-  {"mount": "/", "access": "none", "reason": "not-gofer", "cache": "shared", "cacheReason": "default", "readOnly": false, "donated": false, "options": []},
-  {"mount": "/off", "access": "lisafs", "reason": "hint-off", "detail": "dev.gvisor.spec.mount.off.directfs", "cache": "shared", "cacheReason": "default", "readOnly": false, "donated": false, "options": ["cache=shared"]},
-  {"mount": "/on", "access": "directfs", "reason": "hint-on", "detail": "dev.gvisor.spec.mount.on.directfs", "cache": "shared", "cacheReason": "default", "readOnly": false, "donated": true, "options": ["directfs", "cache=shared"]},
-  {"mount": "/blob", "access": "lisafs", "reason": "cannot-donate", "detail": "backend \"blob\"", "cache": "exclusive", "cacheReason": "default", "readOnly": false, "donated": false, "options": ["cache=exclusive"]},
-  {"mount": "/ro", "access": "directfs", "reason": "flag-on", "cache": "exclusive", "cacheReason": "hint", "cacheDetail": "dev.gvisor.spec.mount.ro.cache", "source": "/src", "readOnly": true, "donated": true, "options": ["directfs", "cache=exclusive"]},
-  {"mount": "/tmp", "access": "none", "reason": "not-gofer", "cache": "shared", "cacheReason": "default", "readOnly": false, "donated": false, "options": []}
+  {"mount": "/", "directfs": {"reason": "not-gofer"}, "cache": {"reason": "default-shared"}, "readOnly": false},
+  {"mount": "/off", "directfs": {"reason": "hint-off", "key": "dev.gvisor.spec.mount.off.directfs", "podWide": true}, "cache": {"reason": "default-shared"}, "readOnly": false},
+  {"mount": "/on", "directfs": {"reason": "hint-on", "key": "dev.gvisor.spec.mount.on.directfs", "podWide": true}, "cache": {"reason": "default-shared"}, "readOnly": false},
+  {"mount": "/blob", "directfs": {"reason": "cannot-donate", "backend": "backend \"blob\""}, "cache": {"reason": "default-exclusive"}, "readOnly": false, "specialFiles": true},
+  {"mount": "/ro", "directfs": {"reason": "flag-on"}, "cache": {"reason": "hint-exclusive", "key": "dev.gvisor.spec.mount.ro.cache", "podWide": true}, "sources": [{"path": "/src", "filesystem": "8:1", "within": "/srv/src", "device": 2049, "inode": 9223372036854775809}, {"path": "/src/sub"}], "readOnly": true},
+  {"mount": "/tmp", "directfs": {"reason": "not-gofer"}, "cache": {"reason": "default-shared"}, "readOnly": false}
  ],
  "unmatched": [
-  {"key": "dev.gvisor.spec.mount.later.directfs", "setting": "on"},
-  {"key": "dev.gvisor.spec.mount.never.directfs", "setting": "off"}
- ],
- "unmatchedCache": [
-  {"key": "dev.gvisor.spec.mount.later.cache", "setting": "shared"}
- ],
- "sandbox": {
-  "raised": true,
-  "raisedFor": ["/on", "/ro", "containers that may join (--directfs=true)", "containers that may join (dev.gvisor.spec.mount.on.directfs=on)", "containers that may join (dev.gvisor.spec.mount.later.directfs=on)"],
-  "writesHost": true,
-  "capabilities": ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID"],
-  "userNamespace": "spec",
-  "umaskZero": true
- },
- "sentry": ["sentry-base", "sentry-host-filesystem"],
- "gofer": ["gofer-base", "gofer-directfs-fallback", "gofer-lisafs"],
- "donations": ["/on", "/ro"],
- "diagnostics": [
-  "hint dev.gvisor.spec.mount.later.directfs=on matches no mount of this container",
-  "hint dev.gvisor.spec.mount.never.directfs=off matches no mount of this container",
-  "hint dev.gvisor.spec.mount.later.cache=shared matches no mount of this container",
-  "mount \"/ro\" has an exclusive cache: the container sees late or never what anybody else writes there"
+  {"knob": "directfs", "key": "dev.gvisor.spec.mount.later.directfs", "setting": "on", "podWide": true},
+  {"knob": "directfs", "key": "dev.gvisor.spec.mount.never.directfs", "setting": "off", "podWide": true},
+  {"knob": "cache", "key": "dev.gvisor.spec.mount.later.cache", "setting": "shared", "podWide": true}
  ]
 }`
 
@@ -88,23 +74,26 @@ func TestJSONForm(t *testing.T) {
 // The zero Plan grants nothing, and stays so in storage.
 func TestZeroPlan(t *testing.T) {
 	var zero, p Plan
-	if got, want := heldBy(zero), (held{}); !reflect.DeepEqual(got, want) {
-		t.Errorf("the zero Plan grants %v", got)
+	base := held{}
+	for _, c := range Calls(SentryBase).Names() {
+		base["call "+c] = true
+	}
+	if got := heldBy(zero); !reflect.DeepEqual(got, base) {
+		t.Errorf("the zero Plan grants %v", got.beyond(base))
 	}
 	b, err := json.Marshal(zero)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(b, &p); err != nil {
-		t.Fatalf("%s: %v", b, err)
-	}
-	if got := heldBy(p).beyond(heldBy(Plan{Sentry: []SetName{SentryBase}})); len(got) > 0 {
-		t.Errorf("the stored zero Plan grants %v", got)
+	if err := json.Unmarshal(b, &p); err != nil || !reflect.DeepEqual(p, zero) {
+		t.Fatalf("%s: %+v, %v", b, p, err)
 	}
 	for _, edit := range [][]string{
 		{`"flag":false`, `"flag":true`},
+		{`"hints":"all"`, `"hints":"none"`},
 		{`"scope":"standalone"`, `"scope":"pod-member"`},
-		{`"hostNetwork":false`, `"hostNetwork":true`, `"userNamespace":"new"`, `"userNamespace":"spec"`},
+		{`"hostNetwork":false`, `"hostNetwork":true`},
+		{`"hostDevices":false`, `"hostDevices":true`},
 	} {
 		s := strings.NewReplacer(edit...).Replace(string(b))
 		if err := p.UnmarshalJSON([]byte(s)); !errors.Is(err, ErrInvalidPlan) || !strings.Contains(err.Error(), "no decision for the rootfs") {
@@ -113,18 +102,90 @@ func TestZeroPlan(t *testing.T) {
 	}
 }
 
-// A null or absent list is not the empty one: it was not written by
-// MarshalJSON, and decoding it would give a plan unlike the one that was.
-func TestMissingLists(t *testing.T) {
-	b, err := json.Marshal(mustResolve(t, Request{}))
-	if err != nil {
-		t.Fatal(err)
+// golden returns the plans that a version wrote, by name.
+func golden(t testing.TB, version string) map[string][]byte {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", "plans", version, "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no plans of version %s: %v", version, err)
 	}
-	for _, list := range []string{"decisions", "unmatched", "unmatchedCache", "raisedFor", "capabilities", "sentry", "gofer", "donations", "diagnostics"} {
-		var p Plan
-		null := regexp.MustCompile(`"`+list+`":\[.*?\](,"|})`).ReplaceAll(b, []byte(`"`+list+`":null$1`))
-		if err := p.UnmarshalJSON(null); !errors.Is(err, ErrInvalidPlan) || bytes.Equal(null, b) {
-			t.Errorf("%s: error %v", null, err)
+	plans := map[string][]byte{}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
 		}
+		plans[strings.TrimSuffix(filepath.Base(f), ".json")] = b
+	}
+	return plans
+}
+
+// Every plan that a released version stored can be read, and is the one that
+// today's form of it says.
+func TestStoredPlansOfEveryVersion(t *testing.T) {
+	today := golden(t, "v3")
+	for name, b := range golden(t, "v2") {
+		var old, now Plan
+		if err := json.Unmarshal(b, &old); err != nil {
+			t.Errorf("%s of version 2: %v", name, err)
+			continue
+		}
+		if err := json.Unmarshal(today[name], &now); err != nil {
+			t.Errorf("%s of version 3: %v", name, err)
+			continue
+		}
+		if !reflect.DeepEqual(old, now) {
+			t.Errorf("%s: version 2 is %+v, version 3 is %+v", name, old, now)
+		}
+		checkDecoded(t, old)
+	}
+	for name, b := range today {
+		var p Plan
+		if err := json.Unmarshal(b, &p); err != nil {
+			t.Errorf("%s of version 3: %v", name, err)
+			continue
+		}
+		var want bytes.Buffer
+		if err := json.Compact(&want, b); err != nil {
+			t.Fatal(err)
+		}
+		if got := encode(t, p); !bytes.Equal(got, want.Bytes()) {
+			t.Errorf("%s is written as %s\nwant %s", name, got, want.Bytes())
+		}
+	}
+}
+
+// A plan of version 2 had what follows from its decisions beside them. Where
+// the two contradict each other, it was tampered with.
+func TestTamperedVersion2IsRefused(t *testing.T) {
+	b := golden(t, "v2")["pod-sandbox"]
+	for name, edit := range map[string][2]string{
+		"access":         {`"access": "lisafs"`, `"access": "directfs"`},
+		"reason":         {`"reason": "hint-off"`, `"reason": "hint-on"`},
+		"donated":        {`"donated": true`, `"donated": false`},
+		"option":         {`"cache=shared"`, `"cache=exclusive"`},
+		"raised":         {`"raised": true`, `"raised": false`},
+		"raised for":     {"(dev.gvisor.spec.mount.db.directfs=on)", "(dev.gvisor.spec.mount.logs.directfs=on)"},
+		"writes":         {`"writesHost": true`, `"writesHost": false`},
+		"capability":     {`"CAP_CHOWN"`, `"CAP_SYS_ADMIN"`},
+		"user namespace": {`"userNamespace": "spec"`, `"userNamespace": "new"`},
+		"umask":          {`"umaskZero": true`, `"umaskZero": false`},
+		"sentry set":     {`"sentry-host-filesystem"`, `"sentry-host-filesystem-read"`},
+		"gofer set":      {`"gofer-lisafs"`, `"gofer-lisafs-read"`},
+		"donation":       {"\"donations\": [\n    \"/shared\"", "\"donations\": [\n    \"/\""},
+		"unknown field":  {`"flag"`, `"flags"`},
+		"hint turned":    {`"setting": "on"`, `"setting": "off"`},
+		"unknown cache":  {`"cacheReason": "default"`, `"cacheReason": "flag"`},
+	} {
+		edited := bytes.Replace(b, []byte(edit[0]), []byte(edit[1]), 1)
+		var p Plan
+		if err := p.UnmarshalJSON(edited); bytes.Equal(edited, b) || !errors.Is(err, ErrInvalidPlan) || !reflect.DeepEqual(p, Plan{}) {
+			t.Errorf("%s: plan %+v, error %v", name, p, err)
+		}
+	}
+	// What was prose may say anything.
+	reworded := bytes.Replace(b, []byte("matches no mount of this container"), []byte("is in vain"), 1)
+	if err := new(Plan).UnmarshalJSON(reworded); err != nil || bytes.Equal(reworded, b) {
+		t.Errorf("reworded diagnostics: %v", err)
 	}
 }

@@ -17,7 +17,7 @@ func propDecisionIsLocal(t *rapid.T) {
 	for _, r := range []Request{one, other} {
 		i := rapid.IntRange(0, len(r.Mounts)).Draw(t, "place")
 		r.Mounts = slices.Insert(r.Mounts, i, m)
-		got = append(got, mustResolve(t, r).Decisions[1+i])
+		got = append(got, mustResolve(t, r).decisions[1+i])
 	}
 	if !reflect.DeepEqual(got[0], got[1]) {
 		t.Fatalf("%+v depends on more than itself: %+v", got[0], got[1])
@@ -45,23 +45,26 @@ func propPermutation(t *rapid.T) {
 		return
 	}
 	want := p
-	want.Decisions = []Decision{p.Decisions[0]}
+	want.decisions = []Decision{p.decisions[0]}
 	for _, from := range order {
-		want.Decisions = append(want.Decisions, p.Decisions[1+from])
+		want.decisions = append(want.decisions, p.decisions[1+from])
 	}
-	if !reflect.DeepEqual(q.Decisions, want.Decisions) {
-		t.Fatalf("decisions %+v, want %+v", q.Decisions, want.Decisions)
-	}
-	if !reflect.DeepEqual(inOrder(q), inOrder(want)) {
+	if !reflect.DeepEqual(q, want) {
 		t.Fatalf("the order changed more than the order: %+v, want %+v", q, want)
+	}
+	if got, want := heldBy(q), heldBy(p); !reflect.DeepEqual(got, want) || !slices.Equal(q.Gofer(), p.Gofer()) {
+		t.Fatalf("the order changed what is held from %v to %v", want, got)
+	}
+	if got, want := sortedWarnings(q), sortedWarnings(p); !slices.Equal(got, want) {
+		t.Fatalf("the order changed the warnings from %q to %q", want, got)
 	}
 }
 
-// inOrder sorts the lists of p that follow the order of the mounts, but for
-// the decisions themselves.
-func inOrder(p Plan) Plan {
-	p.Donations = slices.Sorted(slices.Values(p.Donations))
-	p.Sandbox.RaisedFor = slices.Sorted(slices.Values(p.Sandbox.RaisedFor))
-	p.Diagnostics = slices.Sorted(slices.Values(p.Diagnostics))
-	return p
+func sortedWarnings(p Plan) []string {
+	var all []string
+	for _, w := range p.Warnings() {
+		all = append(all, w.String())
+	}
+	slices.Sort(all)
+	return all
 }

@@ -1,6 +1,7 @@
 package directfspolicy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -60,9 +61,9 @@ var oracle = map[string]string{
 var oracleAccess = map[byte]Access{'D': DirectFS, 'L': LisaFS, 'N': NoAccess}
 
 func consult(flag bool, m Mount) string {
-	s := Unset
-	for _, h := range m.Hints {
-		s = h.Setting
+	s := "unset"
+	for _, h := range about(m.Hints, DirectFSKnob) {
+		s = cmp.Or(string(h.Setting), s)
 	}
 	v, ok := oracle[fmt.Sprintf("%t %v %v", flag, s, m.Backend)]
 	if !ok {
@@ -105,7 +106,7 @@ func checkOracle(t rapid.TB, r Request, verdicts []string) {
 		if !slices.ContainsFunc(refusals, func(e error) bool { return errors.Is(err, e) }) {
 			t.Fatalf("%+v: error %v, want one of %v", r, err, refusals)
 		}
-		if p.Decisions != nil || !reflect.DeepEqual(p, Plan{}) {
+		if !reflect.DeepEqual(p, Plan{}) {
 			t.Fatalf("%+v: plan %+v with an error", r, p)
 		}
 		return
@@ -113,18 +114,18 @@ func checkOracle(t rapid.TB, r Request, verdicts []string) {
 	if err != nil {
 		t.Fatalf("%+v: %v", r, err)
 	}
-	if len(p.Decisions) != len(verdicts) {
-		t.Fatalf("%+v: %d decisions", r, len(p.Decisions))
+	if len(p.Decisions()) != len(verdicts) {
+		t.Fatalf("%+v: %d decisions", r, len(p.Decisions()))
 	}
-	for i, d := range p.Decisions {
+	for i, d := range p.Decisions() {
 		if d.ReadOnly != mountAt(r, i).ReadOnly {
 			t.Fatalf("%+v: decision %d is read-only: %t", r, i, d.ReadOnly)
 		}
-		if cache, reason := cacheVerdict(mountAt(r, i)); d.Cache != cache || d.CacheReason != reason || d.Source != mountAt(r, i).Source {
-			t.Fatalf("%+v: decision %d is cached as %v because %v, want %v because %v", r, i, d.Cache, d.CacheReason, cache, reason)
+		if cache, reason := cacheVerdict(mountAt(r, i)); d.Cache != cache || d.WhyCache.Reason != reason || d.Access != NoAccess && !slices.Equal(d.Sources, mountAt(r, i).Sources) {
+			t.Fatalf("%+v: decision %d is cached as %v because %v, want %v because %v", r, i, d.Cache, d.WhyCache.Reason, cache, reason)
 		}
-		if d.Access != oracleAccess[verdicts[i][0]] || d.Reason.String() != verdicts[i][2:] {
-			t.Fatalf("%+v: decision %d is %v because %v, want %s", r, i, d.Access, d.Reason, verdicts[i])
+		if d.Access != oracleAccess[verdicts[i][0]] || d.WhyAccess.Reason.String() != verdicts[i][2:] {
+			t.Fatalf("%+v: decision %d is %v because %v, want %s", r, i, d.Access, d.WhyAccess.Reason, verdicts[i])
 		}
 	}
 	checkOracleGrants(t, r, p, word)
@@ -159,7 +160,7 @@ func refusalsOf(r Request, word string) []error {
 	if strings.Contains(word, "G") {
 		out = append(out, ErrNotGoferMount)
 	}
-	if r.Scope == Standalone && slices.ContainsFunc(r.Unmatched, func(h Hint) bool { return h.Setting != Unset }) {
+	if r.Scope == Standalone && slices.ContainsFunc(r.SourceHints, func(h SourceHint) bool { return h.Setting != Unset }) {
 		out = append(out, ErrNoMount)
 	}
 	return out
@@ -168,16 +169,16 @@ func refusalsOf(r Request, word string) []error {
 // checkOracleGrants compares everything that follows from the decisions.
 func checkOracleGrants(t rapid.TB, r Request, p Plan, word string) {
 	t.Helper()
-	announced := slices.ContainsFunc(r.Unmatched, func(h Hint) bool { return h.Setting == On })
+	announced := slices.ContainsFunc(r.SourceHints, func(h SourceHint) bool { return h.Setting == On })
 	for _, m := range append([]Mount{r.Rootfs}, r.Mounts...) {
-		first := slices.IndexFunc(m.Hints, func(h Hint) bool { return h.Setting != Unset })
-		announced = announced || first >= 0 && m.Hints[first].Setting == On && strings.HasPrefix(m.Hints[first].Key, "dev.gvisor.spec.")
+		announced = announced || slices.ContainsFunc(m.Hints, func(h Hint) bool { return h.Setting == On && h.PodWide })
 	}
 	hopes := r.Scope == PodSandbox && (r.Flag || announced)
 	raised := strings.ContainsAny(word, "Dd") || hopes
 	writes := strings.Contains(word, "D") || hopes
 
-	caps, ns, sentry := []string{}, NewUserNamespace, []SetName{"sentry-base"}
+	var caps []string
+	ns, sentry := NewUserNamespace, []SetName{"sentry-base"}
 	if r.HostNetwork {
 		ns = SpecUserNamespace
 	}
@@ -197,30 +198,34 @@ func checkOracleGrants(t rapid.TB, r Request, p Plan, word string) {
 	case strings.Contains(word, "d"):
 		gofer = append(gofer, "gofer-directfs-fallback-read")
 	}
+	devices := r.HostDevices && !(writes && !strings.ContainsAny(word, "Ll"))
+	if p.DonatesDevices() != (r.HostDevices && !devices) {
+		t.Fatalf("%+v: devices are donated: %t", r, p.DonatesDevices())
+	}
 	switch {
 	case strings.Contains(word, "L"):
 		gofer = append(gofer, "gofer-lisafs")
-	case strings.Contains(word, "l"):
+	case strings.Contains(word, "l") || devices:
 		gofer = append(gofer, "gofer-lisafs-read")
 	}
-	s := p.Sandbox
+	s := p.Sandbox()
 	if s.Raised != raised || s.WritesHost != writes || s.UmaskZero != raised || s.UserNamespace != ns || !slices.Equal(s.Capabilities, caps) {
 		t.Fatalf("%+v: sandbox %+v, want raised=%t and user namespace %v", r, s, raised, ns)
 	}
-	if !slices.Equal(p.Sentry, sentry) || !slices.Equal(p.Gofer, gofer) {
-		t.Fatalf("%+v: seccomp %v and %v, want %v and %v", r, p.Sentry, p.Gofer, sentry, gofer)
+	if !slices.Equal(p.Sentry(), sentry) || !slices.Equal(p.Gofer(), gofer) {
+		t.Fatalf("%+v: seccomp %v and %v, want %v and %v", r, p.Sentry(), p.Gofer(), sentry, gofer)
 	}
 	var donations []string
-	for i, d := range p.Decisions {
+	for i, d := range p.Decisions() {
 		direct := word[i] == 'D' || word[i] == 'd'
 		if direct {
 			donations = append(donations, d.Mount)
 		}
-		if d.Donated != direct || slices.Contains(d.Options, "directfs") != direct {
+		if d.Donated() != direct {
 			t.Fatalf("%+v: %+v for %s", r, d, word)
 		}
 	}
-	if !slices.Equal(p.Donations, donations) {
-		t.Fatalf("%+v: donations %v, want %v", r, p.Donations, donations)
+	if !slices.Equal(p.Donations(), donations) {
+		t.Fatalf("%+v: donations %v, want %v", r, p.Donations(), donations)
 	}
 }

@@ -4,119 +4,100 @@ import "slices"
 
 // Decision is what the policy decided for one mount.
 //
-// Invariants: Reason.Access() == Access; Donated, and the option "directfs" in
-// Options, hold exactly where Access is DirectFS.
+// Invariant: WhyAccess.Reason alone implies Access, and WhyCache.Reason alone
+// implies Cache.
 type Decision struct {
 	// Mount is the destination; "/" is the rootfs.
-	Mount string `json:"mount"`
+	Mount string
 
 	// Access says who performs the host file system calls.
-	Access Access `json:"access"`
-
-	// Reason says why. Detail adds the key of the hint, or the backend.
-	Reason Reason `json:"reason"`
-	Detail string `json:"detail,omitempty"`
+	Access    Access
+	WhyAccess Why
 
 	// Cache is the cache mode.
-	Cache Cache `json:"cache"`
+	Cache    Cache
+	WhyCache Why
 
-	// CacheReason says why. CacheDetail adds the key of the hint.
-	CacheReason CacheReason `json:"cacheReason"`
-	CacheDetail string      `json:"cacheDetail,omitempty"`
+	// Sources are as in the Request, for a mount that a gofer serves.
+	Sources []Source
 
-	// Source is where the mount's files are, as in the Request.
-	Source string `json:"source,omitempty"`
-
-	// ReadOnly says that no write to this mount reaches the host.
-	ReadOnly bool `json:"readOnly"`
-
-	// Donated says whether the gofer hands the mount's root FD to the sandbox.
-	Donated bool `json:"donated"`
-
-	// Options are the mount's policy options: "directfs" where that is the
-	// access, and "cache=shared" or "cache=exclusive". Nothing that a user
-	// wrote gets in here.
-	Options []string `json:"options"`
+	// ReadOnly says that no write to this mount reaches the host, SpecialFiles
+	// that it is so but for the host's FIFOs and devices. Never both.
+	ReadOnly     bool
+	SpecialFiles bool
 }
 
-func decision(m Mount, why Reason, detail string) Decision {
-	return Decision{Mount: m.Destination, Access: why.Access(), Reason: why, Detail: detail, Source: m.Source, ReadOnly: m.ReadOnly}
+// imply sets the values that the reasons imply.
+func (d *Decision) imply() {
+	d.Access = reasonTable[d.WhyAccess.Reason].access
+	d.Cache = reasonTable[d.WhyCache.Reason].cache
 }
 
-func (d *Decision) derive() {
-	d.Donated = d.Access == DirectFS
-	d.Options = []string{}
-	switch d.Access {
-	case DirectFS:
-		d.Options = []string{"directfs", d.Cache.option()}
-	case LisaFS:
-		d.Options = []string{d.Cache.option()}
-	}
-}
+// Donated says whether the gofer hands the mount's root FD to the sandbox.
+func (d Decision) Donated() bool { return d.Access == DirectFS }
 
-// Why returns the reason in words, with its detail.
-func (d Decision) Why() string {
-	switch d.Reason {
-	case BecauseFlagOff:
-		return "--directfs=false"
-	case BecauseFlagOn:
-		return "--directfs=true"
-	case BecauseHintOff:
-		return "hint " + d.Detail + "=off"
-	case BecauseHintOn:
-		return "hint " + d.Detail + "=on"
-	case BecauseCannotDonate:
-		return d.Detail + " cannot donate a root FD"
-	case BecauseNotGofer:
-		return "not a gofer mount"
-	}
-	return d.Reason.String()
-}
+// promisedExclusive reports whether a user promised that nothing but the mount
+// changes its files.
+func (d Decision) promisedExclusive() bool { return d.WhyCache.Reason == BecauseHintExclusive }
 
-// Plan is the outcome for one container: the decisions, and all that follows
-// from them. After Resolve it is the only truth; nothing else may look at the
-// flag or at a hint again.
+// writes reports whether what is written to the mount reaches the host.
+func (d Decision) writes() bool { return d.Access != NoAccess && !d.ReadOnly }
+
+// Plan is the outcome for one container: what was asked, and what was decided.
+// All that follows from these is derived by its methods. After Resolve it is
+// the only truth; nothing else may look at the flag or at a hint again.
 //
-// The fields from Sandbox on are derived from those before. The zero Plan
-// grants nothing.
+// Only Resolve and UnmarshalJSON make one. The zero Plan grants nothing. Plans
+// are values: no method changes one, and what a method returns is a copy.
 type Plan struct {
-	// Flag, Scope and HostNetwork are copied from the Request.
-	Flag        bool  `json:"flag"`
-	Scope       Scope `json:"scope"`
-	HostNetwork bool  `json:"hostNetwork"`
+	flag        bool
+	ceiling     Ceiling
+	scope       Scope
+	hostNetwork bool
+	hostDevices bool
 
-	// Decisions holds the rootfs first, then the mounts in the order of the
-	// Request.
-	Decisions []Decision `json:"decisions"`
+	// decisions has the rootfs first.
+	decisions []Decision
 
-	// Unmatched and UnmatchedCache are the hints of a pod that matched no
-	// mount of this container, without those that ask for nothing.
-	Unmatched      []Hint      `json:"unmatched"`
-	UnmatchedCache []CacheHint `json:"unmatchedCache"`
-
-	// Sandbox is what this container needs of its sandbox or, for the first
-	// container of a sandbox, what the sandbox gets.
-	Sandbox Sandbox `json:"sandbox"`
-
-	// Sentry and Gofer name the sets of system calls that the seccomp filters
-	// of the sandbox process and of this container's gofer allow; see
-	// [Calls].
-	Sentry []SetName `json:"sentry"`
-	Gofer  []SetName `json:"gofer"`
-
-	// Donations lists the destinations whose root FD the gofer donates, in
-	// the order of Decisions.
-	Donations []string `json:"donations"`
-
-	// Diagnostics are remarks for people that change nothing.
-	Diagnostics []string `json:"diagnostics"`
+	// unmatched are the hints that matched no mount.
+	unmatched []Hint
 }
+
+// Flag is the sandbox-wide --directfs, as in the Request.
+func (p Plan) Flag() bool { return p.flag }
+
+// Ceiling is the operator's limit on hints, as in the Request.
+func (p Plan) Ceiling() Ceiling { return p.ceiling }
+
+// Scope says how the container relates to its sandbox, as in the Request.
+func (p Plan) Scope() Scope { return p.scope }
+
+// HostNetwork says whether the sandbox uses the host's network stack.
+func (p Plan) HostNetwork() bool { return p.hostNetwork }
+
+// HostDevices says whether the container's gofer serves host devices.
+func (p Plan) HostDevices() bool { return p.hostDevices }
+
+// Decisions holds the rootfs first, then the mounts in the order of the
+// Request.
+func (p Plan) Decisions() []Decision {
+	out := slices.Clone(p.decisions)
+	for i := range out {
+		out[i].Sources = slices.Clone(out[i].Sources)
+	}
+	return out
+}
+
+// Unmatched are the hints of a pod that matched no mount of this container,
+// without those that ask for nothing.
+func (p Plan) Unmatched() []Hint { return slices.Clone(p.unmatched) }
 
 // Decision returns the decision for the mount at the destination, and whether
 // there is one that a gofer serves.
 func (p Plan) Decision(mount string) (Decision, bool) {
-	for _, d := range p.Decisions {
+	for _, d := range p.decisions {
 		if d.Mount == mount && d.Access != NoAccess {
+			d.Sources = slices.Clone(d.Sources)
 			return d, true
 		}
 	}
@@ -125,43 +106,24 @@ func (p Plan) Decision(mount string) (Decision, bool) {
 
 // Uses reports whether any mount has the access.
 func (p Plan) Uses(a Access) bool {
-	return slices.ContainsFunc(p.Decisions, func(d Decision) bool { return d.Access == a })
+	return slices.ContainsFunc(p.decisions, func(d Decision) bool { return d.Access == a })
 }
 
-// writes reports whether any mount with the access lets writes through to the
-// host.
-func (p Plan) writes(a Access) bool {
-	return slices.ContainsFunc(p.Decisions, func(d Decision) bool { return d.Access == a && !d.ReadOnly })
-}
-
-// derive fills in everything that follows from the decisions.
-func (p *Plan) derive() {
-	p.Donations = []string{}
-	for _, d := range p.Decisions {
-		if d.Donated {
-			p.Donations = append(p.Donations, d.Mount)
+// Donations lists the destinations whose root FD the gofer donates, in the
+// order of Decisions.
+func (p Plan) Donations() []string {
+	var all []string
+	for _, d := range p.decisions {
+		if d.Donated() {
+			all = append(all, d.Mount)
 		}
 	}
-	p.Diagnostics = diagnostics(*p)
-	p.Sandbox = sandboxFor(*p)
-	p.Sentry = []SetName{SentryBase}
-	switch {
-	case p.Sandbox.WritesHost:
-		p.Sentry = append(p.Sentry, SentryHostFilesystem)
-	case p.Sandbox.Raised:
-		p.Sentry = append(p.Sentry, SentryHostFilesystemRead)
-	}
-	p.Gofer = []SetName{GoferBase}
-	switch {
-	case p.writes(DirectFS):
-		p.Gofer = append(p.Gofer, GoferDirectFSFallback)
-	case p.Uses(DirectFS):
-		p.Gofer = append(p.Gofer, GoferDirectFSFallbackRead)
-	}
-	switch {
-	case p.writes(LisaFS):
-		p.Gofer = append(p.Gofer, GoferLisaFS)
-	case p.Uses(LisaFS):
-		p.Gofer = append(p.Gofer, GoferLisaFSRead)
-	}
+	return all
+}
+
+// DonatesDevices says whether the sentry lists and opens host devices itself,
+// by an FD of the gofer's. It does where it may open files for writing anyway
+// and this gofer, having no LisaFS mount, lacks the calls to do it.
+func (p Plan) DonatesDevices() bool {
+	return p.hostDevices && len(writing(p.raisedFor())) > 0 && !p.Uses(LisaFS)
 }

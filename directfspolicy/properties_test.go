@@ -19,7 +19,7 @@ func propTable(t *rapid.T) {
 }
 
 func firstHintOnly(m Mount) Mount {
-	m.Hints = slices.DeleteFunc(slices.Clone(m.Hints), func(h Hint) bool { return h.Setting == Unset })
+	m.Hints = slices.DeleteFunc(about(m.Hints, DirectFSKnob), func(h Hint) bool { return h.Setting == Unset })
 	return m
 }
 
@@ -32,11 +32,12 @@ func propOffIsNeverDonated(t *rapid.T) {
 	}
 	p := mustResolve(t, rehint(r, dest, Off))
 	d, _ := p.Decision(dest)
-	if d.Access != LisaFS || d.Reason != BecauseHintOff || d.Detail != keyOf(dest) {
+	if d.Access != LisaFS || d.WhyAccess.Reason != BecauseHintOff || d.WhyAccess.Key != keyOf(dest) {
 		t.Fatalf("%q is off and has %+v", dest, d)
 	}
-	if d.Donated || slices.Contains(d.Options, "directfs") || slices.Contains(p.Donations, dest) || slices.Contains(p.Sandbox.RaisedFor, dest) {
-		t.Fatalf("%q is off: %+v, donations %v, raised for %v", dest, d, p.Donations, p.Sandbox.RaisedFor)
+	raised := slices.ContainsFunc(p.Sandbox().RaisedFor, func(c Cause) bool { return c.Mount == dest })
+	if d.Donated() || slices.Contains(p.Donations(), dest) || raised {
+		t.Fatalf("%q is off: %+v, donations %v, raised for %v", dest, d, p.Donations(), p.Sandbox().RaisedFor)
 	}
 }
 
@@ -59,7 +60,7 @@ func propOffNeverWidens(t *rapid.T) {
 	checkNotWider(t, before, after, serving)
 
 	// A hint that is ignored widens nothing either.
-	if a.Reason != BecauseHintOff || b.Access == DirectFS && len(heldBy(before).beyond(heldBy(after))) == 0 {
+	if a.WhyAccess.Reason != BecauseHintOff || b.Access == DirectFS && len(heldBy(before).beyond(heldBy(after))) == 0 {
 		t.Fatalf("%q: turning its hint off changed %+v to %+v and took nothing", dest, b, a)
 	}
 }
@@ -70,7 +71,7 @@ func checkNotWider(t rapid.TB, before, after Plan, sets ...SetName) {
 	if wider := heldBy(after).beyond(heldBy(before)); len(wider) > 0 {
 		t.Fatalf("off gave the sandbox %v", wider)
 	}
-	if added := Calls(after.Gofer...).Difference(Calls(before.Gofer...)); !added.SubsetOf(Calls(sets...)) {
+	if added := Calls(after.Gofer()...).Difference(Calls(before.Gofer()...)); !added.SubsetOf(Calls(sets...)) {
 		t.Fatalf("off gave the gofer %v", added.Difference(Calls(sets...)))
 	}
 }
@@ -78,16 +79,16 @@ func checkNotWider(t rapid.TB, before, after Plan, sets ...SetName) {
 // The same for a hint that is meant for another container of the pod.
 func propUnmatchedOffNeverWidens(t *rapid.T) {
 	r := drawRequest(t)
-	if len(r.Unmatched) == 0 || r.Scope == Standalone {
+	if r.Scope == Standalone {
 		return
 	}
-	i := rapid.IntRange(0, len(r.Unmatched)-1).Draw(t, "unmatched target")
+	r.SourceHints = elsewhere(hint(keyOf("/elsewhere"), rapid.SampledFrom(allHints).Draw(t, "setting")))
 	off := copyOf(r)
-	off.Unmatched[i].Setting = Off
+	off.SourceHints[0].Setting = Off
 	before, after := mustResolve(t, r), mustResolve(t, off)
 	checkNotWider(t, before, after)
-	if !reflect.DeepEqual(before.Decisions, after.Decisions) || !slices.Contains(after.Unmatched, off.Unmatched[i]) {
-		t.Fatalf("turning off %v changed the decisions or went unnoticed: %v", r.Unmatched[i], after.Unmatched)
+	if !reflect.DeepEqual(before.Decisions(), after.Decisions()) || !slices.Contains(after.Unmatched(), off.SourceHints[0].Hint) {
+		t.Fatalf("turning off %v changed the decisions or went unnoticed: %v", r.SourceHints[0], after.Unmatched())
 	}
 }
 
@@ -102,15 +103,15 @@ func propOnNeverNarrowsOthers(t *rapid.T) {
 	if lost := heldBy(before).beyond(heldBy(after)); len(lost) > 0 {
 		t.Fatalf("on took %v from the sandbox", lost)
 	}
-	if lost := Calls(before.Gofer...).Difference(Calls(after.Gofer...)); !lost.SubsetOf(Calls(GoferLisaFS)) {
+	if lost := Calls(before.Gofer()...).Difference(Calls(after.Gofer()...)); !lost.SubsetOf(Calls(GoferLisaFS)) {
 		t.Fatalf("on took %v from the gofer", lost)
 	}
-	for i, d := range before.Decisions {
-		if d.Mount != dest && !reflect.DeepEqual(d, after.Decisions[i]) {
-			t.Fatalf("on for %q changed %+v to %+v", dest, d, after.Decisions[i])
+	for i, d := range before.decisions {
+		if d.Mount != dest && !reflect.DeepEqual(d, after.decisions[i]) {
+			t.Fatalf("on for %q changed %+v to %+v", dest, d, after.decisions[i])
 		}
 	}
-	if d, _ := after.Decision(dest); d.Access != DirectFS || d.Reason != BecauseHintOn {
+	if d, _ := after.Decision(dest); d.Access != DirectFS || d.WhyAccess.Reason != BecauseHintOn {
 		t.Fatalf("%q is on and has %+v", dest, d)
 	}
 }
@@ -123,7 +124,7 @@ func hasVirtual(r Request, dest string) bool {
 // sandbox nothing.
 func propNoDirectFSGrantsNothing(t *rapid.T) {
 	r := drawRequest(t)
-	r.Scope, r.Unmatched, r.UnmatchedCache = Standalone, nil, nil
+	r.Scope, r.SourceHints = Standalone, nil
 	for _, m := range append([]Mount{r.Rootfs}, r.Mounts...) {
 		dest := m.Destination
 		if dest == "" {
@@ -132,11 +133,11 @@ func propNoDirectFSGrantsNothing(t *rapid.T) {
 		r = rehint(r, dest, Off)
 	}
 	p := mustResolve(t, r)
-	nothing := heldBy(Plan{Sentry: []SetName{SentryBase}})
+	nothing := heldBy(Plan{})
 	if r.HostNetwork {
 		nothing["the spec's user namespace"] = true
 	}
-	if p.Uses(DirectFS) || !reflect.DeepEqual(heldBy(p), nothing) || len(p.Sandbox.RaisedFor) > 0 {
+	if p.Uses(DirectFS) || !reflect.DeepEqual(heldBy(p), nothing) || len(p.Sandbox().RaisedFor) > 0 {
 		t.Fatalf("without directfs the sandbox holds %v beyond the base", heldBy(p).beyond(nothing))
 	}
 }
@@ -144,8 +145,8 @@ func propNoDirectFSGrantsNothing(t *rapid.T) {
 // Properties 6, 7 and 9, with all else that is derived.
 func propInvariants(t *rapid.T) {
 	p := mustResolve(t, drawRequest(t))
-	if p.Decisions[0].Mount != "/" {
-		t.Fatalf("the first decision is for %q", p.Decisions[0].Mount)
+	if p.decisions[0].Mount != "/" {
+		t.Fatalf("the first decision is for %q", p.decisions[0].Mount)
 	}
 	checkInvariants(t, p)
 }

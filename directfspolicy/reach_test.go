@@ -45,26 +45,33 @@ func TestGeneratorReachesEveryPlan(t *testing.T) {
 			events = append(events, fmt.Sprintf("%v said %v", b, s))
 		}
 	}
-	events = append(events, "pod raised for a hint alone", "no mounts", "many mounts", "twins",
+	events = append(events, "pod raised for a hint alone", "devices donated", "devices by RPC", "no mounts", "many mounts", "twins",
 		"raised, writes true", "raised, writes false", string(GoferLisaFS), string(GoferLisaFSRead),
-		string(GoferDirectFSFallback), string(GoferDirectFSFallbackRead), "gofer with both sets", "gofer with neither set", "unmatched unset", "unmatched default", "unmatched on", "unmatched off")
+		string(GoferDirectFSFallback), string(GoferDirectFSFallbackRead), "gofer with both sets", "gofer with neither set", "unmatched ", "unmatched default", "unmatched on", "unmatched off")
 
 	seen := count(rapid.Custom(drawRequest), func(r Request, saw func(string, ...any)) {
 		p := mustResolve(t, r)
-		for _, d := range p.Decisions {
-			saw("reason %v", d.Reason)
+		for _, d := range p.Decisions() {
+			saw("reason %v", d.WhyAccess.Reason)
+			saw("reason %v", d.WhyCache.Reason)
 		}
-		saw("%v raised %t", r.Scope, p.Sandbox.Raised)
+		saw("%v raised %t", r.Scope, p.Sandbox().Raised)
 		saw("%v flag %t", r.Scope, r.Flag)
-		if p.Sandbox.Raised {
-			saw("raised, writes %t", p.Sandbox.WritesHost)
+		if p.Sandbox().Raised {
+			saw("raised, writes %t", p.Sandbox().WritesHost)
 		}
-		for _, n := range p.Gofer {
+		for _, n := range p.Gofer() {
 			saw("%s", n)
 		}
 		saw("%v network %t", r.Scope, r.HostNetwork)
-		if r.Scope == PodSandbox && !r.Flag && len(p.Donations) == 0 && p.Sandbox.Raised {
+		if r.Scope == PodSandbox && !r.Flag && len(p.Donations()) == 0 && p.Sandbox().Raised {
 			saw("pod raised for a hint alone")
+		}
+		switch {
+		case p.DonatesDevices():
+			saw("devices donated")
+		case p.HostDevices():
+			saw("devices by RPC")
 		}
 		switch {
 		case len(r.Mounts) == 0:
@@ -72,14 +79,16 @@ func TestGeneratorReachesEveryPlan(t *testing.T) {
 		case len(r.Mounts) > 3:
 			saw("many mounts")
 		}
-		switch len(p.Gofer) {
+		switch len(p.Gofer()) {
 		case 1:
 			saw("gofer with neither set")
 		case 3:
 			saw("gofer with both sets")
 		}
-		for _, h := range r.Unmatched {
-			saw("unmatched %v", h.Setting)
+		for _, h := range r.SourceHints {
+			if h.Knob == DirectFSKnob {
+				saw("unmatched %v", h.Setting)
+			}
 		}
 		noteMounts(r, saw)
 	})
@@ -95,7 +104,9 @@ func noteMounts(r Request, saw func(string, ...any)) {
 		at[m.Destination] = true
 		s := Unset
 		for _, h := range m.Hints {
-			s = max(s, h.Setting)
+			if h.Knob == DirectFSKnob && h.Setting != Unset {
+				s = h.Setting
+			}
 		}
 		saw("%v said %v", m.Backend, s)
 	}
@@ -135,7 +146,7 @@ func TestGeneratorReachesEveryRefusal(t *testing.T) {
 func TestTurningOffTakes(t *testing.T) {
 	seen := count(rapid.Custom(drawRequest), func(r Request, saw func(string, ...any)) {
 		before := mustResolve(t, r)
-		for _, d := range before.Decisions {
+		for _, d := range before.Decisions() {
 			if d.Access != DirectFS {
 				continue
 			}
@@ -143,10 +154,10 @@ func TestTurningOffTakes(t *testing.T) {
 			for _, what := range heldBy(before).beyond(heldBy(after)) {
 				saw("%s", what)
 			}
-			for _, n := range addedSets(after.Gofer, before.Gofer) {
+			for _, n := range addedSets(after.Gofer(), before.Gofer()) {
 				saw("gofer gets %s", n)
 			}
-			for _, n := range addedSets(before.Gofer, after.Gofer) {
+			for _, n := range addedSets(before.Gofer(), after.Gofer()) {
 				saw("gofer loses %s", n)
 			}
 		}

@@ -1,7 +1,5 @@
 package directfspolicy
 
-import "fmt"
-
 // SetName names a set of system calls that a seccomp filter allows. A Plan
 // names sets; [Calls] lists what is in them.
 type SetName string
@@ -133,12 +131,3 @@ func Calls(names ...SetName) SyscallSet {
 // Source says where the engine defines the set, relative to its module.
 // It is empty for an unknown name.
 func (n SetName) Source() string { return seccompSets[n].source }
-
-// UnmarshalText implements encoding.TextUnmarshaler. It refuses unknown names.
-func (n *SetName) UnmarshalText(b []byte) error {
-	if _, ok := seccompSets[SetName(b)]; !ok {
-		return fmt.Errorf("unknown seccomp set %q", b)
-	}
-	*n = SetName(b)
-	return nil
-}

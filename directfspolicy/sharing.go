@@ -1,72 +1,100 @@
 package directfspolicy
 
-import (
-	"fmt"
-	"path"
-)
+import "errors"
 
 // Coexist reports whether the containers that p and other plan for can run in
-// one sandbox at the same time: it fails with a *HintError that wraps
-// ErrNotExclusive where one of them has a mount that a user promised to be
-// alone in changing its files, and the other writes to the same files. Each of
-// the two mounts has a cache of its own, and what one writes at a stale end of
-// a file would overwrite what the other wrote there.
+// one sandbox at the same time: it fails with a *SharingError for every mount
+// that a user promised to be alone in changing its files, where a mount of the
+// other container writes to them. Each of the two has a cache of its own, and
+// what one writes at a stale end of a file would overwrite what the other wrote
+// there. name and otherName call the two containers in the errors.
 //
-// Mounts are compared by [Decision.Source].
-func (p Plan) Coexist(other Plan) error {
-	if err := brokenPromise(p.Decisions, other.Decisions, anyMount); err != nil {
-		return err
+// Mounts are compared by [Decision.Sources].
+func (p Plan) Coexist(name string, other Plan, otherName string) error {
+	anyMount := func(Decision) string { return "" }
+	one := brokenPromises(p.decisions, other.decisions, anyMount)
+	two := brokenPromises(other.decisions, p.decisions, anyMount)
+	var errs []error
+	for _, e := range one {
+		e.Container, e.WriterContainer = name, otherName
+		errs = append(errs, e)
 	}
-	return brokenPromise(other.Decisions, p.Decisions, anyMount)
+	for _, e := range two {
+		if e.Both && len(one) > 0 {
+			continue // the same again, seen from the other side
+		}
+		e.Container, e.WriterContainer = otherName, name
+		errs = append(errs, e)
+	}
+	return errors.Join(errs...)
 }
 
 // checkPromises is Coexist for the mounts of one container. Of two mounts at one
 // destination only the last can be seen, so that they do not count as others.
 func checkPromises(ds []Decision) error {
-	return brokenPromise(ds, ds, func(d Decision) string { return d.Mount })
+	var errs []error
+	for _, e := range brokenPromises(ds, ds, func(d Decision) string { return d.Mount }) {
+		errs = append(errs, e)
+	}
+	return errors.Join(errs...)
 }
 
-func anyMount(Decision) string { return "" }
-
-// brokenPromise finds a promise among the decisions that one of the others
+// brokenPromises finds the promises among the decisions that one of the others
 // breaks, but for those at the destination that except returns.
-func brokenPromise(ds, others []Decision, except func(Decision) string) error {
+func brokenPromises(ds, others []Decision, except func(Decision) string) []*SharingError {
 	var writers *sourceIndex
+	var errs []*SharingError
 	for _, d := range ds {
-		if !d.promisedExclusive() || d.Source == "" {
+		if !d.promisedExclusive() || len(d.Sources) == 0 {
 			continue
 		}
 		if writers == nil {
 			writers = indexSources(others, Decision.writes)
 		}
-		if o, ok := writers.overlapping(d.Source, except(d)); ok {
-			return &HintError{
-				Key: d.CacheDetail, Value: d.Cache.String(), Mount: d.Mount, Allowed: []string{"shared", "default"},
-				Fix: fmt.Sprintf("mount %q writes to the same files (%s): write one of the allowed values, or mount it read-only there", o.Mount, o.Source),
-				Err: ErrNotExclusive,
+		if o, ok := writers.overlapping(d, except(d)); ok {
+			both := o.d.WhyCache == d.WhyCache
+			if both && d.writes() && except(d) != "" && o.d.Mount < d.Mount {
+				continue // the same again, seen from the other side
 			}
+			errs = append(errs, &SharingError{
+				Key: d.WhyCache.Key, Mount: d.Mount,
+				Writer: o.d.Mount, Source: o.source, SpecialFiles: o.d.SpecialFiles,
+				Both: both,
+			})
 		}
 	}
-	return nil
+	return errs
 }
 
-// sourceIndex finds mounts whose sources are the same directory, or one inside
-// the other, in a time that does not grow with the number of mounts.
+// sharer is a mount that has files of a source.
+type sharer struct {
+	d      *Decision
+	source Source
+}
+
+// sourceIndex finds mounts that have files in common with a mount, because
+// sources of the two are the same or one is inside the other, in a time that
+// does not grow with the number of mounts.
 type sourceIndex struct {
-	at    map[string][2]*Decision // a source -> mounts of it
-	below map[string][2]*Decision // a directory -> mounts with sources in it
+	at    map[place][2]sharer // a name of a source -> mounts of it
+	below map[place][2]sharer // a directory -> mounts with sources in it
 }
 
 func indexSources(ds []Decision, pick func(Decision) bool) *sourceIndex {
-	x := &sourceIndex{map[string][2]*Decision{}, map[string][2]*Decision{}}
+	x := &sourceIndex{map[place][2]sharer{}, map[place][2]sharer{}}
 	for i := range ds {
-		d := &ds[i]
-		if d.Source == "" || !pick(*d) {
+		if !pick(ds[i]) {
 			continue
 		}
-		note(x.at, d.Source, d)
-		for dir := parent(d.Source); dir != ""; dir = parent(dir) {
-			note(x.below, dir, d)
+		for _, s := range ds[i].Sources {
+			h := sharer{&ds[i], s}
+			ps, n := s.places()
+			for _, p := range ps[:n] {
+				note(x.at, p, h)
+				for dir, ok := p.parent(); ok; dir, ok = dir.parent() {
+					note(x.below, dir, h)
+				}
+			}
 		}
 	}
 	return x
@@ -75,52 +103,43 @@ func indexSources(ds []Decision, pick func(Decision) bool) *sourceIndex {
 // note keeps the two mounts under the key whose destinations are the first by
 // name: one of them is another than any that is asked for, and which one does
 // not depend on the order of the mounts.
-func note(m map[string][2]*Decision, key string, d *Decision) {
+func note(m map[place][2]sharer, key place, h sharer) {
 	pair := m[key]
 	for i, o := range pair {
-		if o == nil || d.Mount < o.Mount {
-			pair[i], d = d, o
+		if o.d == nil || h.d.Mount < o.d.Mount {
+			pair[i], h = h, o
 		}
-		if d == nil || d.Mount == pair[i].Mount {
+		if h.d == nil || h.d.Mount == pair[i].d.Mount {
 			break
 		}
 	}
 	m[key] = pair
 }
 
-// overlapping returns a mount in the index that has files of the source and is
-// at another destination than except.
-func (x *sourceIndex) overlapping(source, except string) (Decision, bool) {
-	if o, ok := otherThan(except, x.below[source]); ok {
-		return o, true
-	}
-	return x.around(source, except)
-}
-
-// around returns a mount whose source is the source or a directory above it.
-func (x *sourceIndex) around(source, except string) (Decision, bool) {
-	for dir := source; dir != ""; dir = parent(dir) {
-		if o, ok := otherThan(except, x.at[dir]); ok {
-			return o, true
+// overlapping returns a mount in the index that has files of d and is at
+// another destination than except.
+func (x *sourceIndex) overlapping(d Decision, except string) (sharer, bool) {
+	for _, s := range d.Sources {
+		ps, n := s.places()
+		for _, p := range ps[:n] {
+			if h, ok := otherThan(except, x.below[p]); ok {
+				return h, true
+			}
+			for ok := true; ok; p, ok = p.parent() {
+				if h, ok := otherThan(except, x.at[p]); ok {
+					return h, true
+				}
+			}
 		}
 	}
-	return Decision{}, false
+	return sharer{}, false
 }
 
-func otherThan(except string, pair [2]*Decision) (Decision, bool) {
-	for _, o := range pair {
-		if o != nil && o.Mount != except {
-			return *o, true
+func otherThan(except string, pair [2]sharer) (sharer, bool) {
+	for _, h := range pair {
+		if h.d != nil && h.d.Mount != except {
+			return h, true
 		}
 	}
-	return Decision{}, false
-}
-
-// parent returns the directory that has the file, or "" if there is none.
-func parent(file string) string {
-	dir := path.Dir(file)
-	if dir == file || dir == "." {
-		return ""
-	}
-	return dir
+	return sharer{}, false
 }

@@ -38,11 +38,12 @@ var sharing = []struct {
 func sharingMounts(lines []string) []Decision {
 	var ds []Decision
 	for i, line := range lines {
+		source := ""
 		d := Decision{Mount: fmt.Sprintf("/%d", i), Access: LisaFS}
 		for j, c := range line {
 			switch c {
 			case '!':
-				d.Cache, d.CacheReason, d.CacheDetail = CacheExclusive, CacheByHint, "k"
+				d.Cache, d.WhyCache = CacheExclusive, Why{Reason: BecauseHintExclusive, Key: "k"}
 			case '-':
 				d.ReadOnly = true
 			case '@':
@@ -52,9 +53,10 @@ func sharingMounts(lines []string) []Decision {
 				break
 			}
 			if c != '!' && c != '-' {
-				d.Source += string(c)
+				source += string(c)
 			}
 		}
+		d.Sources = src(source)
 		ds = append(ds, d)
 	}
 	return ds
@@ -72,32 +74,32 @@ func TestSharing(t *testing.T) {
 
 // In different containers a destination says nothing.
 func TestCoexistAtOneDestination(t *testing.T) {
-	one := Plan{Decisions: sharingMounts([]string{"/s!@/x"})}
+	one := Plan{decisions: sharingMounts([]string{"/s!@/x"})}
 	for source, refused := range map[string]bool{"/s@/x": true, "/s-@/x": false, "/t@/x": false} {
-		other := Plan{Decisions: sharingMounts([]string{source})}
-		if err := one.Coexist(other); (err != nil) != refused {
+		other := Plan{decisions: sharingMounts([]string{source})}
+		if err := one.Coexist("one", other, "other"); (err != nil) != refused {
 			t.Errorf("%s: %v", source, err)
 		}
-		if err := other.Coexist(one); (err != nil) != refused {
+		if err := other.Coexist("other", one, "one"); (err != nil) != refused {
 			t.Errorf("%s first: %v", source, err)
 		}
 	}
 }
 
-// Which mount a remark names does not depend on the order of the mounts.
-func TestRemarkHasNoOrder(t *testing.T) {
+// Which mount a warning names does not depend on the order of the mounts.
+func TestWarningHasNoOrder(t *testing.T) {
 	mount := func(dest string, s Setting) Mount {
 		m := hinted(dest, StockGofer, s)
-		m.Source = "/s"
+		m.Sources = src("/s")
 		return m
 	}
 	ms := []Mount{mount("/a", On), mount("/b", On), mount("/c", On), mount("/off", Off)}
-	const want = `mount "/off" is off, but its files (/s) are in mount "/a" (/s) too, which uses directfs`
+	const want = `mount "/off" is off, but files of it are in mount "/a" (/s) too, which uses directfs`
 	for range len(ms) {
 		ms = append(ms[1:], ms[0])
 		for _, r := range []Request{{Mounts: ms}, {Mounts: []Mount{ms[3], ms[2], ms[1], ms[0]}}} {
-			if p := mustResolve(t, r); len(p.Diagnostics) != 1 || p.Diagnostics[0] != want {
-				t.Errorf("%q, want %q", p.Diagnostics, want)
+			if w := mustResolve(t, r).Warnings(); len(w) != 1 || w[0].String() != want {
+				t.Errorf("%q, want %q", w, want)
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -25,7 +26,7 @@ var (
 	allScopes  = []Scope{Standalone, PodSandbox, PodMember}
 	allCaches  = []Cache{CacheShared, CacheExclusive}
 
-	allCacheHints = []CacheSetting{CacheUnset, CacheDefault, AskShared, AskExclusive}
+	allCacheHints = []Setting{Unset, Default, Shared, Exclusive}
 )
 
 type tableRow struct {
@@ -60,23 +61,63 @@ func linesOf(flag bool, s Setting, b Backend) []tableRow {
 func hinted(dest string, b Backend, s Setting) Mount {
 	m := Mount{Destination: dest, Backend: b}
 	if s != Unset {
-		m.Hints = []Hint{{keyOf(dest), s}}
+		m.Hints = []Hint{hint(keyOf(dest), s)}
 	}
 	return m
 }
 
+// annotationPrefix starts the keys of these tests. The package knows none.
+const annotationPrefix = "dev.gvisor.spec."
+
+// hint is about the access, and cached about the cache mode. Both are pod-wide
+// if they have the prefix, as their reader would say.
+func hint(key string, s Setting) Hint {
+	return Hint{Knob: DirectFSKnob, Key: key, Setting: s, PodWide: strings.HasPrefix(key, annotationPrefix)}
+}
+
+func cached(key string, s Setting) Hint {
+	h := hint(key, s)
+	h.Knob = CacheKnob
+	return h
+}
+
+// elsewhere are hints for a source that no mount of these tests has.
+func elsewhere(hints ...Hint) []SourceHint {
+	var out []SourceHint
+	for _, h := range hints {
+		out = append(out, SourceHint{h, Source{Path: "/elsewhere"}})
+	}
+	return out
+}
+
+func src(path string) []Source {
+	if path == "" {
+		return nil
+	}
+	return []Source{{Path: path}}
+}
+
+// about are the hints about a knob, and drop takes them away.
+func about(hints []Hint, k Knob) []Hint {
+	return slices.DeleteFunc(slices.Clone(hints), func(h Hint) bool { return h.Knob != k })
+}
+
+func drop(hints []Hint, k Knob) []Hint {
+	return slices.DeleteFunc(slices.Clone(hints), func(h Hint) bool { return h.Knob == k })
+}
+
 func keyOf(dest string) string {
 	if dest == "/" {
-		return AnnotationPrefix + "rootfs.directfs"
+		return annotationPrefix + "rootfs.directfs"
 	}
-	return AnnotationPrefix + "mount." + dest[1:] + ".directfs"
+	return annotationPrefix + "mount." + dest[1:] + ".directfs"
 }
 
 func cacheKeyOf(dest string) string {
 	if dest == "/" {
-		return AnnotationPrefix + "rootfs.cache"
+		return annotationPrefix + "rootfs.cache"
 	}
-	return AnnotationPrefix + "mount." + dest[1:] + ".cache"
+	return annotationPrefix + "mount." + dest[1:] + ".cache"
 }
 
 func TestDecisionTable(t *testing.T) {
@@ -112,9 +153,9 @@ func testLine(t *testing.T, want tableRow, flag bool, s Setting, b Backend) {
 			}
 			continue
 		}
-		d := p.Decisions[len(p.Decisions)-1]
-		if d.Mount != dest || d.Access != want.access || d.Reason != want.reason {
-			t.Errorf("%s: got %s %v because %v, want %v because %v", dest, d.Mount, d.Access, d.Reason, want.access, want.reason)
+		d := p.Decisions()[len(p.Decisions())-1]
+		if d.Mount != dest || d.Access != want.access || d.WhyAccess.Reason != want.reason {
+			t.Errorf("%s: got %s %v because %v, want %v because %v", dest, d.Mount, d.Access, d.WhyAccess.Reason, want.access, want.reason)
 		}
 		if got, ok := p.Decision(dest); ok != (want.access != NoAccess) || ok && !reflect.DeepEqual(got, d) {
 			t.Errorf("Decision(%q) = %+v, %t; Decisions hold %+v", dest, got, ok, d)

@@ -7,36 +7,36 @@ import (
 
 // String draws the Plan as a table of mounts and a line for each process.
 func (p Plan) String() string {
-	rows := [][]string{DecisionHeader()}
-	for _, d := range p.Decisions {
-		rows = append(rows, d.Cells())
-	}
 	var b strings.Builder
-	writeTable(&b, rows)
-	fmt.Fprintf(&b, "\nsandbox  %s\n", p.Sandbox)
-	fmt.Fprintf(&b, "sentry   seccomp %s\n", joinSets(p.Sentry))
-	fmt.Fprintf(&b, "gofer    seccomp %s\n", joinSets(p.Gofer))
-	for _, d := range p.Diagnostics {
-		fmt.Fprintf(&b, "note     %s\n", d)
+	writeTable(&b, p.Table())
+	fmt.Fprintf(&b, "\nsandbox  %s\n", p.Sandbox())
+	fmt.Fprintf(&b, "sentry   seccomp %s\n", joinSets(p.Sentry()))
+	fmt.Fprintf(&b, "gofer    seccomp %s\n", joinSets(p.Gofer()))
+	for _, w := range p.Warnings() {
+		fmt.Fprintf(&b, "warning  %v\n", w)
 	}
 	return b.String()
 }
 
-// DecisionHeader names the columns of [Decision.Cells].
-func DecisionHeader() []string {
-	return []string{"MOUNT", "ACCESS", "WRITES", "DONATED", "CACHE", "WHY"}
+// Table is the decisions for people: a row for each mount, below a row of
+// column names.
+func (p Plan) Table() [][]string {
+	rows := [][]string{{"MOUNT", "ACCESS", "WRITES", "DONATED", "CACHE", "WHY"}}
+	for _, d := range p.decisions {
+		rows = append(rows, d.cells())
+	}
+	return rows
 }
 
-// Cells returns the decision as a row of a table for people.
-func (d Decision) Cells() []string {
+func (d Decision) cells() []string {
+	why := d.WhyAccess.String()
 	if d.Access == NoAccess {
-		return []string{d.Mount, d.Access.String(), "-", "-", "-", d.Why()}
+		return []string{d.Mount, d.Access.String(), "-", "-", "-", why}
 	}
-	why := d.Why()
-	if d.CacheReason == CacheByHint {
-		why += "; " + d.WhyCache()
+	if _, hinted := d.WhyCache.Hint(); hinted {
+		why += "; " + d.WhyCache.String()
 	}
-	return []string{d.Mount, d.Access.String(), yesNo(!d.ReadOnly), yesNo(d.Donated), d.Cache.String(), why}
+	return []string{d.Mount, d.Access.String(), yesNo(!d.ReadOnly), yesNo(d.Donated()), d.Cache.String(), why}
 }
 
 func yesNo(b bool) string {
@@ -50,10 +50,14 @@ func yesNo(b bool) string {
 func (s Sandbox) String() string {
 	ns := fmt.Sprintf("%s user namespace", s.UserNamespace)
 	if !s.Raised {
-		return "not raised: no capabilities for files, umask as it was, " + ns
+		return "not raised: no capabilities for files, umask unchanged, " + ns
+	}
+	causes := make([]string, len(s.RaisedFor))
+	for i, c := range s.RaisedFor {
+		causes[i] = c.String()
 	}
 	return fmt.Sprintf("raised for %s: %s, umask 0, %s",
-		strings.Join(s.RaisedFor, ", "), strings.Join(s.Capabilities, " "), ns)
+		strings.Join(causes, ", "), strings.Join(s.Capabilities, " "), ns)
 }
 
 func joinSets(names []SetName) string {

@@ -14,10 +14,10 @@ func TestPlanString(t *testing.T) {
 sandbox  raised for /on, /ro, containers that may join (--directfs=true), containers that may join (dev.gvisor.spec.mount.on.directfs=on), containers that may join (dev.gvisor.spec.mount.later.directfs=on): CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID, umask 0, spec user namespace
 sentry   seccomp sentry-base + sentry-host-filesystem
 gofer    seccomp gofer-base + gofer-directfs-fallback + gofer-lisafs
-note     hint dev.gvisor.spec.mount.later.directfs=on matches no mount of this container
-note     hint dev.gvisor.spec.mount.never.directfs=off matches no mount of this container
-note     hint dev.gvisor.spec.mount.later.cache=shared matches no mount of this container
-note     mount "/ro" has an exclusive cache: the container sees late or never what anybody else writes there
+warning  hint dev.gvisor.spec.mount.later.directfs=on matches no mount of this container
+warning  hint dev.gvisor.spec.mount.never.directfs=off matches no mount of this container
+warning  hint dev.gvisor.spec.mount.later.cache=shared matches no mount of this container
+warning  mount "/ro" has an exclusive cache: the container sees late or never what anybody else writes there
 `
 	if got := mustResolve(t, mixed).String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -28,7 +28,7 @@ func TestPlanStringNotRaised(t *testing.T) {
 	const want = `MOUNT  ACCESS  WRITES  DONATED  CACHE   WHY
 /      lisafs  yes     no       shared  --directfs=false
 
-sandbox  not raised: no capabilities for files, umask as it was, new user namespace
+sandbox  not raised: no capabilities for files, umask unchanged, new user namespace
 sentry   seccomp sentry-base
 gofer    seccomp gofer-base + gofer-lisafs
 `
@@ -39,18 +39,22 @@ gofer    seccomp gofer-base + gofer-lisafs
 
 func TestWhy(t *testing.T) {
 	for _, tt := range []struct {
-		d    Decision
+		why  Why
 		want string
 	}{
-		{Decision{Reason: BecauseFlagOff}, "--directfs=false"},
-		{Decision{Reason: BecauseFlagOn}, "--directfs=true"},
-		{Decision{Reason: BecauseHintOff, Detail: "k"}, "hint k=off"},
-		{Decision{Reason: BecauseHintOn, Detail: "k"}, "hint k=on"},
-		{Decision{Reason: BecauseCannotDonate, Detail: "virtual gofer"}, "virtual gofer cannot donate a root FD"},
-		{Decision{Reason: BecauseNotGofer}, "not a gofer mount"},
+		{Why{Reason: BecauseFlagOff}, "--directfs=false"},
+		{Why{Reason: BecauseFlagOn}, "--directfs=true"},
+		{Why{Reason: BecauseHintOff, Key: "k"}, "hint k=off"},
+		{Why{Reason: BecauseHintOn, Key: "k"}, "hint k=on"},
+		{Why{Reason: BecauseCannotDonate, Backend: "virtual gofer"}, "virtual gofer cannot donate a root FD"},
+		{Why{Reason: BecauseNotGofer}, "not a gofer mount"},
+		{Why{Reason: BecauseDefaultShared}, "default"},
+		{Why{Reason: BecauseDefaultExclusive}, "default"},
+		{Why{Reason: BecauseHintShared, Key: "k"}, "hint k=shared"},
+		{Why{Reason: BecauseHintExclusive, Key: "k"}, "hint k=exclusive"},
 	} {
-		if got := tt.d.Why(); got != tt.want {
-			t.Errorf("%v: %q, want %q", tt.d.Reason, got, tt.want)
+		if got := tt.why.String(); got != tt.want {
+			t.Errorf("%v: %q, want %q", tt.why.Reason, got, tt.want)
 		}
 	}
 }

@@ -7,6 +7,17 @@ import (
 	"strings"
 )
 
+// check refuses a mount that no Plan could keep.
+func (m *Mount) check() error {
+	if err := checkDestination(m.Destination); err != nil {
+		return err
+	}
+	if !m.Backend.known() || !cacheNames.knows(m.Cache) || m.ReadOnly && m.SpecialFiles {
+		return fmt.Errorf("%w: mount %q: %v, %v, read-only=%t, special files=%t", ErrInvalidRequest, m.Destination, m.Backend, m.Cache, m.ReadOnly, m.SpecialFiles)
+	}
+	return checkSources(m.Destination, m.Sources)
+}
+
 // checkDestination refuses what cannot be a mount's identity. A Plan must
 // survive JSON, which has no bytes outside UTF-8: two such destinations could
 // become one.
@@ -17,34 +28,10 @@ func checkDestination(dest string) error {
 	return nil
 }
 
-// checkHint refuses a hint that no reason or error could name.
-func checkHint[S setting](mount string, h HintOf[S]) error {
-	if !h.Setting.known() {
-		return &HintError{
-			Key: h.Key, Value: h.Setting.String(), Mount: mount, Allowed: h.Setting.allowed(),
-			Fix: "use a Setting of this package",
-			Err: ErrInvalidValue,
-		}
-	}
-	if h.Setting != 0 && (h.Key == "" || !isText(h.Key)) {
-		return fmt.Errorf("%w: the key of hint %q is empty or not in UTF-8", ErrInvalidRequest, h)
-	}
-	return nil
-}
-
-// checkUnmatched refuses hints that match nothing where nobody else could be
-// meant by them.
-func checkUnmatched[S setting](s Scope, hints []HintOf[S]) error {
-	for _, h := range hints {
-		if err := checkHint("", h); err != nil {
-			return err
-		}
-		if s == Standalone && h.Setting != 0 {
-			return &HintError{
-				Key: h.Key, Value: h.Setting.String(),
-				Fix: "make the hint's source equal a mount's source, or remove the hint",
-				Err: ErrNoMount,
-			}
+func checkSources(mount string, sources []Source) error {
+	for _, s := range sources {
+		if !s.valid() {
+			return fmt.Errorf("%w: mount %q: the source %+q has no path, or is not in UTF-8", ErrInvalidRequest, mount, s)
 		}
 	}
 	return nil
@@ -73,54 +60,59 @@ func checkIdentities(ds []Decision) error {
 	return nil
 }
 
-// checkInputs refuses a decoded plan whose fields before the derived ones no
-// Request leads to.
-func (p Plan) checkInputs() error {
-	if len(p.Decisions) == 0 && (p.Flag || p.HostNetwork || p.Scope != Standalone) {
+// check reports whether a decoded plan is one that Resolve could have made, or
+// the zero Plan.
+func (p Plan) check() error {
+	if len(p.decisions) == 0 && (p.flag || p.hostNetwork || p.hostDevices || p.scope != Standalone || p.ceiling != AllHints || len(p.unmatched) > 0) {
 		return errors.New("no decision for the rootfs")
 	}
-	for i, d := range p.Decisions {
-		if err := checkDestination(d.Mount); err != nil {
+	for i, d := range p.decisions {
+		if err := p.checkDecision(i, d); err != nil {
 			return err
 		}
-		if i == 0 && d.Mount != "/" {
-			return fmt.Errorf("the first decision is for %q, not for the rootfs", d.Mount)
+	}
+	for _, h := range p.unmatched {
+		if h.Setting == Unset {
+			return fmt.Errorf("the unmatched hint %q says nothing", h.Key)
 		}
-		if d.Reason.Access() != d.Access || !d.Reason.possible(p.Flag) || d.Reason.detailed() != (d.Detail != "") {
-			return fmt.Errorf("mount %q: reason %v with detail %q and --directfs=%t does not give %v", d.Mount, d.Reason, d.Detail, p.Flag, d.Access)
+		if err := h.check(""); err != nil {
+			return err
 		}
-		if hint := d.CacheReason == CacheByHint; hint != (d.CacheDetail != "") || hint && d.Access == NoAccess || !isText(d.Source) {
-			return fmt.Errorf("mount %q: access %v, cache reason %v with detail %q and source %q do not go together", d.Mount, d.Access, d.CacheReason, d.CacheDetail, d.Source)
+		if p.scope == Standalone {
+			return h.matchesNothing()
+		}
+		if err := p.ceiling.permit(p.flag, "", h); err != nil {
+			return err
 		}
 	}
-	if len(stated(p.Unmatched)) != len(p.Unmatched) || len(stated(p.UnmatchedCache)) != len(p.UnmatchedCache) {
-		return errors.New("an unmatched hint says nothing")
-	}
-	if err := checkUnmatched(p.Scope, p.Unmatched); err != nil {
-		return err
-	}
-	if err := checkUnmatched(p.Scope, p.UnmatchedCache); err != nil {
-		return err
-	}
-	return checkTogether(p.Decisions)
+	return errors.Join(checkIdentities(p.decisions), checkPromises(p.decisions))
 }
 
-// checkTogether refuses decisions that do not go together.
-func checkTogether(ds []Decision) error {
-	if err := checkIdentities(ds); err != nil {
+// checkDecision refuses a decoded decision to which no Mount leads.
+func (p Plan) checkDecision(i int, d Decision) error {
+	if err := checkDestination(d.Mount); err != nil {
 		return err
 	}
-	return checkPromises(ds)
-}
-
-func stated[S setting](hints []HintOf[S]) []HintOf[S] {
-	out := []HintOf[S]{}
-	for _, h := range hints {
-		if h.Setting != 0 {
-			out = append(out, h)
+	if i == 0 && d.Mount != "/" {
+		return fmt.Errorf("the first decision is for %q, not for the rootfs", d.Mount)
+	}
+	for _, r := range rules {
+		w := *r.why(&d)
+		if !w.consistent(r) || !w.Reason.possible(p.flag) {
+			return fmt.Errorf("mount %q: reason %v for %s, with key %q, backend %q and --directfs=%t, is none", d.Mount, w.Reason, r.knob, w.Key, w.Backend, p.flag)
+		}
+		if h, ok := w.Hint(); ok {
+			if err := p.ceiling.permit(p.flag, d.Mount, h); err != nil {
+				return err
+			}
 		}
 	}
-	return out
+	_, hinted := d.WhyCache.Hint()
+	if d.Access == NoAccess && (hinted || len(d.Sources) > 0) || d.ReadOnly && d.SpecialFiles {
+		return fmt.Errorf("mount %q: access %v, cache because of %v, %d sources, read-only=%t and special files=%t do not go together",
+			d.Mount, d.Access, d.WhyCache, len(d.Sources), d.ReadOnly, d.SpecialFiles)
+	}
+	return checkSources(d.Mount, d.Sources)
 }
 
 func isText(s string) bool { return strings.ToValidUTF8(s, "") == s }

@@ -13,7 +13,7 @@ import (
 
 // allowedImports keep the package pure: none of them reaches files, the
 // environment, the clock or a container engine.
-var allowedImports = []string{"bytes", "encoding/json", "errors", "fmt", "io", "path", "slices", "strings"}
+var allowedImports = []string{"bytes", "encoding/json", "errors", "fmt", "io", "path", "slices", "strconv", "strings"}
 
 // platforms are the words that, at the end of a file's name, tie it to one.
 var platforms = []string{

@@ -1,76 +1,94 @@
 package directfspolicy
 
 import (
-	"encoding"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 )
 
-// hintWords is what users may write.
+// hintWords is what users may write about the access.
 var hintWords = map[string]Setting{"on": On, "true": On, "off": Off, "false": Off, "default": Default}
 
-func TestAllowedValues(t *testing.T) {
-	if len(AllowedValues) != len(hintWords) {
-		t.Errorf("AllowedValues = %v", AllowedValues)
+func TestAllowed(t *testing.T) {
+	want := map[Knob]map[string]Setting{
+		DirectFSKnob: hintWords,
+		CacheKnob:    {"shared": Shared, "exclusive": Exclusive, "default": Default},
 	}
-	for word, want := range hintWords {
-		if h, err := ParseHint("k", word, "/m"); err != nil || h != (Hint{"k", want}) || !slices.Contains(AllowedValues, word) {
-			t.Errorf("%s: %+v, %v", word, h, err)
+	if !slices.Equal(slices.Sorted(maps.Keys(want)), slices.Sorted(slices.Values(Knobs()))) {
+		t.Errorf("knobs %v", Knobs())
+	}
+	for k, words := range want {
+		if !slices.Equal(slices.Sorted(maps.Keys(words)), slices.Sorted(slices.Values(k.Allowed()))) {
+			t.Errorf("%s: allowed %v", k, k.Allowed())
+		}
+		for word, want := range words {
+			if h, err := ParseHint(k, "k", word, "/m"); err != nil || h != (Hint{Knob: k, Key: "k", Setting: want}) {
+				t.Errorf("%s=%s: %+v, %v", k, word, h, err)
+			}
 		}
 	}
-}
-
-// text is what all enumerations of this package have.
-type text interface {
-	fmt.Stringer
-	encoding.TextMarshaler
+	if Knob("colour").Allowed() != nil {
+		t.Error("an unknown knob allows something")
+	}
+	DirectFSKnob.Allowed()[0] = "of"
+	if DirectFSKnob.Allowed()[0] != "on" {
+		t.Error("the allowed words can be changed from outside")
+	}
 }
 
 // testWords checks the words of an enumeration whose values count from 0, and
 // that no other word or value is known.
 func testWords[T interface {
 	~uint8
-	text
-}, P interface {
-	*T
-	encoding.TextUnmarshaler
-}](t *testing.T, kind, want string, words ...string) {
+	fmt.Stringer
+}](t *testing.T, e enum[T], kind, want string, words ...string) {
 	t.Helper()
 	for i, w := range words {
-		v := T(i)
-		if b, err := v.MarshalText(); v.String() != w || string(b) != w || err != nil {
-			t.Errorf("%s %d: String %q, MarshalText %q, %v", kind, i, v, b, err)
+		if v := T(i); v.String() != w || !e.knows(v) {
+			t.Errorf("%s %d: %q", kind, i, v)
 		}
-		var back T
-		if err := P(&back).UnmarshalText([]byte(w)); err != nil || back != v {
+		if back, err := e.parse(w); err != nil || back != T(i) {
 			t.Errorf("%s %q: %d, %v", kind, w, back, err)
 		}
 	}
 	first := T(len(words))
 	unknown := fmt.Sprintf("unknown %s %d", kind, len(words))
-	if b, err := first.MarshalText(); first.String() != unknown || b != nil || err == nil || err.Error() != unknown {
-		t.Errorf("%s %d: String %q, MarshalText %q, %v", kind, len(words), first, b, err)
+	if first.String() != unknown || e.knows(first) {
+		t.Errorf("%s %d: %q", kind, len(words), first)
 	}
 	for _, w := range []string{"", " " + words[0], words[0] + "x", "LisaFS", unknown} {
-		v := T(1)
-		err := P(&v).UnmarshalText([]byte(w))
-		if wantErr := fmt.Sprintf("unknown %s %q, want %s", kind, w, want); err == nil || err.Error() != wantErr || v != 1 {
+		v, err := e.parse(w)
+		if wantErr := fmt.Sprintf("unknown %s %q, want %s", kind, w, want); err == nil || err.Error() != wantErr || v != 0 {
 			t.Errorf("%s %q: %d, error %v, want %s", kind, w, v, err, wantErr)
 		}
 	}
 }
 
 func TestWords(t *testing.T) {
-	testWords[Access](t, "access", "lisafs, directfs, none", "lisafs", "directfs", "none")
-	testWords[Cache](t, "cache mode", "shared, exclusive", "shared", "exclusive")
-	testWords[CacheSetting](t, "cache setting", "unset, default, shared, exclusive", "unset", "default", "shared", "exclusive")
-	testWords[CacheReason](t, "cache reason", "default, hint", "default", "hint")
-	testWords[Scope](t, "scope", "standalone, pod-sandbox, pod-member", "standalone", "pod-sandbox", "pod-member")
-	testWords[Setting](t, "setting", "unset, default, on, off", "unset", "default", "on", "off")
-	testWords[Reason](t, "reason", "flag-off, flag-on, hint-off, hint-on, cannot-donate, not-gofer",
-		"flag-off", "flag-on", "hint-off", "hint-on", "cannot-donate", "not-gofer")
-	testWords[UserNamespace](t, "user namespace", "new, spec", "new", "spec")
+	testWords(t, accessNames, "access", "lisafs, directfs, none", "lisafs", "directfs", "none")
+	testWords(t, cacheNames, "cache mode", "shared, exclusive", "shared", "exclusive")
+	testWords(t, ceilingNames, "--directfs-hints", "all, narrow, none", "all", "narrow", "none")
+	testWords(t, scopeNames, "scope", "standalone, pod-sandbox, pod-member", "standalone", "pod-sandbox", "pod-member")
+	testWords(t, reasonNames, "reason",
+		"flag-off, flag-on, hint-off, hint-on, cannot-donate, not-gofer, default-shared, default-exclusive, hint-shared, hint-exclusive",
+		"flag-off", "flag-on", "hint-off", "hint-on", "cannot-donate", "not-gofer", "default-shared", "default-exclusive", "hint-shared", "hint-exclusive")
+	testWords(t, userNamespaceNames, "user namespace", "new, spec", "new", "spec")
+}
+
+func TestParseCeiling(t *testing.T) {
+	for word, want := range map[string]Ceiling{"all": AllHints, "narrow": NarrowHints, "none": NoHints} {
+		if c, err := ParseCeiling(word); err != nil || c != want {
+			t.Errorf("%s: %v, %v", word, c, err)
+		}
+	}
+	for _, word := range []string{"", "All", "true", "nothing"} {
+		c, err := ParseCeiling(word)
+		want := fmt.Sprintf(`--directfs-hints=%q: invalid value: unknown --directfs-hints %q, want all, narrow, none`, word, word)
+		if c != NoHints || err == nil || err.Error() != want {
+			t.Errorf("%q: %v, %v, want %s", word, c, err, want)
+		}
+	}
 }
 
 func TestBackendNames(t *testing.T) {
@@ -85,16 +103,17 @@ func TestBackendNames(t *testing.T) {
 func TestZeroValuesGrantNothing(t *testing.T) {
 	var a Access
 	var b Backend
-	var r Reason
+	var d Decision
 	var s Scope
 	var u UserNamespace
-	if a != LisaFS || b.CanDonate() || b.Served() || r.Access() != LisaFS || s != Standalone || u != NewUserNamespace {
-		t.Errorf("%v, %v, %v, %v, %v", a, b, r, s, u)
+	d.imply()
+	if a != LisaFS || b.CanDonate() || b.Served() || d.Access != LisaFS || d.Donated() || d.Cache != CacheShared || s != Standalone || u != NewUserNamespace {
+		t.Errorf("%v, %v, %+v, %v, %v", a, b, d, s, u)
 	}
-	if got := Reason(99).Access(); got != LisaFS {
-		t.Errorf("an unknown reason gives %v", got)
+	if got, want := (Why{Reason: 99}).String(), "unknown reason 99"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
-	if got, want := (Decision{Reason: 99}).Why(), "unknown reason 99"; got != want {
-		t.Errorf("Why() = %q, want %q", got, want)
+	if h, ok := (Why{Reason: 99, Key: "k"}).Hint(); ok {
+		t.Errorf("an unknown reason has the hint %v", h)
 	}
 }

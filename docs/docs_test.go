@@ -167,12 +167,12 @@ func fitsBackend(word string, b directfspolicy.Backend) bool {
 
 func resolved(f bool, s directfspolicy.Setting, b directfspolicy.Backend) (access, reason string) {
 	p, err := directfspolicy.Resolve(directfspolicy.Request{Flag: f, Rootfs: directfspolicy.Mount{
-		Backend: b, Hints: []directfspolicy.Hint{{Key: "key", Setting: s}},
+		Backend: b, Hints: []directfspolicy.Hint{{Knob: directfspolicy.DirectFSKnob, Key: "key", Setting: s}},
 	}})
 	if err != nil {
 		return "refused", err.Error()
 	}
-	return p.Decisions[0].Access.String(), p.Decisions[0].Reason.String()
+	return p.Decisions()[0].Access.String(), p.Decisions()[0].WhyAccess.Reason.String()
 }
 
 func seccompSets(*testing.T) string {
@@ -207,7 +207,7 @@ var situations = []struct {
 	}},
 }
 
-var off = []directfspolicy.Hint{{Key: "key", Setting: directfspolicy.Off}}
+var off = []directfspolicy.Hint{{Knob: directfspolicy.DirectFSKnob, Key: "key", Setting: directfspolicy.Off}}
 
 func whatFollows(t *testing.T) string {
 	var b strings.Builder
@@ -223,14 +223,14 @@ func whatFollows(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		umask, caps := "as it was", "none"
-		if p.Sandbox.UmaskZero {
+		umask, caps := "unchanged", "none"
+		if p.Sandbox().UmaskZero {
 			umask = "0"
 		}
-		if len(p.Sandbox.Capabilities) > 0 {
-			caps = strings.ReplaceAll(strings.Join(p.Sandbox.Capabilities, " "), "CAP_", "")
+		if len(p.Sandbox().Capabilities) > 0 {
+			caps = strings.ReplaceAll(strings.Join(p.Sandbox().Capabilities, " "), "CAP_", "")
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %v | %s | %s |\n", s.name, caps, umask, p.Sandbox.UserNamespace, sets(p.Sentry), sets(p.Gofer))
+		fmt.Fprintf(&b, "| %s | %s | %s | %v | %s | %s |\n", s.name, caps, umask, p.Sandbox().UserNamespace, sets(p.Sentry()), sets(p.Gofer()))
 	}
 	return b.String()
 }

@@ -88,7 +88,7 @@ var differences = []difference{
 
 	// What upstream ignores is honoured.
 	{"on under --directfs=false", []kind{access, donation, privileges}, onUnderFalse},
-	{"cache hint", []kind{cacheMode}, func(o observed) bool { return o.decision.CacheReason == directfspolicy.CacheByHint }},
+	{"cache hint", []kind{cacheMode}, func(o observed) bool { return o.decision.WhyCache.Key != "" }},
 	{"off as a mount option", []kind{access}, offBecause(func(s statement) bool { return s.option })},
 	{"false means off", []kind{access}, offBecause(func(s statement) bool { return s.value == "false" })},
 	{"source and directfs alone", []kind{access}, offBecause(func(s statement) bool { return !s.complete })},
@@ -108,8 +108,13 @@ func refusedFor(err error) func(observed) bool {
 }
 
 func hintError(o observed, sentinel error) (*directfspolicy.HintError, bool) {
-	var e *directfspolicy.HintError
-	return e, errors.As(o.planErr, &e) && errors.Is(e, sentinel)
+	for _, f := range directfspolicy.Findings(o.planErr) {
+		var e *directfspolicy.HintError
+		if errors.As(f, &e) && errors.Is(e, sentinel) {
+			return e, true
+		}
+	}
+	return nil, false
 }
 
 func badValue(o observed) bool {
@@ -117,11 +122,11 @@ func badValue(o observed) bool {
 	if !ok {
 		return false
 	}
-	allowed := directfspolicy.AllowedValues
+	k := directfspolicy.DirectFSKnob
 	if strings.HasSuffix(e.Key, "cache") {
-		allowed = directfspolicy.AllowedCacheValues
+		k = directfspolicy.CacheKnob
 	}
-	return !slices.Contains(allowed, e.Value)
+	return !slices.Contains(k.Allowed(), e.Value)
 }
 
 // conflict needs two statements, or a pod and a container that mean different
@@ -174,8 +179,7 @@ func withoutGofer(o observed) bool {
 // brokenPromise is an exclusive cache of files that another mount of the spec,
 // or its rootfs, has too.
 func brokenPromise(o observed) bool {
-	e, ok := hintError(o, directfspolicy.ErrNotExclusive)
-	if !ok {
+	if !errors.Is(o.planErr, directfspolicy.ErrNotExclusive) {
 		return false
 	}
 	for _, s := range []*specs.Spec{o.spec, o.pod} {
@@ -183,7 +187,7 @@ func brokenPromise(o observed) bool {
 			for _, other := range append([]specs.Mount{{Source: s.Root.Path}}, s.Mounts[:i]...) {
 				a, b := clean(m.Source)+"/", clean(other.Source)+"/"
 				if strings.HasPrefix(a, b) || strings.HasPrefix(b, a) {
-					return e.Value == "exclusive"
+					return true
 				}
 			}
 		}
@@ -221,22 +225,22 @@ func onUnderFalse(o observed) bool {
 		return false
 	}
 	if o.kind == privileges {
-		return o.plan.Sandbox.Raised && (o.plan.Uses(directfspolicy.DirectFS) || len(o.plan.Unmatched) > 0)
+		return o.plan.Sandbox().Raised && (o.plan.Uses(directfspolicy.DirectFS) || len(o.plan.Unmatched()) > 0)
 	}
-	return o.decision.Reason == directfspolicy.BecauseHintOn
+	return o.decision.WhyAccess.Reason == directfspolicy.BecauseHintOn
 }
 
 func offNotDonated(o observed) bool {
-	return o.c.Conf.DirectFS && o.decision.Reason == directfspolicy.BecauseHintOff
+	return o.c.Conf.DirectFS && o.decision.WhyAccess.Reason == directfspolicy.BecauseHintOff
 }
 
 func notUsed(o observed) bool {
-	return o.c.Conf.DirectFS && o.plan.Scope == directfspolicy.Standalone && !o.plan.Uses(directfspolicy.DirectFS)
+	return o.c.Conf.DirectFS && o.plan.Scope() == directfspolicy.Standalone && !o.plan.Uses(directfspolicy.DirectFS)
 }
 
 func nothingWritten(o observed) bool {
 	mounts := append([]enginetest.Mount{o.theirs.Rootfs}, o.theirs.Mounts...)
-	for i, d := range o.plan.Decisions {
+	for i, d := range o.plan.Decisions() {
 		if d.Access == directfspolicy.DirectFS && !mounts[i].ReadOnly {
 			return false
 		}
@@ -247,7 +251,7 @@ func nothingWritten(o observed) bool {
 // lisaFSNeeded: upstream's gofer lacks the calls because upstream ignores the
 // hint, or, in a pod, because its gofer does not know what its sentry does.
 func lisaFSNeeded(o observed) bool {
-	return o.c.Conf.DirectFS && slices.ContainsFunc(o.plan.Decisions, func(d directfspolicy.Decision) bool {
-		return d.Reason == directfspolicy.BecauseHintOff
+	return o.c.Conf.DirectFS && slices.ContainsFunc(o.plan.Decisions(), func(d directfspolicy.Decision) bool {
+		return d.WhyAccess.Reason == directfspolicy.BecauseHintOff
 	})
 }

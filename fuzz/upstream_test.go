@@ -77,7 +77,7 @@ func compareAccepted(o observed) (out []observed, err error) {
 	if len(ours.Mounts) != len(o.theirs.Mounts) {
 		return nil, fmt.Errorf("%d mounts here, %d there", len(ours.Mounts), len(o.theirs.Mounts))
 	}
-	for i, d := range o.plan.Decisions {
+	for i, d := range o.plan.Decisions() {
 		here, there := ours.Rootfs, o.theirs.Rootfs
 		if i > 0 {
 			here, there = ours.Mounts[i-1], o.theirs.Mounts[i-1]
@@ -95,17 +95,17 @@ func compareAccepted(o observed) (out []observed, err error) {
 		if here.Cache != there.Cache {
 			out = append(out, o.as(cacheMode))
 		}
-		if d.Donated != flag {
+		if d.Donated() != flag {
 			out = append(out, o.as(donation))
 		}
 	}
 	if o.plan.Uses(directfspolicy.LisaFS) != o.theirs.goferLisaFS {
 		out = append(out, o.as(goferSet))
 	}
-	if o.c.Pod == nil && o.plan.Sandbox.Raised != flag {
+	if o.c.Pod == nil && o.plan.Sandbox().Raised != flag {
 		out = append(out, o.as(privileges))
 	}
-	if o.c.Pod == nil && o.plan.Sandbox.Raised && !o.plan.Sandbox.WritesHost {
+	if o.c.Pod == nil && o.plan.Sandbox().Raised && !o.plan.Sandbox().WritesHost {
 		out = append(out, o.as(reading))
 	}
 	return out, nil
@@ -137,7 +137,7 @@ func propAgainstUpstream(t *rapid.T) {
 
 func TestAgainstUpstream(t *testing.T) { rapid.Check(t, propAgainstUpstream) }
 
-func FuzzAgainstUpstream(f *testing.F) { f.Fuzz(rapid.MakeFuzz(propAgainstUpstream)) }
+func FuzzAgainstUpstream(f *testing.F) { fuzzProperty(f, propAgainstUpstream) }
 
 // Every difference on the list is real: the generator comes upon it.
 func TestDifferencesAreHit(t *testing.T) {

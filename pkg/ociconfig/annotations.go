@@ -3,7 +3,6 @@ package ociconfig
 import (
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -11,10 +10,8 @@ import (
 )
 
 const (
-	mountPrefix  = directfspolicy.AnnotationPrefix + "mount."
-	rootfsPrefix = directfspolicy.AnnotationPrefix + "rootfs."
-	directfsKey  = "directfs"
-	cacheKey     = "cache"
+	mountPrefix  = "dev.gvisor.spec.mount."
+	rootfsPrefix = "dev.gvisor.spec.rootfs."
 
 	// optionKey starts the key of a hint that is an option of its mount.
 	optionKey = "mount option"
@@ -32,12 +29,29 @@ type mountHint struct {
 // hintSet is the mount annotations of a container, by name.
 type hintSet map[string]mountHint
 
+// MountKey returns the annotation key of a field of a <NAME>.
+func MountKey(name, field string) string { return mountPrefix + name + "." + field }
+
+// Names lists the <NAME>s of mount annotations.
+func Names(annotations map[string]string) []string {
+	var all []string
+	for _, key := range slices.Sorted(maps.Keys(annotations)) {
+		if rest, ok := strings.CutPrefix(key, mountPrefix); ok {
+			if name, _, ok := strings.Cut(rest, "."); ok && name != "" && !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+		}
+	}
+	return all
+}
+
 // parseMountAnnotations collects the mount annotations of all the maps, the
 // pod's first. For the engine's own fields the pod's value counts, as it does
-// in the engine; of two hints of this package, or
-// two sources of one, that differ, neither wins.
-func parseMountAnnotations(layers ...map[string]string) (hintSet, error) {
+// in the engine; of two hints of this package, or two sources of one, that
+// differ, neither wins. Keys that are refused are not in the set.
+func parseMountAnnotations(layers ...map[string]string) (hintSet, []error) {
 	set := hintSet{}
+	var errs []error
 	for _, annotations := range layers {
 		for _, key := range slices.Sorted(maps.Keys(annotations)) {
 			value := annotations[key]
@@ -47,16 +61,17 @@ func parseMountAnnotations(layers ...map[string]string) (hintSet, error) {
 			}
 			name, field, ok := strings.Cut(rest, ".")
 			if !ok || name == "" || strings.Contains(field, ".") {
-				return nil, &directfspolicy.HintError{
-					Key: key, Value: value, Allowed: []string{mountPrefix + "<NAME>.<FIELD>"},
+				errs = append(errs, &directfspolicy.HintError{
+					Key: key, Value: value, Allowed: []string{MountKey("<NAME>", "<FIELD>")},
 					Fix: "write a key of that form; a name has no dot",
 					Err: directfspolicy.ErrInvalidValue,
-				}
+				})
+				continue
 			}
 			set.add(name, field, value)
 		}
 	}
-	return set, nil
+	return set, errs
 }
 
 func (s hintSet) add(name, field, value string) {
@@ -70,7 +85,7 @@ func (s hintSet) add(name, field, value string) {
 		h.fields[field] = value
 	case old != value && h.conflicts[field] == nil && (isHintKey(field) || field == "source"):
 		h.conflicts[field] = &directfspolicy.HintError{
-			Key: mountPrefix + name + "." + field, Value: value, Allowed: []string{old},
+			Key: MountKey(name, field), Value: value, Allowed: []string{old},
 			Fix: "give the pod and the container the same value, or remove one of the two",
 			Err: directfspolicy.ErrConflict,
 		}
@@ -80,70 +95,8 @@ func (s hintSet) add(name, field, value string) {
 
 // isHintKey reports whether the field of a name, or the key of a mount option,
 // is a hint of this package.
-func isHintKey(key string) bool { return key == directfsKey || key == cacheKey }
-
-// hints is everything that was said about one mount.
-type hints struct {
-	access []directfspolicy.Hint
-	cache  []directfspolicy.CacheHint
-}
-
-// parse adds what the value of one of the two hint keys says. name is the key
-// as the user wrote it, and mount what is known of the mount.
-func (h *hints) parse(key, name, value, mount string) error {
-	if key == cacheKey {
-		c, err := directfspolicy.ParseCacheHint(name, value, mount)
-		h.cache = append(h.cache, c)
-		return err
-	}
-	a, err := directfspolicy.ParseHint(name, value, mount)
-	h.access = append(h.access, a)
-	return err
-}
-
-// bySource returns the hints, keyed by the cleaned source of their mount.
-func (s hintSet) bySource() (map[string]hints, error) {
-	out := map[string]hints{}
-	for _, name := range slices.Sorted(maps.Keys(s)) {
-		if !s[name].hinted() {
-			continue
-		}
-		source := path.Clean(s[name].fields["source"])
-		all := out[source]
-		for _, key := range []string{directfsKey, cacheKey} {
-			if err := s[name].parse(name, key, &all); err != nil {
-				return nil, err
-			}
-		}
-		out[source] = all
-	}
-	return out, nil
-}
-
-// parse adds what the name's field of one of the two hint keys says, if there
-// is one.
-func (h mountHint) parse(name, field string, all *hints) error {
-	value, ok := h.fields[field]
-	if !ok {
-		return nil
-	}
-	for _, f := range []string{field, "source"} {
-		if err := h.conflicts[f]; err != nil {
-			return err
-		}
-	}
-	key, source := mountPrefix+name+"."+field, h.fields["source"]
-	if err := all.parse(field, key, value, source); err != nil {
-		return err
-	}
-	if source == "" {
-		return &directfspolicy.HintError{
-			Key: key, Value: value,
-			Fix: fmt.Sprintf("add %s%s.source with the source of the mount that is meant", mountPrefix, name),
-			Err: directfspolicy.ErrNoSource,
-		}
-	}
-	return nil
+func isHintKey(key string) bool {
+	return slices.Contains(directfspolicy.Knobs(), directfspolicy.Knob(key))
 }
 
 // engineHint is what the engine makes of a name that has all the keys that it
@@ -156,9 +109,10 @@ type engineHint struct {
 
 // engineHints returns the engine's hints by source, raw as the engine compares
 // it. What the engine would refuse, or take for two things at once, is an error.
-func (s hintSet) engineHints() (map[string]engineHint, error) {
+func (s hintSet) engineHints() (map[string]engineHint, []error) {
 	out := map[string]engineHint{}
 	names := map[string]string{}
+	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(s)) {
 		h := s[name]
 		if !h.complete() {
@@ -166,33 +120,32 @@ func (s hintSet) engineHints() (map[string]engineHint, error) {
 		}
 		typ, share, source := h.fields["type"], h.fields["share"], h.fields["source"]
 		if other, ok := names[source]; ok {
-			return nil, &directfspolicy.HintError{
-				Key: mountPrefix + name + ".source", Value: source,
-				Fix: fmt.Sprintf("%s%s has the same source; merge the two names into one", mountPrefix, other),
+			errs = append(errs, &directfspolicy.HintError{
+				Key: MountKey(name, "source"), Value: source,
+				Fix: fmt.Sprintf("%s has the same source; merge the two names into one", strings.TrimSuffix(MountKey(other, ""), ".")),
 				Err: directfspolicy.ErrConflict,
-			}
+			})
+			continue
 		}
 		names[source] = name
 		if typ == "tmpfs" && hasBindOption(strings.Split(h.fields["options"], ",")) {
-			return nil, &directfspolicy.HintError{
-				Key: mountPrefix + name + ".options", Value: h.fields["options"],
+			errs = append(errs, &directfspolicy.HintError{
+				Key: MountKey(name, "options"), Value: h.fields["options"],
 				Fix: "the name has type=tmpfs: remove bind and rbind from its options, or write type=bind",
 				Err: directfspolicy.ErrConflict,
-			}
+			})
 		}
 		out[source] = engineHint{tmpfs: typ == "tmpfs" && share != "shared", share: share}
 	}
-	return out, nil
+	return out, errs
 }
 
 // hinted reports whether a hint of this package is among the fields.
 func (h mountHint) hinted() bool {
-	_, access := h.fields[directfsKey]
-	_, cache := h.fields[cacheKey]
-	return access || cache
+	return slices.ContainsFunc(directfspolicy.Knobs(), func(k directfspolicy.Knob) bool { _, ok := h.fields[string(k)]; return ok })
 }
 
-// complete reports whether the engine takes the hint at all.
+// complete reports whether the engine accepts the hint at all.
 func (h mountHint) complete() bool {
 	typ, share := h.fields["type"], h.fields["share"]
 	return (typ == "tmpfs" || typ == "bind") && (share == "container" || share == "pod" || share == "shared") && h.fields["source"] != ""

@@ -50,7 +50,7 @@ func TestLargeSpec(t *testing.T) {
 	if took := time.Since(start); took > 2*time.Second {
 		t.Errorf("%d mounts took %v", n, took)
 	}
-	if len(p.Donations) != 1+n/2 || p.Decisions[2].Access != directfspolicy.LisaFS {
-		t.Errorf("%d donations", len(p.Donations))
+	if len(p.Donations()) != 1+n/2 || p.Decisions()[2].Access != directfspolicy.LisaFS {
+		t.Errorf("%d donations", len(p.Donations()))
 	}
 }

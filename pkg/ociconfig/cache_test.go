@@ -38,16 +38,16 @@ func TestCacheValues(t *testing.T) {
 				"and off":    container(join(cacheNote("data", "/a", value), hint("data", "/a", "off")), bind("/data", "/a")),
 			} {
 				p := mustPlan(t, spec, o)
-				if d := p.Decisions[1]; d.Cache != want || (d.CacheReason == directfspolicy.CacheByHint) != (value != "default") {
-					t.Errorf("%s %s, default %v: %v because %v", key, value, standard, d.Cache, d.CacheReason)
+				if d := p.Decisions()[1]; d.Cache != want || (d.WhyCache.Key != "") != (value != "default") {
+					t.Errorf("%s %s, default %v: %v because %v", key, value, standard, d.Cache, d.WhyCache.Reason)
 				}
-				if d := p.Decisions[0]; d.Cache != standard {
+				if d := p.Decisions()[0]; d.Cache != standard {
 					t.Errorf("%s %s, default %v: the rootfs has %v", key, value, standard, d.Cache)
 				}
 			}
 			p := mustPlan(t, container(notes{rootfsKey + "cache": value}, bind("/data", "/a")), o)
-			if p.Decisions[0].Cache != want || p.Decisions[1].Cache != standard {
-				t.Errorf("rootfs %s, default %v: %v, the mount %v", value, standard, p.Decisions[0].Cache, p.Decisions[1].Cache)
+			if p.Decisions()[0].Cache != want || p.Decisions()[1].Cache != standard {
+				t.Errorf("rootfs %s, default %v: %v, the mount %v", value, standard, p.Decisions()[0].Cache, p.Decisions()[1].Cache)
 			}
 		}
 	}
@@ -57,7 +57,7 @@ func TestCacheValues(t *testing.T) {
 // with that.
 func TestCacheAgainstShare(t *testing.T) {
 	shared := container(join(full("data", "/a", "bind", "shared"), cacheNote("data", "/a", "exclusive")), bind("/data", "/a"))
-	if d := mustPlan(t, shared, ociconfig.Options{}).Decisions[1]; d.Cache != directfspolicy.CacheExclusive {
+	if d := mustPlan(t, shared, ociconfig.Options{}).Decisions()[1]; d.Cache != directfspolicy.CacheExclusive {
 		t.Errorf("share=shared and cache=exclusive: %v", d.Cache)
 	}
 	local := container(join(full("data", "/a", "bind", "container"), cacheNote("data", "/a", "shared")), bind("/data", "/a"))
@@ -110,11 +110,11 @@ func TestCacheOptionOfOthers(t *testing.T) {
 
 // Mounts of the same files are found by cleaned and resolved source.
 func TestSameFiles(t *testing.T) {
-	o := ociconfig.Options{Bundle: "/bundle", HostPath: func(p string) string {
+	o := ociconfig.Options{Bundle: "/bundle", Sources: func(p string, _ bool) ([]directfspolicy.Source, error) {
 		if p == "/link" {
-			return "/real/dir"
+			p = "/real/dir"
 		}
-		return p
+		return []directfspolicy.Source{{Path: p}}, nil
 	}}
 	for _, tt := range []struct {
 		one, other string
@@ -136,23 +136,23 @@ func TestSameFiles(t *testing.T) {
 	}
 	// A mount that no gofer serves has no files on the host.
 	tmpfs := container(full("m", "/a", "tmpfs", "pod"), bind("/one", "/a/b", "cache=exclusive"), bind("/mem", "/a"))
-	if p := mustPlan(t, tmpfs, o); p.Decisions[2].Source != "" {
-		t.Errorf("a tmpfs has the source %q", p.Decisions[2].Source)
+	if p := mustPlan(t, tmpfs, o); len(p.Decisions()[2].Sources) > 0 {
+		t.Errorf("a tmpfs has the sources %v", p.Decisions()[2].Sources)
 	}
 }
 
 // Hints on the pod and on a container are one set, and what matches nothing is
-// a remark.
+// a warning.
 func TestPodCacheHints(t *testing.T) {
 	pod := container(join(cacheNote("a", "/a", "exclusive"), cacheNote("gone", "/gone", "shared"), notes{criType: "sandbox"}))
 	o := ociconfig.Options{Pod: pod}
 	member := container(notes{criType: "container"}, bind("/d", "/a"))
 	p := mustPlan(t, member, o)
-	if d := p.Decisions[1]; d.Cache != directfspolicy.CacheExclusive || d.CacheDetail != mountKey+"a.cache" {
-		t.Errorf("%v because of %q", d.Cache, d.CacheDetail)
+	if d := p.Decisions()[1]; d.Cache != directfspolicy.CacheExclusive || d.WhyCache.Key != mountKey+"a.cache" {
+		t.Errorf("%v because of %q", d.Cache, d.WhyCache.Key)
 	}
-	if want := (directfspolicy.CacheHint{Key: mountKey + "gone.cache", Setting: directfspolicy.AskShared}); len(p.UnmatchedCache) != 1 || p.UnmatchedCache[0] != want {
-		t.Errorf("unmatched %v", p.UnmatchedCache)
+	if want := (directfspolicy.Hint{Knob: directfspolicy.CacheKnob, Key: mountKey + "gone.cache", Setting: directfspolicy.Shared, PodWide: true}); len(p.Unmatched()) != 1 || p.Unmatched()[0] != want {
+		t.Errorf("unmatched %v", p.Unmatched())
 	}
 	member.Annotations[mountKey+"a.cache"] = "shared"
 	if _, err := ociconfig.Plan(member, o); !errors.Is(err, directfspolicy.ErrConflict) {
@@ -163,14 +163,14 @@ func TestPodCacheHints(t *testing.T) {
 func TestWhatIfCache(t *testing.T) {
 	spec := container(join(cacheNote("a", "/a", "shared"), hint("b", "/b", "off")), bind("/1", "/a"), bind("/2", "/b"), bind("/3", "/c", "directfs=off", "cache=shared"))
 	for _, tt := range []struct{ name, dest string }{{"a", "/1"}, {"/1", "/1"}, {"b", "/2"}, {"/2", "/2"}, {"/3", "/3"}, {"rootfs", "/"}} {
-		s, o, err := ociconfig.WhatIf(spec, ociconfig.Options{}, ociconfig.Change{Name: tt.name, Key: "cache", Value: "exclusive"})
+		s, o, err := ociconfig.WhatIf(spec, ociconfig.Options{}, ociconfig.Change{Name: tt.name, Knob: directfspolicy.CacheKnob, Value: "exclusive"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, d := range mustPlan(t, s, o).Decisions {
-			before := mustPlan(t, spec, o).Decisions[i]
-			if changed := d.Cache != before.Cache; changed != (d.Mount == tt.dest) || d.Access != before.Access || d.Reason != before.Reason {
-				t.Errorf("%s: %s is %v because %v", tt.name, d.Mount, d.Cache, d.Reason)
+		for i, d := range mustPlan(t, s, o).Decisions() {
+			before := mustPlan(t, spec, o).Decisions()[i]
+			if changed := d.Cache != before.Cache; changed != (d.Mount == tt.dest) || d.Access != before.Access || d.WhyAccess.Reason != before.WhyAccess.Reason {
+				t.Errorf("%s: %s is %v because %v", tt.name, d.Mount, d.Cache, d.WhyAccess.Reason)
 			}
 		}
 	}

@@ -32,7 +32,7 @@ func TestErrors(t *testing.T) {
 	const (
 		form      = `allowed: ` + mountKey + `<NAME>.<FIELD>; write a key of that form; a name has no dot`
 		noComma   = `(mount "/data"): mount option not allowed; give each option an entry of its own; an option has no comma`
-		writeForm = `(mount "/data"): mount option not allowed; write directfs=on, directfs=off or directfs=default`
+		writeForm = `(mount "/data"): mount option not allowed; write one of directfs=on, directfs=true, directfs=off, directfs=false, directfs=default`
 		conflict  = `contradicts another hint for the same mount`
 	)
 	data := func(options ...string) *specs.Spec { return container(nil, bind("/data", "/a", options...)) }
@@ -43,7 +43,7 @@ func TestErrors(t *testing.T) {
 	}{
 		"no source":      {container(notes{mountKey + "data.directfs": "off"}, bind("/data", "/a")), directfspolicy.ErrNoSource, mountKey + `data.directfs="off": hint names no mount source; add ` + mountKey + `data.source with the source of the mount that is meant`},
 		"empty source":   {container(hint("data", "", "on"), bind("/data", "/a")), directfspolicy.ErrNoSource, mountKey + `data.directfs="on": hint names no mount source; add ` + mountKey + `data.source with the source of the mount that is meant`},
-		"no such mount":  {container(hint("data", "/b", "default"), bind("/data", "/a")), directfspolicy.ErrNoMount, mountKey + `data.directfs="default": hint matches no mount of this container; make the hint's source equal a mount's source, or remove the hint`},
+		"no such mount":  {container(hint("data", "/b", "default"), bind("/data", "/a")), directfspolicy.ErrNoMount, mountKey + `data.directfs="default": hint matches no mount of this container; make the hint's source that of a mount, or a directory above it, or remove the hint`},
 		"dotted name":    {container(notes{mountKey + "a.b.directfs": "off"}), directfspolicy.ErrInvalidValue, mountKey + `a.b.directfs="off": invalid value; ` + form},
 		"no name":        {container(notes{mountKey + ".directfs": "off"}), directfspolicy.ErrInvalidValue, mountKey + `.directfs="off": invalid value; ` + form},
 		"no field":       {container(notes{mountKey + "directfs": "off"}), directfspolicy.ErrInvalidValue, mountKey + `directfs="off": invalid value; ` + form},
@@ -110,7 +110,7 @@ func TestPodDisagreements(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := p.Decisions[1]; d.Access != directfspolicy.LisaFS || d.Cache != directfspolicy.CacheExclusive {
+	if d := p.Decisions()[1]; d.Access != directfspolicy.LisaFS || d.Cache != directfspolicy.CacheExclusive {
 		t.Errorf("%+v", d)
 	}
 }

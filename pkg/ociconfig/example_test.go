@@ -33,10 +33,10 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	for _, d := range plan.Decisions {
-		fmt.Println(d.Mount, d.Access, d.Why())
+	for _, d := range plan.Decisions() {
+		fmt.Println(d.Mount, d.Access, d.WhyAccess)
 	}
-	fmt.Println("donate:", plan.Donations)
+	fmt.Println("donate:", plan.Donations())
 	// Output:
 	// / lisafs hint dev.gvisor.spec.rootfs.directfs=off
 	// /data directfs hint dev.gvisor.spec.mount.data.directfs=on
@@ -48,6 +48,6 @@ func ExampleSetMountHint() {
 	spec := &specs.Spec{Mounts: []specs.Mount{{Destination: "/data", Type: "bind", Source: "/srv/data"}}}
 	ociconfig.SetMountHint(&spec.Mounts[0], "on")
 	plan, err := ociconfig.Plan(spec, ociconfig.Options{})
-	fmt.Println(plan.Donations, err)
+	fmt.Println(plan.Donations(), err)
 	// Output: [/data] <nil>
 }

@@ -57,7 +57,7 @@ func accessOf(t testing.TB, spec *specs.Spec, o ociconfig.Options, dest string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, d := range p.Decisions {
+	for _, d := range p.Decisions() {
 		if d.Mount == dest {
 			return d.Access
 		}
@@ -80,7 +80,7 @@ func checkError(t *testing.T, spec *specs.Spec, o ociconfig.Options, sentinel er
 	if !isErr(err, sentinel) {
 		t.Errorf("%v does not wrap %v", err, sentinel)
 	}
-	if p.Sandbox.Raised || len(p.Decisions) > 0 {
+	if p.Sandbox().Raised || len(p.Decisions()) > 0 {
 		t.Errorf("an error comes with the plan %v", p)
 	}
 }

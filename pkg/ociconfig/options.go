@@ -2,6 +2,7 @@ package ociconfig
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"strconv"
 
@@ -18,6 +19,13 @@ type Options struct {
 	// Flag, as --allow-flag-override does. A runtime that has already applied
 	// it leaves this unset.
 	AllowFlagOverride bool
+
+	// Ceiling is --directfs-hints.
+	Ceiling directfspolicy.Ceiling
+
+	// HostDevices says whether the container's gofer serves host devices to the
+	// device proxies of the sentry. Nil means that none does.
+	HostDevices func(spec *specs.Spec) bool
 
 	// HostNetwork is set where the sandbox uses the host's network stack.
 	HostNetwork bool
@@ -41,9 +49,8 @@ type Options struct {
 	// Bundle is the directory that relative mount sources are relative to.
 	Bundle string
 
-	// HostPath returns a path of the host without symbolic links in it, so that
-	// two ways to the same files are seen to be that. Nil leaves paths alone.
-	HostPath func(path string) string
+	// Sources looks at what is at a path of the host. Nil compares paths alone.
+	Sources SourceFunc
 
 	// Pod is the spec of the pod's first container, needed for a container
 	// that joins its sandbox: hints are pod-wide.
@@ -58,6 +65,13 @@ type Options struct {
 // for people. It must be a pure predicate: it is asked before anything is
 // started. The rootfs is asked for with destination "/".
 type BackendFunc func(spec *specs.Spec, m specs.Mount) (directfspolicy.Backend, string)
+
+// SourceFunc says where the files are that are at an absolute, cleaned path of
+// the host; see [directfspolicy.Source]. The first of the list is the path's
+// own, and there always is one; with submounts, those of the mounts below it
+// follow. With an error, the container is refused: where the host cannot be
+// looked at, nobody knows which mounts a hint is for.
+type SourceFunc func(path string, submounts bool) ([]directfspolicy.Source, error)
 
 const flagAnnotation = "dev.gvisor.flag.directfs"
 
@@ -87,16 +101,15 @@ func (o Options) backend(spec *specs.Spec, m specs.Mount) (directfspolicy.Backen
 	return directfspolicy.StockGofer, ""
 }
 
-// files says where a mount's files are: [directfspolicy.Mount.Source].
-func (o Options) files(source string) string {
-	if source == "" {
-		return ""
+// sources says where the files of a source are.
+func (o Options) sources(source string, submounts bool) ([]directfspolicy.Source, error) {
+	if o.Sources != nil && path.IsAbs(source) {
+		all, err := o.Sources(source, submounts)
+		if err != nil || len(all) > 0 {
+			return all, err
+		}
 	}
-	source = path.Clean(absolute(source, o.Bundle))
-	if o.HostPath != nil && path.IsAbs(source) {
-		source = o.HostPath(source)
-	}
-	return source
+	return []directfspolicy.Source{{Path: source}}, nil
 }
 
 // The annotations by which a CRI runtime says how a container relates to its
@@ -121,6 +134,21 @@ func Scope(spec *specs.Spec) (directfspolicy.Scope, error) {
 		}
 	}
 	return directfspolicy.Standalone, nil
+}
+
+// SetScope says how a container relates to its sandbox, for programs that make
+// specs themselves.
+func SetScope(spec *specs.Spec, s directfspolicy.Scope) {
+	word := map[directfspolicy.Scope]string{directfspolicy.PodSandbox: "sandbox", directfspolicy.PodMember: "container"}[s]
+	annotations := map[string]string{}
+	maps.Copy(annotations, spec.Annotations)
+	for _, key := range scopeAnnotations {
+		delete(annotations, key)
+	}
+	if word != "" {
+		annotations[scopeAnnotations[0]] = word
+	}
+	spec.Annotations = annotations
 }
 
 var errNoPod = fmt.Errorf("%w: a container that joins a sandbox needs the spec of the pod's first container", directfspolicy.ErrInvalidRequest)

@@ -1,10 +1,8 @@
 package ociconfig
 
 import (
+	"errors"
 	"fmt"
-	"maps"
-	"path"
-	"slices"
 	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
@@ -12,174 +10,99 @@ import (
 )
 
 // Request reads everything that the policy needs to know from a container's
-// spec. Errors are *directfspolicy.HintError where a user can mend them, and
-// wrap directfspolicy.ErrInvalidRequest where the spec itself is malformed.
+// spec. The error joins all for which the spec is refused before anything is
+// decided: *directfspolicy.HintError where a user can fix it, and
+// directfspolicy.ErrInvalidRequest where the spec itself is malformed.
 func Request(spec *specs.Spec, o Options) (directfspolicy.Request, error) {
-	r, err := request(spec, o)
-	if err != nil {
-		return directfspolicy.Request{}, err
+	r, errs, _ := read(spec, o)
+	if len(errs) > 0 {
+		return directfspolicy.Request{}, join(errs)
 	}
 	return r, nil
 }
 
-// Plan is Request followed by directfspolicy.Resolve.
+// Plan is Request followed by directfspolicy.Resolve. Its error joins what both
+// refuse, the latter without the hints that the former does.
 func Plan(spec *specs.Spec, o Options) (directfspolicy.Plan, error) {
-	r, err := request(spec, o)
-	if err != nil {
-		return directfspolicy.Plan{}, err
+	r, errs, complete := read(spec, o)
+	if !complete {
+		return directfspolicy.Plan{}, join(errs)
 	}
-	return directfspolicy.Resolve(r)
+	p, err := directfspolicy.Resolve(r)
+	if err != nil && !(len(errs) > 0 && errors.Is(err, directfspolicy.ErrInvalidRequest)) {
+		errs = append(errs, err)
+	}
+	if len(errs) > 0 {
+		return directfspolicy.Plan{}, join(errs)
+	}
+	return p, nil
 }
 
-func request(spec *specs.Spec, o Options) (r directfspolicy.Request, err error) {
-	r.HostNetwork = o.HostNetwork
-	if r.Flag, err = o.flag(spec); err != nil {
-		return r, err
-	}
-	if r.Scope, err = Scope(spec); err != nil {
-		return r, err
-	}
-	pod := spec.Annotations
-	if r.Scope == directfspolicy.PodMember {
-		if o.Pod == nil {
-			return r, errNoPod
+// join joins errors and says nothing twice.
+func join(errs []error) error {
+	return errors.Join(directfspolicy.Findings(errors.Join(errs...))...)
+}
+
+// Admit is running.Admit(joining), with what to add to the pod in the
+// errors.
+func Admit(running, joining directfspolicy.Plan) error {
+	err := running.Admit(joining)
+	for _, f := range directfspolicy.Findings(err) {
+		var e *directfspolicy.AdmitError
+		if !errors.As(f, &e) {
+			continue
 		}
-		pod = o.Pod.Annotations
+		e.PodHint = fmt.Sprintf("%s=on, and %s of this mount,", MountKey("<NAME>", string(directfspolicy.DirectFSKnob)), MountKey("<NAME>", "source"))
+		if strings.HasPrefix(e.Why.Key, mountPrefix) || strings.HasPrefix(e.Why.Key, rootfsPrefix) {
+			e.PodHint = e.Why.Key + "=on"
+		}
 	}
-	said, err := parseMountAnnotations(pod, spec.Annotations)
+	return err
+}
+
+// read collects the Request, and everything for which the spec is refused.
+// Without a scope, or the pod that it asks for, there is no complete Request.
+func read(spec *specs.Spec, o Options) (r directfspolicy.Request, errs []error, complete bool) {
+	scope, err := Scope(spec)
 	if err != nil {
-		return r, err
+		return r, []error{err}, false
 	}
-	bySource, err := said.bySource()
-	if err != nil {
-		return r, err
+	p := &parser{o: o, scope: scope, pod: spec.Annotations}
+	if scope == directfspolicy.PodMember {
+		if o.Pod == nil {
+			return r, []error{errNoPod}, false
+		}
+		p.pod = o.Pod.Annotations
 	}
+	r = directfspolicy.Request{Ceiling: o.Ceiling, Scope: scope, HostNetwork: o.HostNetwork}
+	r.HostDevices = o.HostDevices != nil && o.HostDevices(spec)
+	if r.Flag, err = o.flag(spec); err != nil {
+		p.refuse(err)
+	}
+	said, refused := parseMountAnnotations(p.pod, spec.Annotations)
+	p.refuse(refused...)
+	r.SourceHints = p.named(said)
 	// The sentry knows the hints of the pod's first container only.
-	podHints, err := parseMountAnnotations(pod)
-	if err != nil {
-		return r, err
+	inPod, _ := parseMountAnnotations(p.pod)
+	engine, refused := inPod.engineHints()
+	p.refuse(refused...)
+	d := describer{spec: spec, o: o, engine: engine}
+	if r.Rootfs, err = d.rootfs(); err != nil {
+		p.refuse(err)
 	}
-	engine, err := podHints.engineHints()
-	if err != nil {
-		return r, err
-	}
-	if r.Rootfs, err = rootfs(spec, o); err != nil {
-		return r, err
-	}
-	m := mounter{spec: spec, o: o, bySource: bySource, engine: engine, matched: map[string]bool{}}
+	r.Rootfs.Hints = p.rootfs(spec.Annotations)
 	r.Mounts = make([]directfspolicy.Mount, 0, len(spec.Mounts))
 	for _, sm := range spec.Mounts {
-		pm, err := m.mount(sm)
+		m, err := d.mount(sm)
 		if err != nil {
-			return r, err
+			p.refuse(err)
+			continue
 		}
-		r.Mounts = append(r.Mounts, pm)
+		m.Hints = p.options(sm, isBind(sm))
+		r.Mounts = append(r.Mounts, m)
 	}
 	if err := checkOrder(r.Mounts); err != nil {
-		return r, err
+		p.refuse(err)
 	}
-	for _, source := range slices.Sorted(maps.Keys(bySource)) {
-		if !m.matched[source] {
-			r.Unmatched = append(r.Unmatched, bySource[source].access...)
-			r.UnmatchedCache = append(r.UnmatchedCache, bySource[source].cache...)
-		}
-	}
-	return r, nil
-}
-
-// rootfs describes the container's root file system. With type=erofs the
-// engine reads an image itself and no gofer serves it.
-func rootfs(spec *specs.Spec, o Options) (directfspolicy.Mount, error) {
-	overlay := rootfsOverlay(spec, o)
-	m := directfspolicy.Mount{Destination: "/", Cache: o.RootfsCache, Overlay: overlay, ReadOnly: !o.SpecialFiles && (overlay || rootReadOnly(spec))}
-	if spec.Annotations[rootfsPrefix+"type"] != "erofs" {
-		sm := specs.Mount{Destination: "/"}
-		if spec.Root != nil {
-			sm.Source = spec.Root.Path
-		}
-		m.Backend, m.BackendName = o.backend(spec, sm)
-		m.Source = o.files(sm.Source)
-	}
-	var all hints
-	for _, key := range []string{directfsKey, cacheKey} {
-		if v, ok := spec.Annotations[rootfsPrefix+key]; ok {
-			if err := all.parse(key, rootfsPrefix+key, v, "/"); err != nil {
-				return m, err
-			}
-		}
-	}
-	m.Hints, m.CacheHints = all.access, all.cache
-	return m, nil
-}
-
-func rootReadOnly(spec *specs.Spec) bool { return spec.Root != nil && spec.Root.Readonly }
-
-// rootfsOverlay reports whether the runtime puts an overlay over the rootfs.
-// Any rootfs annotation but the hints takes the place of --overlay2
-// (runsc/container/container.go:1140).
-func rootfsOverlay(spec *specs.Spec, o Options) bool {
-	if rootReadOnly(spec) {
-		return false
-	}
-	for key := range spec.Annotations {
-		if field, ok := strings.CutPrefix(key, rootfsPrefix); ok && !isHintKey(field) {
-			overlay := spec.Annotations[rootfsPrefix+"overlay"]
-			return overlay != "" && overlay != "none"
-		}
-	}
-	return o.RootfsOverlay
-}
-
-// mounter describes the mounts of one spec and remembers which hints found
-// one.
-type mounter struct {
-	spec     *specs.Spec
-	o        Options
-	bySource map[string]hints
-	engine   map[string]engineHint
-	matched  map[string]bool
-}
-
-func (mt mounter) mount(sm specs.Mount) (directfspolicy.Mount, error) {
-	if !path.IsAbs(sm.Destination) {
-		return directfspolicy.Mount{}, fmt.Errorf("%w: mount destination %q is not absolute", directfspolicy.ErrInvalidRequest, sm.Destination)
-	}
-	m := directfspolicy.Mount{Destination: path.Clean(sm.Destination), Cache: mt.o.MountCache}
-	// The engine reads an EROFS image itself, whatever the options say.
-	bind := sm.Source != "" && sm.Type != "erofs" && (sm.Type == "bind" || hasBindOption(sm.Options))
-	said, err := optionHints(m.Destination, sm.Options, bind)
-	if err != nil {
-		return m, err
-	}
-	source := absolute(sm.Source, mt.o.Bundle)
-	if hs, ok := mt.bySource[path.Clean(source)]; ok && source != "" {
-		mt.matched[path.Clean(source)] = true
-		said.access = append(slices.Clone(hs.access), said.access...)
-		said.cache = append(slices.Clone(hs.cache), said.cache...)
-	}
-	m.Hints, m.CacheHints = said.access, said.cache
-	if !bind {
-		return m, nil
-	}
-	eh, ok := mt.engine[source]
-	if ok {
-		m.Cache = eh.cache()
-	}
-	readOnly := slices.Contains(sm.Options, "ro")
-	// A mount that is local to the sandbox gets an overlay in any case.
-	m.Overlay = ok && eh.share != "shared" || mt.o.MountOverlay && !readOnly
-	m.ReadOnly = !mt.o.SpecialFiles && (m.Overlay || readOnly)
-	if !eh.tmpfs {
-		m.Backend, m.BackendName = mt.o.backend(mt.spec, sm)
-		m.Source = mt.o.files(sm.Source)
-	}
-	return m, nil
-}
-
-// absolute returns the source of a mount as it is compared with a hint's.
-func absolute(source, bundle string) string {
-	if source == "" || path.IsAbs(source) || bundle == "" {
-		return source
-	}
-	return path.Join(bundle, source)
+	return r, p.errs, true
 }

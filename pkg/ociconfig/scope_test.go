@@ -30,8 +30,8 @@ func TestScope(t *testing.T) {
 			t.Errorf("%v: %v, %v", tt.notes, got, err)
 		}
 		p, err := ociconfig.Plan(spec, ociconfig.Options{Pod: container(nil)})
-		if err != nil || p.Scope != tt.want {
-			t.Errorf("%v: %v, %v", tt.notes, p.Scope, err)
+		if err != nil || p.Scope() != tt.want {
+			t.Errorf("%v: %v, %v", tt.notes, p.Scope(), err)
 		}
 	}
 }
@@ -52,8 +52,8 @@ func TestFlag(t *testing.T) {
 			spec.Annotations = notes{flagKey: tt.value}
 		}
 		p, err := ociconfig.Plan(spec, ociconfig.Options{Flag: tt.flag, AllowFlagOverride: tt.allow})
-		if err != nil || p.Flag != tt.want {
-			t.Errorf("%+v: %v, %v", tt, p.Flag, err)
+		if err != nil || p.Flag() != tt.want {
+			t.Errorf("%+v: %v, %v", tt, p.Flag(), err)
 		}
 	}
 	for _, v := range []string{"", "on", "off", "default", "yes"} {
@@ -61,7 +61,7 @@ func TestFlag(t *testing.T) {
 			flagKey+`="`+v+`": invalid value; allowed: true, false; write one of the allowed values or remove the annotation`)
 	}
 	p, err := ociconfig.Plan(container(nil), ociconfig.Options{HostNetwork: true})
-	if err != nil || !p.HostNetwork {
+	if err != nil || !p.HostNetwork() {
 		t.Errorf("%v, %v", p, err)
 	}
 }
@@ -77,7 +77,7 @@ func TestPodMember(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []directfspolicy.Access
-	for _, d := range p.Decisions {
+	for _, d := range p.Decisions() {
 		got = append(got, d.Access)
 	}
 	const direct, lisa = directfspolicy.DirectFS, directfspolicy.LisaFS
@@ -85,11 +85,11 @@ func TestPodMember(t *testing.T) {
 	if want := []directfspolicy.Access{direct, lisa, lisa, direct, direct}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v\n%v", got, want, p)
 	}
-	if want := []directfspolicy.Hint{{Key: mountKey + "e.directfs", Setting: directfspolicy.On}}; !reflect.DeepEqual(p.Unmatched, want) {
-		t.Errorf("unmatched %v, want %v", p.Unmatched, want)
+	if want := []directfspolicy.Hint{{Knob: directfspolicy.DirectFSKnob, Key: mountKey + "e.directfs", Setting: directfspolicy.On, PodWide: true}}; !reflect.DeepEqual(p.Unmatched(), want) {
+		t.Errorf("unmatched %v, want %v", p.Unmatched(), want)
 	}
 	// The sentry knows the cache modes of the pod's hints alone.
-	if p.Decisions[3].Cache != directfspolicy.CacheExclusive || p.Decisions[4].Cache != directfspolicy.CacheShared {
+	if p.Decisions()[3].Cache != directfspolicy.CacheExclusive || p.Decisions()[4].Cache != directfspolicy.CacheShared {
 		t.Errorf("cache modes:\n%v", p)
 	}
 }
@@ -102,7 +102,7 @@ func TestPodSandboxUnmatched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.Unmatched) != 2 || !p.Sandbox.Raised || p.Uses(directfspolicy.DirectFS) {
+	if len(p.Unmatched()) != 2 || !p.Sandbox().Raised || p.Uses(directfspolicy.DirectFS) {
 		t.Errorf("%v", p)
 	}
 }

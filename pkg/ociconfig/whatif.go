@@ -21,14 +21,14 @@ type Change struct {
 	// annotations.
 	Name string `json:"name"`
 
-	// Key is the hint's: "directfs" or "cache". Empty means "directfs".
-	Key string `json:"key,omitempty"`
+	// Knob is what the hint is about. Empty means directfspolicy.DirectFSKnob.
+	Knob directfspolicy.Knob `json:"knob,omitempty"`
 
 	// Value is the value that the hint would have.
 	Value string `json:"value"`
 }
 
-func (c Change) key() string { return cmp.Or(c.Key, directfsKey) }
+func (c Change) key() string { return string(cmp.Or(c.Knob, directfspolicy.DirectFSKnob)) }
 
 // WhatIf returns the spec and the options as they would be with the changes,
 // and leaves the arguments alone. A mount that has hints gets the value in all
@@ -49,7 +49,7 @@ func WhatIf(spec *specs.Spec, o Options, changes ...Change) (*specs.Spec, Option
 		case c.Name == RootfsName || path.Clean(c.Name) == "/":
 			setRootfsHint(spec, c.key(), c.Value)
 		case path.IsAbs(c.Name):
-			ok = changeMounts(spec, layers, o.Bundle, c)
+			ok = changeMounts(spec, layers, o, c)
 		default:
 			ok = changeName(layers, c)
 		}
@@ -62,7 +62,7 @@ func WhatIf(spec *specs.Spec, o Options, changes ...Change) (*specs.Spec, Option
 
 // changeName gives the value to a <NAME> wherever it has one.
 func changeName(layers []*specs.Spec, c Change) bool {
-	key := mountPrefix + c.Name + "." + c.key()
+	key := MountKey(c.Name, c.key())
 	set := false
 	for _, l := range layers {
 		if _, ok := l.Annotations[key]; ok {
@@ -71,7 +71,7 @@ func changeName(layers []*specs.Spec, c Change) bool {
 		}
 	}
 	for _, l := range layers {
-		if !set && slices.Contains(names(l), c.Name) {
+		if !set && slices.Contains(Names(l.Annotations), c.Name) {
 			l.Annotations[key] = c.Value
 			set = true
 		}
@@ -80,7 +80,7 @@ func changeName(layers []*specs.Spec, c Change) bool {
 }
 
 // changeMounts gives the value to every mount at the destination.
-func changeMounts(spec *specs.Spec, layers []*specs.Spec, bundle string, c Change) bool {
+func changeMounts(spec *specs.Spec, layers []*specs.Spec, o Options, c Change) bool {
 	found := false
 	for i := range spec.Mounts {
 		m := &spec.Mounts[i]
@@ -88,7 +88,7 @@ func changeMounts(spec *specs.Spec, layers []*specs.Spec, bundle string, c Chang
 			continue
 		}
 		found = true
-		hinted := changeSource(layers, absolute(m.Source, bundle), c)
+		hinted := changeSource(layers, absolute(m.Source, o.Bundle), o, c)
 		prefix := c.key() + "="
 		left := slices.DeleteFunc(slices.Clone(m.Options), func(o string) bool { return strings.HasPrefix(o, prefix) })
 		if len(left) < len(m.Options) || !hinted {
@@ -99,13 +99,13 @@ func changeMounts(spec *specs.Spec, layers []*specs.Spec, bundle string, c Chang
 }
 
 // changeSource gives the value to every annotation of the hint for the source.
-func changeSource(layers []*specs.Spec, source string, c Change) bool {
+func changeSource(layers []*specs.Spec, source string, o Options, c Change) bool {
 	found := false
 	for _, l := range layers {
-		for _, name := range names(l) {
-			key := mountPrefix + name + "." + c.key()
+		for _, name := range Names(l.Annotations) {
+			key := MountKey(name, c.key())
 			_, ok := l.Annotations[key]
-			if ok && sameSource(layers, name, source) {
+			if ok && counts(layers, name, source, o) {
 				l.Annotations[key] = c.Value
 				found = true
 			}
@@ -114,11 +114,19 @@ func changeSource(layers []*specs.Spec, source string, c Change) bool {
 	return found
 }
 
-// sameSource reports whether the name is of mounts with the source.
-func sameSource(layers []*specs.Spec, name, source string) bool {
+// counts reports whether hints of the name are for mounts with the source.
+func counts(layers []*specs.Spec, name, source string, o Options) bool {
+	if source == "" {
+		return false
+	}
+	mount, err := o.sources(path.Clean(source), false)
+	if err != nil {
+		return false // as Plan will say
+	}
 	return slices.ContainsFunc(layers, func(l *specs.Spec) bool {
-		s := l.Annotations[mountPrefix+name+".source"]
-		return s != "" && path.Clean(s) == path.Clean(source)
+		s := l.Annotations[MountKey(name, "source")]
+		of, err := o.sources(path.Clean(s), false)
+		return s != "" && err == nil && of[0].Contains(mount[0])
 	})
 }
 
@@ -129,21 +137,19 @@ func changeable(spec *specs.Spec, layers []*specs.Spec) []string {
 		all = append(all, path.Clean(m.Destination))
 	}
 	for _, l := range layers {
-		all = append(all, names(l)...)
+		all = append(all, Names(l.Annotations)...)
 	}
 	slices.Sort(all[1:])
 	return slices.Compact(all)
 }
 
-// names lists the <NAME>s of a spec's mount annotations.
-func names(spec *specs.Spec) []string {
-	var all []string
-	for _, key := range slices.Sorted(maps.Keys(spec.Annotations)) {
-		if rest, ok := strings.CutPrefix(key, mountPrefix); ok {
-			if name, _, ok := strings.Cut(rest, "."); ok && name != "" && !slices.Contains(all, name) {
-				all = append(all, name)
-			}
-		}
+// cloneSpec copies what WhatIf edits.
+func cloneSpec(spec *specs.Spec) *specs.Spec {
+	c := *spec
+	c.Annotations = maps.Clone(spec.Annotations)
+	c.Mounts = slices.Clone(spec.Mounts)
+	for i := range c.Mounts {
+		c.Mounts[i].Options = slices.Clone(c.Mounts[i].Options)
 	}
-	return all
+	return &c
 }

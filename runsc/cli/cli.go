@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/directfs/runsc/runsc/internal/boot"
+	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/gofer"
 	"github.com/directfs/runsc/runsc/internal/policycmd"
 	"github.com/directfs/runsc/runsc/internal/sandbox"
@@ -32,6 +33,7 @@ import (
 func Main() {
 	alias.HandleAlias()
 	flag.Var(versionFlag{}, "version", "show version and exit.")
+	flag.Var(&engine.Hints, "directfs-hints", "which directfs and cache hints may count: all, narrow (none that asks for directfs where --directfs=false) or none")
 	enginecli.Run(nil, commands(), []subcommands.Command{new(cmd.Platforms), new(cmd.Syscalls)})
 }
 

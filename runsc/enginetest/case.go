@@ -54,7 +54,7 @@ func (c Case) Plan() (directfspolicy.Plan, error) {
 	if err != nil {
 		return directfspolicy.Plan{}, err
 	}
-	return p, first.Admit(p)
+	return p, ociconfig.Admit(first, p)
 }
 
 // ReadBack takes the case through the runtime and fails if the engine does

@@ -84,16 +84,16 @@ func First(raw []byte, conf config.Config) (*Pod, Container, error) {
 
 // serve is the part of the gofer that decides what the sandbox is told. It
 // reads the bundle's own spec.
-func serve(raw []byte, confs []specutils.GoferMountConf, plan directfspolicy.Plan, message func([]specs.Mount, []directfspolicy.Decision, directfspolicy.Plan) ([]byte, error)) ([]byte, error) {
+func serve(raw []byte, confs []specutils.GoferMountConf, plan directfspolicy.Plan, message func([]specs.Mount, []engine.Pair, directfspolicy.Plan) ([]byte, error)) ([]byte, error) {
 	spec, err := ReadSpec(raw)
 	if err != nil {
 		return nil, err
 	}
-	decisions, err := engine.MountDecisions(spec.Mounts, confs, plan)
+	pairs, err := engine.PairMounts(spec.Mounts, confs, plan)
 	if err != nil {
 		return nil, err
 	}
-	return message(spec.Mounts, decisions, plan)
+	return message(spec.Mounts, pairs, plan)
 }
 
 // boot is what the sandbox process does with what it is given, twice, as it
@@ -101,8 +101,8 @@ func serve(raw []byte, confs []specutils.GoferMountConf, plan directfspolicy.Pla
 func (pod *Pod) boot(raw, message []byte, conf *config.Config) (mounts []specs.Mount, err error) {
 	raised := conf.DirectFS
 	plan, list, wrapped, err := engine.Unwrap(message)
-	if err != nil || !wrapped || plan.Sandbox.Raised != raised {
-		return nil, fmt.Errorf("first pass: wrapped=%t raised=%t, want %t: %w", wrapped, plan.Sandbox.Raised, raised, err)
+	if err != nil || !wrapped || plan.Sandbox().Raised != raised {
+		return nil, fmt.Errorf("first pass: wrapped=%t raised=%t, want %t: %w", wrapped, plan.Sandbox().Raised, raised, err)
 	}
 	if pod.Lowered, _, err = engine.LowerSpec(raw, plan); err != nil {
 		return nil, err
@@ -143,7 +143,7 @@ func (pod *Pod) Join(raw []byte, conf config.Config) (directfspolicy.Plan, Conta
 	}
 	plan, err := ociconfig.Plan(spec, engine.Options(&conf, first))
 	if err == nil {
-		err = pod.Plan.Admit(plan)
+		err = ociconfig.Admit(pod.Plan, plan)
 	}
 	if err != nil {
 		return plan, Container{}, fmt.Errorf("%w: %w", ErrRefused, err)

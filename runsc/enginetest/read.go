@@ -173,7 +173,7 @@ func parseData(data []string) Mount {
 // Planned is the Plan in the same form, for the spec's mounts.
 func Planned(p directfspolicy.Plan) Container {
 	var out Container
-	for i, d := range p.Decisions {
+	for i, d := range p.Decisions() {
 		m := Mount{Served: d.Access != directfspolicy.NoAccess}
 		if m.Served {
 			m.Access, m.Cache, m.ReadOnly = d.Access, d.Cache, d.ReadOnly

@@ -36,7 +36,7 @@ func (a *Attached) Find(root string) error {
 	if err != nil || len(states) != 1 {
 		return fmt.Errorf("state files in %s: %q, %w", root, states, err)
 	}
-	data, err := os.ReadFile(states[0])
+	data, err := readState(states[0])
 	if err != nil {
 		return err
 	}

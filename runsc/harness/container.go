@@ -26,6 +26,7 @@ type Container struct {
 
 	rt        *Runtime
 	out       output
+	restored  bool
 	sandboxID string
 	sandbox   *process // nil for a container that joined a sandbox
 	gofer     *process // nil for one that joined and was not started
@@ -41,12 +42,6 @@ func (r *Runtime) Create(ctx context.Context, id string, b *Bundle) (*Container,
 // container's process.
 func (r *Runtime) RunDetached(ctx context.Context, id string, b *Bundle) (*Container, error) {
 	return r.launch(ctx, id, b, "run", "--detach", "--bundle="+b.Dir, id)
-}
-
-// Restore creates and starts the container from a checkpoint in the directory.
-func (r *Runtime) Restore(ctx context.Context, id string, b *Bundle, image string, flags ...string) (*Container, error) {
-	args := append([]string{"restore", "--detach", "--bundle=" + b.Dir, "--image-path=" + image}, flags...)
-	return r.launch(ctx, id, b, append(args, id)...)
 }
 
 // RefusedError says that runsc did not create or start a container.
@@ -161,17 +156,16 @@ func (c *Container) Exec(ctx context.Context, args ...string) (Result, error) {
 	return c.rt.Command(ctx, append([]string{"exec", c.ID, GuestPath}, args...)...)
 }
 
-// Kill sends a signal, by name or number, to the container's process.
+// Kill sends a signal, by name or number, to the container's process. A guest
+// writes its first line when its signal handlers are in place, and Kill waits
+// for that; a guest that was restored has them.
 func (c *Container) Kill(ctx context.Context, signal string) error {
+	if !c.restored {
+		if err := c.Stdout.awaitWord(ctx); err != nil {
+			return fmt.Errorf("no word from %s before signal %s: %w: %s", c.ID, signal, err, c.Stderr.Text())
+		}
+	}
 	_, err := c.rt.must(ctx, "kill", c.ID, signal)
-	return err
-}
-
-// Checkpoint saves the container into the directory. Unless flags say
-// otherwise, it ends with that.
-func (c *Container) Checkpoint(ctx context.Context, image string, flags ...string) error {
-	args := append([]string{"checkpoint", "--image-path=" + image}, flags...)
-	_, err := c.rt.must(ctx, append(args, c.ID)...)
 	return err
 }
 

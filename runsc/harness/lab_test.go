@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -139,6 +140,44 @@ func expectLine(t *testing.T, c *Container, want string) {
 	got, err := c.Stdout.Line(Context(t))
 	if err != nil || got != want {
 		t.Fatalf("%s printed %q, %v, want %q; stderr: %s", c.ID, got, err, want, c.Stderr.Text())
+	}
+}
+
+// A signal that comes before the guest's handler is there would end it. Kill
+// waits for its first line, whoever reads that and whether anybody does.
+func TestKillWaitsForTheFirstLine(t *testing.T) {
+	s, w, err := newStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent, cancel := context.WithCancel(t.Context())
+	cancel()
+	c := &Container{ID: "silent", Stdout: s, Stderr: s}
+	if err := c.Kill(silent, "TERM"); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "no word from silent") {
+		t.Errorf("a signal for a silent guest: %v", err)
+	}
+	if _, err := w.WriteString("ready\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.awaitWord(Context(t)); err != nil {
+		t.Error(err)
+	}
+	if line, err := s.Line(Context(t)); err != nil || line != "ready" {
+		t.Errorf("the line is %q, %v", line, err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// One that ended without a word is not waited for.
+	s, w, err = newStream()
+	if err == nil {
+		err = w.Close()
+	}
+	if err == nil {
+		err = s.awaitWord(Context(t))
+	}
+	if err != nil {
+		t.Error(err)
 	}
 }
 

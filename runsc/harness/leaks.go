@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/moby/sys/mountinfo"
 )
 
 // Scope says whose leftovers are looked for. Machines are shared: everything
@@ -113,17 +115,14 @@ func (s Scope) listProcesses() (map[int]string, error) {
 // listMounts finds mount points below the directory (proc(5),
 // /proc/pid/mountinfo).
 func (s Scope) listMounts() (map[string]bool, error) {
-	table, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return nil, err
-	}
+	mounts, err := mountinfo.GetMounts(mountinfo.PrefixFilter(s.Dir))
 	found := map[string]bool{}
-	for line := range strings.Lines(string(table)) {
-		if f := strings.Fields(line); len(f) > 4 && strings.HasPrefix(f[4], s.Dir+"/") {
-			found[f[4]] = true
+	for _, m := range mounts {
+		if m.Mountpoint != s.Dir {
+			found[m.Mountpoint] = true
 		}
 	}
-	return found, nil
+	return found, err
 }
 
 // listCgroups finds the cgroups of our containers in every hierarchy, of

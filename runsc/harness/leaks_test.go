@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -42,7 +43,7 @@ func expectLeaks(t *testing.T, before Snapshot, patience time.Duration, want ...
 
 func TestNoLeaks(t *testing.T) {
 	_, before := leakScope(t)
-	expectLeaks(t, before, time.Second)
+	expectLeaks(t, before, Deadline)
 }
 
 func TestLeakedFileAndMount(t *testing.T) {
@@ -59,7 +60,42 @@ func TestLeakedFileAndMount(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	expectLeaks(t, before, time.Second, "file "+point, "mount "+point)
+	expectLeaks(t, before, Deadline, "file "+point, "mount "+point)
+}
+
+// White space of all kinds, in UTF-8 and not, is part of a name. The kernel
+// writes some of it as octal numbers (proc_pid_mountinfo(5)) and NBSP, NEL, CR,
+// VT and FF as they are.
+func TestLeakedMountWithWhiteSpace(t *testing.T) {
+	for what, c := range map[string]string{
+		"space": " ", "tab": "\t", "line feed": "\n", "backslash": "\\", "hash": "#", "CR": "\r", "VT": "\v", "FF": "\f",
+		"NEL": "\u0085", "NBSP": "\u00a0", "NEL in Latin-1": "\x85", "NBSP in Latin-1": "\xa0", "ideographic space": "\u3000",
+	} {
+		t.Run(what, func(t *testing.T) {
+			s, before := leakScope(t)
+			name := "a" + c + "b" + c
+			point := filepath.Join(s.Dir, name)
+			if err := os.Mkdir(point, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := unix.Mount(name, point, "tmpfs", 0, ""); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := unix.Unmount(point, 0); err != nil {
+					t.Error(err)
+				}
+			})
+			leaks, err := before.Diff(Context(t))
+			if want := []string{"file " + point, "mount " + point}; err != nil || !slices.Equal(leaks, want) {
+				t.Errorf("leaks are %q, %v, want %q", leaks, err, want)
+			}
+			mounts, err := mountinfo.GetMounts(mountinfo.PrefixFilter(s.Dir))
+			if err != nil || len(mounts) != 1 || mounts[0].Source != name {
+				t.Errorf("mounts are %+v, %v, want one of %q", mounts, err, name)
+			}
+		})
+	}
 }
 
 func TestLeakedProcess(t *testing.T) {
@@ -95,7 +131,7 @@ func TestLeakedCgroup(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		expectLeaks(t, before, time.Second, "cgroup "+dir)
+		expectLeaks(t, before, Deadline, "cgroup "+dir)
 		return
 	}
 	t.Fatal("no cgroup hierarchy is mounted below /sys/fs/cgroup, or none is writable")

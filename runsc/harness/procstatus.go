@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/moby/sys/capability"
 	"golang.org/x/sys/unix"
 )
 
@@ -110,6 +111,17 @@ func (c Caps) Has(d Caps) bool { return c&d == d }
 
 // String is the set as proc(5) has it.
 func (c Caps) String() string { return fmt.Sprintf("%016x", uint64(c)) }
+
+// Names are those that specs have for the capabilities in the set.
+func (c Caps) Names() []string {
+	names := []string{}
+	for _, known := range capability.ListKnown() {
+		if c.Has(1 << known) {
+			names = append(names, "CAP_"+strings.ToUpper(known.String()))
+		}
+	}
+	return names
+}
 
 // UserNamespace returns the inode that identifies the process's user namespace
 // (namespaces(7)). Compare it with that of os.Getpid().

@@ -71,3 +71,11 @@ func TestStatusOfThisProcess(t *testing.T) {
 		t.Errorf("uid map %v, %v", m, err)
 	}
 }
+
+func TestCapsNames(t *testing.T) {
+	got := (DirectFSCaps | 1<<63).Names()
+	want := []string{"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID"}
+	if !slices.Equal(got, want) {
+		t.Errorf("names are %q, want %q", got, want)
+	}
+}

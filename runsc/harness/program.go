@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // UpstreamPackage is the engine's own runtime, in the version that this module
@@ -32,7 +31,7 @@ func Program(tb testing.TB, pkg string) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(tb.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(tb.Context(), 2*Deadline)
 	defer cancel()
 	path := filepath.Join(programs, strings.ReplaceAll(strings.Trim(pkg, "./"), "/", "_"))
 	if err := goBuild(ctx, module, pkg, path); err != nil {

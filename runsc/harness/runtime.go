@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -110,7 +109,7 @@ func (r *Runtime) Command(ctx context.Context, args ...string) (Result, error) {
 	cmd := r.cmd(ctx, args...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	// A sandbox that inherited the pipes must not hold us up for ever.
-	cmd.WaitDelay = 10 * time.Second
+	cmd.WaitDelay = Deadline
 	err := cmd.Run()
 	res := Result{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
 	var exit *exec.ExitError
@@ -208,5 +207,24 @@ func (r *Runtime) stateFile(id string) ([]byte, error) {
 	if len(names) != 1 {
 		return nil, fmt.Errorf("state of %s: found %d state files, want 1", id, len(names))
 	}
-	return os.ReadFile(names[0])
+	return readState(names[0])
+}
+
+// readState reads a state file under its lock: whoever saves it truncates it
+// first, and "run" and "do" save it once more when the guest may have spoken.
+func readState(path string) ([]byte, error) {
+	lock, err := os.Open(strings.TrimSuffix(path, ".state") + ".lock")
+	if err != nil {
+		return nil, fmt.Errorf("lock of state file: %w", err)
+	}
+	defer lock.Close() // which unlocks it
+	for {
+		err := unix.Flock(int(lock.Fd()), unix.LOCK_SH)
+		if err == nil {
+			return os.ReadFile(path)
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return nil, fmt.Errorf("locking state file: %w", err)
+		}
+	}
 }

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // BinaryEnv names the environment variable with the runsc to test. Without it,
@@ -40,7 +39,7 @@ func Main(m *testing.M) (code int) {
 	}
 	defer os.RemoveAll(dir)
 	programs = dir
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*Deadline)
 	defer cancel()
 	if built, err = Build(ctx, dir); err != nil {
 		return fail(err)

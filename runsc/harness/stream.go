@@ -13,6 +13,7 @@ import (
 // Stream collects what a container writes, line by line.
 type Stream struct {
 	lines chan string
+	spoke chan struct{} // closed with the first line, or at the end
 	ended chan struct{}
 
 	mu  sync.Mutex
@@ -29,14 +30,16 @@ func newStream() (*Stream, *os.File, error) {
 	}
 	// Far more lines than any guest prints; a full channel would only stop the
 	// guest until someone reads.
-	s := &Stream{lines: make(chan string, 4096), ended: make(chan struct{})}
+	s := &Stream{lines: make(chan string, 4096), spoke: make(chan struct{}), ended: make(chan struct{})}
 	go s.collect(r)
 	return s, w, nil
 }
 
 func (s *Stream) collect(r *os.File) {
+	speak := sync.OnceFunc(func() { close(s.spoke) })
 	defer close(s.ended)
 	defer close(s.lines)
+	defer speak()
 	defer r.Close()
 	in := bufio.NewReader(r)
 	for {
@@ -45,6 +48,7 @@ func (s *Stream) collect(r *os.File) {
 			s.mu.Lock()
 			s.all.WriteString(line)
 			s.mu.Unlock()
+			speak()
 			s.lines <- strings.TrimSuffix(line, "\n")
 		}
 		if err != nil {
@@ -63,6 +67,17 @@ func (s *Stream) Line(ctx context.Context) (string, error) {
 		return l, nil
 	case <-ctx.Done():
 		return "", ctx.Err()
+	}
+}
+
+// awaitWord waits until there was a line, whoever reads it, or until there can
+// be none.
+func (s *Stream) awaitWord(ctx context.Context) error {
+	select {
+	case <-s.spoke:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

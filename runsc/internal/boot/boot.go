@@ -62,6 +62,9 @@ func joinClient() (*supervise.Client, error) {
 // lower replaces the spec and the mount list behind the FDs that the engine's
 // command reads, and sets in conf what the spec cannot say.
 func lower(f *flag.FlagSet, conf *config.Config) error {
+	if err := requireFilter(conf); err != nil {
+		return err
+	}
 	plan, err := lowerMounts(f, conf.DirectFS)
 	if err != nil {
 		return err
@@ -81,6 +84,16 @@ func lower(f *flag.FlagSet, conf *config.Config) error {
 	engine.ConfigureBoot(conf, rootfs)
 	if err := replaceFD(specFD, "spec", spec); err != nil {
 		return fmt.Errorf("replacing spec: %w", err)
+	}
+	return nil
+}
+
+// requireFilter refuses a configuration with which the engine would leave its
+// seccomp filter out (runsc/boot/loader.go:1176). Every Plan counts on it: a
+// filter that is stacked upon it denies some calls and allows all others.
+func requireFilter(conf *config.Config) error {
+	if conf.DisableSeccomp {
+		return errors.New("the engine's seccomp filter is disabled in its configuration, and the plan needs it")
 	}
 	return nil
 }
@@ -111,8 +124,8 @@ func lowerMounts(f *flag.FlagSet, raised bool) (directfspolicy.Plan, error) {
 		// use directfs.
 		return plan, replaceFD(fd, "mounts", list)
 	}
-	if plan.Sandbox.Raised != raised {
-		return plan, fmt.Errorf("plan wants raised=%t, sandbox was started with raised=%t", plan.Sandbox.Raised, raised)
+	if plan.Sandbox().Raised != raised {
+		return plan, fmt.Errorf("plan wants raised=%t, sandbox was started with raised=%t", plan.Sandbox().Raised, raised)
 	}
 	engine.NarrowCapabilities(plan)
 	usernsFD, err := fdFlag(f, "sync-userns-fd")

@@ -22,8 +22,8 @@ func planFor(t *testing.T, directfs bool) directfspolicy.Plan {
 	t.Helper()
 	p, err := directfspolicy.Resolve(directfspolicy.Request{
 		Flag:   directfs,
-		Rootfs: directfspolicy.Mount{Destination: "/", Source: "/r", Backend: directfspolicy.StockGofer},
-		Mounts: []directfspolicy.Mount{{Destination: "/d", Source: "/s", Backend: directfspolicy.StockGofer}},
+		Rootfs: directfspolicy.Mount{Destination: "/", Backend: directfspolicy.StockGofer},
+		Mounts: []directfspolicy.Mount{{Destination: "/d", Backend: directfspolicy.StockGofer}},
 	})
 	if err != nil {
 		t.Fatal(err)

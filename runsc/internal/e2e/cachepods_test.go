@@ -60,7 +60,9 @@ func TestPodSharesNoExclusiveMount(t *testing.T) {
 	refuse(exclusive, member(dir+"/sub"), dir+"/sub")
 	refuse(exclusive, member(alias), dir)
 	reader := lab.Bundle(t, harness.PodMember(pause.ID, "reader"), harness.MountFrom(dir, "/a", "ro"), harness.Args("serve"))
-	stop(t, lab, lab.Serve(t, reader))
+	reading := lab.Serve(t, reader)
+	readReport(t, reading)
+	stop(t, lab, reading)
 
 	// A container that has ended is still in the state directory.
 	if err := exclusive.Kill(harness.Context(t), "TERM"); err != nil {

@@ -18,7 +18,7 @@ var ourCommands = []string{"policy"}
 var ours = map[string][]string{
 	"do": {"rootfs-directfs", "volume-directfs"},
 	// For its own second run alone.
-	"gofer": {"served"},
+	"gofer": {"prepared-fd"},
 }
 
 // TestParity expects the engine's commands and flags, all of them and, but for

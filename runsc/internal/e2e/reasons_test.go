@@ -34,7 +34,7 @@ func TestErrorsNameTheReason(t *testing.T) {
 	lab := newLab(t)
 	tempTo(t, lab)
 	b := underAFile(t, lab)
-	reason := "/file/a: not a directory"
+	reason := `"/file/a": not a directory`
 	for _, command := range []string{"create", "run", "run --detach", "restore"} {
 		log := filepath.Join(b.Dir, "log")
 		args := append(strings.Fields(command), "--bundle="+b.Dir)
@@ -70,7 +70,7 @@ func TestErrorsOfMembersNameTheReason(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkReason(t, "start", res, "gofer process: ", "/file/a: not a directory")
+	checkReason(t, "start", res, "gofer process: ", `"/file/a": not a directory`)
 	if res, err := lab.Command(harness.Context(t), "delete", "--force", c.ID); err != nil || res.ExitCode != 0 {
 		t.Errorf("delete: %+v, %v", res, err)
 	}

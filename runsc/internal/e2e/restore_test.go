@@ -109,7 +109,9 @@ func restoreCreated(t *testing.T, lab *harness.Lab, b *harness.Bundle, image str
 		t.Fatal(err)
 	}
 	lab.Keep(t, c)
-	command(t, lab.Runtime, "restore", "--detach", "--bundle="+b.Dir, "--image-path="+image, c.ID)
+	if err := c.RestoreInto(harness.Context(t), image); err != nil {
+		t.Fatal(err)
+	}
 	return c
 }
 

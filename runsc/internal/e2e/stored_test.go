@@ -12,12 +12,12 @@ import (
 
 // Texts of a plan file.
 const (
-	planText   = `"plan":{"version":2,`
+	planText   = `"plan":{"version":3,`
 	planOf99   = `"plan":{"version":99,`
 	createdAt  = `"createdAt":"2`
 	createdAgo = `"createdAt":"1` // a thousand years before: of another container
-	donatedYes = `"donated":true`
-	donatedNo  = `"donated":false`
+	flagOn     = `"reason":"flag-on"`
+	flagOff    = `"reason":"flag-off"`
 )
 
 const noPlan = "container has no directfs plan; it was created by another runtime or version: delete it and create it again"
@@ -71,7 +71,7 @@ func TestMemberOfSandboxWithBadPlan(t *testing.T) {
 	pause := servePod(t, lab, lab.Runtime, true, harness.PodSandbox())
 	b := lab.Bundle(t, harness.PodMember(pause.ID, "app"), harness.Args("serve", "/"))
 	for _, c := range []struct{ old, new, message string }{
-		{planText, planOf99, "stored plan: unsupported plan version: 99, want 2"},
+		{planText, planOf99, "stored plan: unsupported plan version: 99, where 2 to 3 can be read; delete the container and create it again"},
 		{createdAt, createdAgo, noPlan},
 	} {
 		undo := tamper(t, lab.Runtime, pause.ID, c.old, c.new)
@@ -99,9 +99,9 @@ func TestStartWithBadPlan(t *testing.T) {
 		}
 		lab.Keep(t, c)
 		for _, change := range []struct{ old, new, message string }{
-			{planText, planOf99, "stored plan: unsupported plan version: 99, want 2"},
+			{planText, planOf99, "stored plan: unsupported plan version: 99, where 2 to 3 can be read; delete the container and create it again"},
 			{createdAt, createdAgo, noPlan},
-			{donatedYes, donatedNo, "stored plan: invalid plan: it does not follow from its own decisions; recreate the container"},
+			{flagOn, flagOff, "stored plan: invalid plan: it does not follow from its own decisions; recreate the container"},
 		} {
 			undo := tamper(t, lab.Runtime, c.ID, change.old, change.new)
 			res, err := lab.Command(harness.Context(t), "start", c.ID)

@@ -144,9 +144,9 @@ func TestVerifyErrors(t *testing.T) {
 	// A part of an id is not an id.
 	checkVerifyError(t, lab.Runtime, 3, fmt.Sprintf("no container %q in %s", c.ID[:len(c.ID)-1], lab.Root), c.ID[:len(c.ID)-1])
 	for _, change := range []struct{ old, new, message string }{
-		{planText, planOf99, "stored plan: unsupported plan version: 99, want 2"},
+		{planText, planOf99, "stored plan: unsupported plan version: 99, where 2 to 3 can be read; delete the container and create it again"},
 		{createdAt, createdAgo, noPlan},
-		{donatedYes, donatedNo, "stored plan: invalid plan: it does not follow from its own decisions; recreate the container"},
+		{flagOn, flagOff, "stored plan: invalid plan: it does not follow from its own decisions; recreate the container"},
 	} {
 		undo := tamper(t, lab.Runtime, c.ID, change.old, change.new)
 		checkVerifyError(t, lab.Runtime, 5, fmt.Sprintf("container %q: %s", c.ID, change.message), c.ID)

@@ -59,9 +59,9 @@ func replan(t *testing.T, r *harness.Runtime, id string, edit func(*directfspoli
 	if err := json.Unmarshal(stored.Plan, &p); err != nil {
 		t.Fatal(err)
 	}
-	req := directfspolicy.Request{Flag: p.Flag, Scope: p.Scope, HostNetwork: p.HostNetwork}
-	for _, d := range p.Decisions {
-		m := directfspolicy.Mount{Destination: d.Mount, Cache: d.Cache, ReadOnly: d.ReadOnly}
+	req := directfspolicy.Request{Flag: p.Flag(), Scope: p.Scope(), HostNetwork: p.HostNetwork()}
+	for _, d := range p.Decisions() {
+		m := directfspolicy.Mount{Destination: d.Mount, Cache: d.Cache, ReadOnly: d.ReadOnly, Sources: d.Sources}
 		if d.Access != directfspolicy.NoAccess {
 			m.Backend = directfspolicy.StockGofer
 			setHint(&m, d.Access == directfspolicy.DirectFS)
@@ -85,7 +85,7 @@ func setHint(m *directfspolicy.Mount, on bool) {
 	if on {
 		setting = directfspolicy.On
 	}
-	m.Hints = []directfspolicy.Hint{{Key: "test", Setting: setting}}
+	m.Hints = []directfspolicy.Hint{{Knob: directfspolicy.DirectFSKnob, Key: "test", Setting: setting}}
 }
 
 func mustJSON(t *testing.T, v any) []byte {

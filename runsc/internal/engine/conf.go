@@ -2,16 +2,16 @@ package engine
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/ociconfig"
+	"github.com/directfs/runsc/runsc/internal/hostfs"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/fsgofer/extension"
 	"gvisor.dev/gvisor/runsc/fsgofer/filter"
+	"gvisor.dev/gvisor/runsc/specutils"
 )
 
 // Describer is implemented by a gofer extension that says beforehand which
@@ -30,6 +30,7 @@ func Options(conf *config.Config, pod *specs.Spec) ociconfig.Options {
 	overlay := conf.GetOverlay2()
 	return ociconfig.Options{
 		Flag:        conf.DirectFS,
+		Ceiling:     Hints.ceiling,
 		HostNetwork: conf.Network == config.NetworkHost,
 		RootfsCache: cacheOf(conf.FileAccess),
 		MountCache:  cacheOf(conf.FileAccessMounts),
@@ -38,19 +39,17 @@ func Options(conf *config.Config, pod *specs.Spec) ociconfig.Options {
 		RootfsOverlay: overlay.RootOverlayMedium() != config.NoOverlay,
 		MountOverlay:  overlay.SubMountOverlayMedium() != config.NoOverlay,
 		SpecialFiles:  conf.HostFifo.AllowOpen() || conf.CharacterDevicePolicy.AllowsPassthrough(),
-		HostPath:      hostPath,
+		Sources:       hostfs.NewReader().Sources,
+		HostDevices:   func(spec *specs.Spec) bool { return servesDevices(spec, conf) },
 		Pod:           pod,
 		Backend:       describe,
 	}
 }
 
-// hostPath resolves what symbolic links there are. A name that is not text
-// could not be kept in a Plan.
-func hostPath(path string) string {
-	if p, err := filepath.EvalSymlinks(path); err == nil && utf8.ValidString(p) {
-		return p
-	}
-	return path
+// servesDevices says whether the engine gives the container's gofer a
+// connection for host devices (runsc/container/container.go:1425).
+func servesDevices(spec *specs.Spec, conf *config.Config) bool {
+	return specutils.GPUFunctionalityRequested(spec, conf) || specutils.TPUFunctionalityRequested(spec, conf) || specutils.RDMAEnabled(spec, conf)
 }
 
 func cacheOf(t config.FileAccessType) directfspolicy.Cache {
@@ -92,11 +91,11 @@ func describe(spec *specs.Spec, m specs.Mount) (directfspolicy.Backend, string) 
 // (runsc/sandbox/sandbox.go:1153), for a joining one only the user namespace of
 // its gofer (runsc/container/container.go:2186).
 func ConfigureCreate(conf *config.Config, p directfspolicy.Plan) {
-	if p.Scope == directfspolicy.PodMember {
+	if p.Scope() == directfspolicy.PodMember {
 		conf.DirectFS = p.Uses(directfspolicy.DirectFS)
 		return
 	}
-	conf.DirectFS = p.Sandbox.Raised
+	conf.DirectFS = p.Sandbox().Raised
 }
 
 // CheckCreate fails where ConfigureCreate, for which it is too late, would have
@@ -113,12 +112,12 @@ func CheckCreate(conf *config.Config, p directfspolicy.Plan) error {
 // container. For a joining one it is what its mounts get unless the list that
 // its gofer sends says otherwise; see JoiningMounts.
 func ConfigureStart(conf *config.Config, p directfspolicy.Plan) {
-	if p.Scope == directfspolicy.PodMember {
+	if p.Scope() == directfspolicy.PodMember {
 		conf.DirectFS = rootfsUsesDirectFS(p)
 		conf.FileAccess = fileAccess(rootfsCache(p))
 		return
 	}
-	conf.DirectFS = p.Sandbox.Raised
+	conf.DirectFS = p.Sandbox().Raised
 }
 
 // rootfsCache is the cache mode of the rootfs. Nobody asks for one that no
@@ -145,5 +144,5 @@ func GoferFilter(base filter.Options, p directfspolicy.Plan) filter.Options {
 
 // servesLisaFS says whether the gofer has to have calls for LisaFS mounts.
 func servesLisaFS(p directfspolicy.Plan) bool {
-	return slices.Contains(p.Gofer, directfspolicy.GoferLisaFS) || slices.Contains(p.Gofer, directfspolicy.GoferLisaFSRead)
+	return slices.Contains(p.Gofer(), directfspolicy.GoferLisaFS) || slices.Contains(p.Gofer(), directfspolicy.GoferLisaFSRead)
 }

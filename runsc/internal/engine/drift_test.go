@@ -60,8 +60,8 @@ func propServedIsLisafs(t *rapid.T) {
 
 func checkServed(t *rapid.T, mounts []specs.Mount, confs []specutils.GoferMountConf, plan directfspolicy.Plan) {
 	served := func(d directfspolicy.Decision) bool { return d.Access != directfspolicy.NoAccess }
-	if served(plan.Decisions[0]) != confs[0].ShouldUseLisafs() {
-		t.Fatalf("rootfs: plan %+v, engine %v", plan.Decisions[0], confs[0])
+	if served(plan.Decisions()[0]) != confs[0].ShouldUseLisafs() {
+		t.Fatalf("rootfs: plan %+v, engine %v", plan.Decisions()[0], confs[0])
 	}
 	next := 1
 	for i, m := range mounts {
@@ -70,7 +70,7 @@ func checkServed(t *rapid.T, mounts []specs.Mount, confs []specutils.GoferMountC
 			lisafs = confs[next].ShouldUseLisafs()
 			next++
 		}
-		if d := plan.Decisions[i+1]; served(d) != lisafs {
+		if d := plan.Decisions()[i+1]; served(d) != lisafs {
 			t.Fatalf("mount %+v: plan %+v, engine served by a gofer: %t", m, d, lisafs)
 		}
 	}
@@ -120,12 +120,12 @@ func TestGeneratorReach(t *testing.T) {
 			continue
 		}
 		accepted++
-		for j, d := range plan.Decisions {
+		for j, d := range plan.Decisions() {
 			where := "mount"
 			if j == 0 {
 				where = "rootfs"
 			}
-			seen[strings.Join([]string{plan.Scope.String(), where, d.Access.String(), d.Cache.String(), d.Reason.String()}, " ")] = true
+			seen[strings.Join([]string{plan.Scope().String(), where, d.Access.String(), d.Cache.String(), d.WhyAccess.Reason.String()}, " ")] = true
 		}
 	}
 	if accepted < n/3 {
@@ -143,8 +143,11 @@ func wantSeen() []string {
 	for _, scope := range []string{"standalone", "pod-sandbox", "pod-member"} {
 		for _, where := range []string{"rootfs", "mount"} {
 			for _, cache := range []string{"shared", "exclusive"} {
-				for _, r := range []directfspolicy.Reason{directfspolicy.BecauseFlagOff, directfspolicy.BecauseFlagOn, directfspolicy.BecauseHintOff, directfspolicy.BecauseHintOn} {
-					all = append(all, strings.Join([]string{scope, where, r.Access().String(), cache, r.String()}, " "))
+				for r, access := range map[directfspolicy.Reason]directfspolicy.Access{
+					directfspolicy.BecauseFlagOff: directfspolicy.LisaFS, directfspolicy.BecauseFlagOn: directfspolicy.DirectFS,
+					directfspolicy.BecauseHintOff: directfspolicy.LisaFS, directfspolicy.BecauseHintOn: directfspolicy.DirectFS,
+				} {
+					all = append(all, strings.Join([]string{scope, where, access.String(), cache, r.String()}, " "))
 				}
 			}
 		}

@@ -144,8 +144,8 @@ func Unwrap(b []byte) (p directfspolicy.Plan, mounts []byte, wrapped bool, err e
 }
 
 // FirstMessage is what the gofer of a sandbox's first container sends.
-func FirstMessage(mounts []specs.Mount, decisions []directfspolicy.Decision, p directfspolicy.Plan) ([]byte, error) {
-	lowered, err := FirstMounts(mounts, decisions)
+func FirstMessage(mounts []specs.Mount, pairs []Pair, p directfspolicy.Plan) ([]byte, error) {
+	lowered, err := FirstMounts(mounts, pairs)
 	if err != nil {
 		return nil, err
 	}
@@ -153,8 +153,8 @@ func FirstMessage(mounts []specs.Mount, decisions []directfspolicy.Decision, p d
 }
 
 // JoiningMessage is what the gofer of a joining container sends.
-func JoiningMessage(mounts []specs.Mount, decisions []directfspolicy.Decision, p directfspolicy.Plan) ([]byte, error) {
-	lowered, err := JoiningMounts(mounts, decisions, p)
+func JoiningMessage(mounts []specs.Mount, pairs []Pair, p directfspolicy.Plan) ([]byte, error) {
+	lowered, err := JoiningMounts(mounts, pairs, p)
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ func TestHandToGofer(t *testing.T) {
 		}
 		got, err := engine.TakeInGofer(nil)
 		if err != nil || !reflect.DeepEqual(got, p) {
-			t.Fatalf("took a plan of %d mounts, want %d: %v", len(got.Decisions), len(p.Decisions), err)
+			t.Fatalf("took a plan of %d mounts, want %d: %v", len(got.Decisions()), len(p.Decisions()), err)
 		}
 	}
 	if err := engine.HandToGofer(big); err != nil {
@@ -94,7 +94,7 @@ func TestTakeInGoferErrors(t *testing.T) {
 			}
 			p, err := engine.TakeInGofer(nil)
 			if err == nil || !reflect.DeepEqual(p, directfspolicy.Plan{}) {
-				t.Errorf("took a plan of %d mounts: %v", len(p.Decisions), err)
+				t.Errorf("took a plan of %d mounts: %v", len(p.Decisions()), err)
 			}
 		})
 	}
@@ -113,12 +113,12 @@ func TestGoferAsks(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p, err := engine.TakeInGofer(func() []byte { return good }); err != nil || !reflect.DeepEqual(p, want) {
-		t.Errorf("took a plan of %d mounts: %v", len(p.Decisions), err)
+		t.Errorf("took a plan of %d mounts: %v", len(p.Decisions()), err)
 	}
 	for _, bad := range []string{"", "x", "null", "{}", string(good[:len(good)-1])} {
 		p, err := engine.TakeInGofer(func() []byte { return []byte(bad) })
 		if err == nil || !reflect.DeepEqual(p, directfspolicy.Plan{}) {
-			t.Errorf("%.20q: took a plan of %d mounts: %v", bad, len(p.Decisions), err)
+			t.Errorf("%.20q: took a plan of %d mounts: %v", bad, len(p.Decisions()), err)
 		}
 	}
 }
@@ -158,12 +158,12 @@ func TestUnwrapErrors(t *testing.T) {
 		good[:len(good)-1], good + "x", good + good,
 		strings.Replace(good, `"mounts":[]`, `"mounts":null`, 1),
 		strings.Replace(good, `"mounts":[]`, `"mounts":[],"x":1`, 1),
-		strings.Replace(good, `"raised":true`, `"raised":false`, 1),
+		strings.Replace(good, `"scope":"standalone"`, `"scope":"pod"`, 1),
 	} {
 		if s == good {
 			t.Fatal("nothing replaced")
 		}
-		if p, list, _, err := engine.Unwrap([]byte(s)); err == nil || p.Sandbox.Raised || list != nil {
+		if p, list, _, err := engine.Unwrap([]byte(s)); err == nil || p.Sandbox().Raised || list != nil {
 			t.Errorf("%q gives %v and %s", s, p, list)
 		}
 	}

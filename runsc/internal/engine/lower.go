@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -14,7 +13,6 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/pkg/sentry/fsimpl/gofer"
 	"gvisor.dev/gvisor/runsc/boot"
-	"gvisor.dev/gvisor/runsc/specutils"
 )
 
 // The engine's option that turns directfs on for one mount
@@ -90,10 +88,12 @@ func LowerSpec(raw []byte, p directfspolicy.Plan) (spec []byte, rootfs directfsp
 		return nil, 0, err
 	}
 	if mode, ok := annotations[loweredAnnotation]; ok {
-		if err := rootfs.UnmarshalText([]byte(mode)); err != nil {
-			return nil, 0, fmt.Errorf("annotation %s: %w", loweredAnnotation, err)
+		for _, c := range []directfspolicy.Cache{directfspolicy.CacheShared, directfspolicy.CacheExclusive} {
+			if mode == c.String() {
+				return raw, c, nil
+			}
 		}
-		return raw, rootfs, nil
+		return nil, 0, fmt.Errorf("annotation %s: unknown cache mode %q", loweredAnnotation, mode)
 	}
 	rootfs = rootfsCache(p)
 	annotations = ociconfig.StripAnnotations(annotations)
@@ -142,7 +142,7 @@ func takeAnnotations(raw []byte, fields map[string]json.RawMessage) (map[string]
 // rootfs hint is asked for nothing else (runsc/boot/vfs.go:607), so filling in
 // the fields that the parser insists upon changes nothing.
 func lowerRootfs(annotations map[string]string, p directfspolicy.Plan) {
-	if !p.Sandbox.Raised || rootfsUsesDirectFS(p) {
+	if !p.Sandbox().Raised || rootfsUsesDirectFS(p) {
 		return
 	}
 	for field, value := range map[string]string{"source": "/", "type": boot.Bind} {
@@ -156,8 +156,8 @@ func lowerRootfs(annotations map[string]string, p directfspolicy.Plan) {
 // FirstMounts lowers the mount list of a sandbox's first container, which only
 // the sandbox process reads: every mount that a gofer serves gets the source
 // of its decision's hint.
-func FirstMounts(mounts []specs.Mount, decisions []directfspolicy.Decision) ([]specs.Mount, error) {
-	return lowerMounts(mounts, decisions, func(m *specs.Mount, d directfspolicy.Decision) {
+func FirstMounts(mounts []specs.Mount, pairs []Pair) ([]specs.Mount, error) {
+	return lowerMounts(mounts, pairs, func(m *specs.Mount, d directfspolicy.Decision) {
 		m.Source = sentinel{d.Access, d.Cache}.source()
 	})
 }
@@ -166,70 +166,41 @@ func FirstMounts(mounts []specs.Mount, decisions []directfspolicy.Decision) ([]s
 // The engine's client reads the list and keeps it, so only what differs from
 // the container's switch, and from what the engine takes for the mount's cache
 // mode by itself, is touched: see ConfigureStart.
-func JoiningMounts(mounts []specs.Mount, decisions []directfspolicy.Decision, p directfspolicy.Plan) ([]specs.Mount, error) {
+func JoiningMounts(mounts []specs.Mount, pairs []Pair, p directfspolicy.Plan) ([]specs.Mount, error) {
 	rootfs := rootfsUsesDirectFS(p)
-	return lowerMounts(mounts, decisions, func(m *specs.Mount, d directfspolicy.Decision) {
+	return lowerMounts(mounts, pairs, func(m *specs.Mount, d directfspolicy.Decision) {
 		if d.Access == directfspolicy.DirectFS && !rootfs {
 			m.Options = append(m.Options, directfsOption)
 		}
-		if d.Access == directfspolicy.LisaFS && rootfs || d.CacheReason == directfspolicy.CacheByHint {
+		if d.Access == directfspolicy.LisaFS && rootfs || hinted(d) {
 			m.Source = sentinel{d.Access, d.Cache}.source()
 		}
 	})
 }
 
-// lowerMounts calls lower for each mount that a gofer serves. decisions[i]
-// belongs to mounts[i].
-func lowerMounts(mounts []specs.Mount, decisions []directfspolicy.Decision, lower func(*specs.Mount, directfspolicy.Decision)) ([]specs.Mount, error) {
-	if len(mounts) != len(decisions) {
-		return nil, fmt.Errorf("%d mounts but %d decisions", len(mounts), len(decisions))
+// hinted reports whether a hint decided the mount's cache mode.
+func hinted(d directfspolicy.Decision) bool {
+	_, ok := d.WhyCache.Hint()
+	return ok
+}
+
+// lowerMounts calls lower for each mount that a gofer serves. pairs[i] belongs
+// to mounts[i].
+func lowerMounts(mounts []specs.Mount, pairs []Pair, lower func(*specs.Mount, directfspolicy.Decision)) ([]specs.Mount, error) {
+	if len(mounts) != len(pairs) {
+		return nil, fmt.Errorf("%d mounts but %d decisions", len(mounts), len(pairs))
 	}
 	out := slices.Clone(mounts)
 	for i := range out {
 		m := &out[i]
 		m.Options = ociconfig.StripOptions(m.Options)
-		if decisions[i].Access == directfspolicy.NoAccess {
+		if !pairs[i].Served {
 			continue
 		}
 		if i := slices.IndexFunc(m.Options, func(o string) bool { return strings.Contains(o, ",") }); i >= 0 {
 			return nil, fmt.Errorf("mount %q: option %q has a comma", m.Destination, m.Options[i])
 		}
-		lower(m, decisions[i])
-	}
-	return out, nil
-}
-
-// MountDecisions returns the decision for each of the spec's mounts, in their
-// order. It must be given the mounts as they are in the spec, before symbolic
-// links in their destinations are resolved. A mount that the engine gives to a
-// gofer and the Plan does not know is an error: it is served to nobody.
-func MountDecisions(mounts []specs.Mount, confs []specutils.GoferMountConf, p directfspolicy.Plan) ([]directfspolicy.Decision, error) {
-	known := make(map[string]directfspolicy.Decision, len(p.Decisions))
-	for _, d := range p.Decisions {
-		if d.Access != directfspolicy.NoAccess {
-			known[d.Mount] = d
-		}
-	}
-	out := make([]directfspolicy.Decision, len(mounts))
-	next := 1 // confs[0] is the rootfs
-	for i, m := range mounts {
-		out[i] = directfspolicy.Decision{Mount: m.Destination, Access: directfspolicy.NoAccess, Reason: directfspolicy.BecauseNotGofer}
-		if !specutils.HasMountConfig(m) {
-			continue
-		}
-		if next >= len(confs) {
-			return nil, fmt.Errorf("mount %q has no configuration", m.Destination)
-		}
-		conf := confs[next]
-		next++
-		if !conf.ShouldUseLisafs() {
-			continue
-		}
-		d, ok := known[path.Clean(m.Destination)]
-		if !ok {
-			return nil, fmt.Errorf("mount %q is not in the plan", m.Destination)
-		}
-		out[i] = d
+		lower(m, pairs[i].Decision)
 	}
 	return out, nil
 }

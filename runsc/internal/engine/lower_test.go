@@ -139,13 +139,13 @@ func TestLowerRootfs(t *testing.T) {
 func TestLowerMountsErrors(t *testing.T) {
 	p := planFor(t, directfspolicy.PodMember, true, directRoot, []want{lisafsWant})
 	mounts := []specs.Mount{{Destination: "/m0", Type: "bind", Source: "/a", Options: []string{"dcache=-1,directfs"}}}
-	ds := p.Decisions[1:]
+	ds := p.Decisions()[1:]
 	for name, call := range map[string]func() ([]specs.Mount, error){
-		"comma, first":         func() ([]specs.Mount, error) { return engine.FirstMounts(mounts, ds) },
-		"comma, joining":       func() ([]specs.Mount, error) { return engine.JoiningMounts(mounts, ds, p) },
+		"comma, first":         func() ([]specs.Mount, error) { return engine.FirstMounts(mounts, pairs(ds)) },
+		"comma, joining":       func() ([]specs.Mount, error) { return engine.JoiningMounts(mounts, pairs(ds), p) },
 		"too few decisions":    func() ([]specs.Mount, error) { return engine.FirstMounts(mounts, nil) },
-		"too many decisions":   func() ([]specs.Mount, error) { return engine.JoiningMounts(nil, ds, p) },
-		"no mounts, decisions": func() ([]specs.Mount, error) { return engine.FirstMounts(nil, ds) },
+		"too many decisions":   func() ([]specs.Mount, error) { return engine.JoiningMounts(nil, pairs(ds), p) },
+		"no mounts, decisions": func() ([]specs.Mount, error) { return engine.FirstMounts(nil, pairs(ds)) },
 	} {
 		if got, err := call(); err == nil {
 			t.Errorf("%s: %v", name, got)
@@ -158,7 +158,7 @@ func TestLoweringCopies(t *testing.T) {
 	p := planFor(t, directfspolicy.PodMember, false, lisafsRoot, []want{directWant, lisafsWant})
 	options := append(make([]string, 0, 8), "ro", "directfs=on")
 	mounts := []specs.Mount{{Destination: "/m0", Source: "/a", Options: options}, {Destination: "/m1", Source: "/b"}}
-	got, err := engine.JoiningMounts(mounts, p.Decisions[1:], p)
+	got, err := engine.JoiningMounts(mounts, pairs(p.Decisions()[1:]), p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,16 @@ func TestLoweringCopies(t *testing.T) {
 	}
 }
 
-func TestMountDecisions(t *testing.T) {
+// pairs takes the decisions for those of served mounts.
+func pairs(ds []directfspolicy.Decision) []engine.Pair {
+	var out []engine.Pair
+	for _, d := range ds {
+		out = append(out, engine.Pair{Served: d.Access != directfspolicy.NoAccess, Decision: d})
+	}
+	return out
+}
+
+func TestPairMounts(t *testing.T) {
 	p := planFor(t, directfspolicy.Standalone, true, directRoot, []want{directWant, lisafsWant})
 	bind := func(dest string) specs.Mount { return specs.Mount{Destination: dest, Type: "bind", Source: "/s"} }
 	proc := specs.Mount{Destination: "/m1", Type: "proc", Source: "proc"}
@@ -190,25 +199,29 @@ func TestMountDecisions(t *testing.T) {
 		"no confs":        {[]specs.Mount{bind("/m0")}, nil, nil, `mount "/m0" has no configuration`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ds, err := engine.MountDecisions(tt.mounts, tt.confs, p)
+			ps, err := engine.PairMounts(tt.mounts, tt.confs, p)
 			if tt.err != "" {
 				if err == nil || err.Error() != tt.err {
-					t.Fatalf("got %v, %v, want %s", ds, err, tt.err)
+					t.Fatalf("got %v, %v, want %s", ps, err, tt.err)
 				}
 				return
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			for i, d := range ds {
-				if d.Access != tt.want[i] {
-					t.Errorf("%s: %v, want %v", tt.mounts[i].Destination, d.Access, tt.want[i])
+			for i, pair := range ps {
+				access := directfspolicy.NoAccess
+				if pair.Served {
+					access = pair.Decision.Access
+				}
+				if access != tt.want[i] {
+					t.Errorf("%s: %v, want %v", tt.mounts[i].Destination, access, tt.want[i])
 				}
 			}
 		})
 	}
 	zero := []specs.Mount{bind("/m0")}
-	if ds, err := engine.MountDecisions(zero, []specutils.GoferMountConf{lisafs, lisafs}, directfspolicy.Plan{}); err == nil {
-		t.Errorf("a plan without decisions serves %v", ds)
+	if ps, err := engine.PairMounts(zero, []specutils.GoferMountConf{lisafs, lisafs}, directfspolicy.Plan{}); err == nil {
+		t.Errorf("a plan without decisions serves %v", ps)
 	}
 }

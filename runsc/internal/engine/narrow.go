@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/syscalls"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/seccomp"
@@ -20,32 +21,13 @@ import (
 // a read-only mount would, and not with the whole sandbox.
 var denied = seccomp.ReturnError.Code(uint16(unix.EROFS))
 
-// changingCalls are the calls that the sets for reading lack, by their numbers.
-var changingCalls = map[string]uintptr{
-	"fallocate":    unix.SYS_FALLOCATE,
-	"fchmod":       unix.SYS_FCHMOD,
-	"fchmodat":     unix.SYS_FCHMODAT,
-	"fchownat":     unix.SYS_FCHOWNAT,
-	"fremovexattr": unix.SYS_FREMOVEXATTR,
-	"fsetxattr":    unix.SYS_FSETXATTR,
-	"linkat":       unix.SYS_LINKAT,
-	"lremovexattr": unix.SYS_LREMOVEXATTR,
-	"lsetxattr":    unix.SYS_LSETXATTR,
-	"mkdirat":      unix.SYS_MKDIRAT,
-	"mknodat":      unix.SYS_MKNODAT,
-	"renameat2":    unix.SYS_RENAMEAT2,
-	"symlinkat":    unix.SYS_SYMLINKAT,
-	"unlinkat":     unix.SYS_UNLINKAT,
-	"utimensat":    unix.SYS_UTIMENSAT,
-}
-
 // NarrowSentry returns the program to stack upon the engine's filter for the
 // sandbox process, or nil where that one is exact.
 func NarrowSentry(p directfspolicy.Plan) (*seccomp.Program, error) {
-	if !slices.Contains(p.Sentry, directfspolicy.SentryHostFilesystemRead) {
+	if !slices.Contains(p.Sentry(), directfspolicy.SentryHostFilesystemRead) {
 		return nil, nil
 	}
-	rules, err := without(p.Sentry, directfspolicy.SentryBase, directfspolicy.SentryHostFilesystem)
+	rules, err := without(p.Sentry(), directfspolicy.SentryBase, directfspolicy.SentryHostFilesystem)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +56,7 @@ func NarrowGofer(p directfspolicy.Plan) (*seccomp.Program, error) {
 	if servesLisaFS(p) {
 		engine = append(engine, directfspolicy.GoferLisaFS)
 	}
-	rules, err := without(p.Gofer, engine...)
+	rules, err := without(p.Gofer(), engine...)
 	if err != nil || rules.Size() == 0 {
 		return nil, err
 	}
@@ -86,11 +68,11 @@ func NarrowGofer(p directfspolicy.Plan) (*seccomp.Program, error) {
 func without(plan []directfspolicy.SetName, engine ...directfspolicy.SetName) (seccomp.SyscallRules, error) {
 	rules := seccomp.NewSyscallRules()
 	for _, name := range directfspolicy.Calls(engine...).Difference(directfspolicy.Calls(plan...)).Names() {
-		nr, ok := changingCalls[name]
+		nr, ok := syscalls.Number(name)
 		if !ok {
 			return rules, fmt.Errorf("no number for system call %q", name)
 		}
-		rules.Set(nr, seccomp.MatchAll{})
+		rules.Set(uintptr(nr), seccomp.MatchAll{})
 	}
 	return rules, nil
 }
@@ -110,6 +92,6 @@ func stacked(allow, deny seccomp.SyscallRules) *seccomp.Program {
 // NarrowCapabilities makes the engine's boot command keep no more than the
 // Plan's capabilities for directfs (runsc/cmd/sentry/sentrycmd/boot.go:71).
 func NarrowCapabilities(p directfspolicy.Plan) {
-	c := slices.Clone(p.Sandbox.Capabilities)
+	c := p.Sandbox().Capabilities
 	sentrycmd.DirectfsSandboxLinuxCaps = &specs.LinuxCapabilities{Bounding: c, Effective: c, Permitted: c}
 }

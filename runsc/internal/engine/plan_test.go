@@ -30,9 +30,9 @@ func mountFor(dest string, a directfspolicy.Access, c directfspolicy.Cache) dire
 	m := directfspolicy.Mount{Destination: dest, Backend: directfspolicy.StockGofer, Cache: c, ReadOnly: dest != "/"}
 	switch a {
 	case directfspolicy.DirectFS:
-		m.Hints = []directfspolicy.Hint{{Key: "k", Setting: directfspolicy.On}}
+		m.Hints = []directfspolicy.Hint{{Knob: directfspolicy.DirectFSKnob, Key: "k", Setting: directfspolicy.On}}
 	case directfspolicy.LisaFS:
-		m.Hints = []directfspolicy.Hint{{Key: "k", Setting: directfspolicy.Off}}
+		m.Hints = []directfspolicy.Hint{{Knob: directfspolicy.DirectFSKnob, Key: "k", Setting: directfspolicy.Off}}
 	case directfspolicy.NoAccess:
 		m.Backend = directfspolicy.NoGofer
 	}
@@ -63,10 +63,10 @@ func planFor(t rapid.TB, scope directfspolicy.Scope, flag bool, root want, mount
 func specFor(p directfspolicy.Plan, rootCache, mountCache directfspolicy.Cache) (*specs.Spec, []specutils.GoferMountConf, *config.Config) {
 	spec := &specs.Spec{Root: &specs.Root{Path: "/r"}}
 	confs := []specutils.GoferMountConf{lisafs}
-	if p.Decisions[0].Access == directfspolicy.NoAccess {
+	if p.Decisions()[0].Access == directfspolicy.NoAccess {
 		confs[0] = erofs
 	}
-	for _, d := range p.Decisions[1:] {
+	for _, d := range p.Decisions()[1:] {
 		spec.Mounts = append(spec.Mounts, specs.Mount{Destination: d.Mount, Type: "bind", Source: "/host" + d.Mount, Options: []string{"ro"}})
 		c := lisafs
 		if d.Access == directfspolicy.NoAccess {
@@ -116,21 +116,21 @@ func mustLower(t rapid.TB, raw []byte, p directfspolicy.Plan) *specs.Spec {
 // spec of the pod's first container, for a container that joins.
 func readPlan(t rapid.TB, p directfspolicy.Plan, defaultCache directfspolicy.Cache) enginetest.Container {
 	t.Helper()
-	spec, confs, conf := specFor(p, p.Decisions[0].Cache, defaultCache)
-	decisions, err := engine.MountDecisions(spec.Mounts, confs, p)
+	spec, confs, conf := specFor(p, p.Decisions()[0].Cache, defaultCache)
+	pairs, err := engine.PairMounts(spec.Mounts, confs, p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := enginetest.Sandbox{Confs: confs, Conf: conf, Accepts: gofer.SupportedMountOptions}
 	engine.ConfigureStart(conf, p)
-	if p.Scope == directfspolicy.PodMember {
+	if p.Scope() == directfspolicy.PodMember {
 		s.Hints = lowered(t, &specs.Spec{}, directfspolicy.Plan{})
 		s.Spec = spec
-		s.Mounts, err = engine.JoiningMounts(spec.Mounts, decisions, p)
+		s.Mounts, err = engine.JoiningMounts(spec.Mounts, pairs, p)
 	} else {
 		s.Hints = lowered(t, spec, p)
 		s.Spec = mustLower(t, s.Hints, p)
-		s.Mounts, err = engine.FirstMounts(spec.Mounts, decisions)
+		s.Mounts, err = engine.FirstMounts(spec.Mounts, pairs)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +145,7 @@ func readPlan(t rapid.TB, p directfspolicy.Plan, defaultCache directfspolicy.Cac
 func checkReadBack(t rapid.TB, p directfspolicy.Plan, defaultCache directfspolicy.Cache) {
 	t.Helper()
 	if got, want := readPlan(t, p, defaultCache), enginetest.Planned(p); !reflect.DeepEqual(got, want) {
-		t.Fatalf("scope %v, raised %t: the engine does %v, the plan says %v\n%v", p.Scope, p.Sandbox.Raised, got, want, p)
+		t.Fatalf("scope %v, raised %t: the engine does %v, the plan says %v\n%v", p.Scope(), p.Sandbox().Raised, got, want, p)
 	}
 }
 
@@ -206,7 +206,7 @@ func TestConfigureCreate(t *testing.T) {
 			for _, scope := range scopes {
 				for _, flag := range []bool{false, true} {
 					p := planFor(t, scope, flag, root, []want{m})
-					want := p.Sandbox.Raised
+					want := p.Sandbox().Raised
 					if scope == directfspolicy.PodMember {
 						want = root.access == directfspolicy.DirectFS || m.access == directfspolicy.DirectFS
 					}

@@ -123,12 +123,12 @@ func TestNarrow(t *testing.T) {
 		if err != nil || sentry == nil {
 			t.Fatalf("%v, %v", sentry, err)
 		}
-		checkDenied(t, sentry, names(t, sentryRules(true)), p.Sentry)
+		checkDenied(t, sentry, names(t, sentryRules(true)), p.Sentry())
 		gofer, err := engine.NarrowGofer(p)
 		if err != nil || gofer == nil {
 			t.Fatalf("%v, %v", gofer, err)
 		}
-		checkDenied(t, gofer, names(t, goferRules(engine.GoferFilter(goferfilter.Options{}, p))), p.Gofer)
+		checkDenied(t, gofer, names(t, goferRules(engine.GoferFilter(goferfilter.Options{}, p))), p.Gofer())
 	}
 }
 
@@ -150,7 +150,7 @@ func TestGoferFilter(t *testing.T) {
 				rules := goferRules(engine.GoferFilter(before, p))
 				plain := goferRules(goferfilter.Options{DirectFS: true, LisafsNeeded: p.Uses(directfspolicy.LisaFS)})
 				if rules.String() != plain.String() {
-					t.Errorf("rootfs %v, mount %v, from %+v: LisaFS rules differ from the plan's %v", root, m, before, p.Gofer)
+					t.Errorf("rootfs %v, mount %v, from %+v: LisaFS rules differ from the plan's %v", root, m, before, p.Gofer())
 				}
 			}
 		})

@@ -31,7 +31,7 @@ const decisionsAnnotation = "dev.gvisor.directfs-decisions"
 
 func decisions(p directfspolicy.Plan) string {
 	var out []string
-	for _, d := range p.Decisions {
+	for _, d := range p.Decisions() {
 		if d.Access != directfspolicy.NoAccess {
 			out = append(out, fmt.Sprintf("%s=%v,%v", d.Mount, d.Access, d.Cache))
 		}

@@ -26,8 +26,8 @@ func TestCapabilities(t *testing.T) {
 	p := planFor(t, directfspolicy.Standalone, true, want{directfspolicy.DirectFS, directfspolicy.CacheShared}, nil)
 	caps := sentrycmd.DirectfsSandboxLinuxCaps
 	for name, set := range map[string][]string{"bounding": caps.Bounding, "effective": caps.Effective, "permitted": caps.Permitted} {
-		if !reflect.DeepEqual(set, p.Sandbox.Capabilities) {
-			t.Errorf("%s: the engine gives %v, the plan says %v", name, set, p.Sandbox.Capabilities)
+		if !reflect.DeepEqual(set, p.Sandbox().Capabilities) {
+			t.Errorf("%s: the engine gives %v, the plan says %v", name, set, p.Sandbox().Capabilities)
 		}
 	}
 	if len(caps.Ambient)+len(caps.Inheritable) > 0 {
@@ -47,7 +47,7 @@ func flagsOf(c command) map[string]*flag.Flag {
 
 // ownGoferFlags are given to our gofer by nobody but itself, when it executes
 // itself again.
-var ownGoferFlags = []string{"served"}
+var ownGoferFlags = []string{"prepared-fd"}
 
 // The engine's client starts our gofer with the engine's own command line.
 func TestGoferFlags(t *testing.T) {

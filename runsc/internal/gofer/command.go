@@ -5,6 +5,7 @@ package gofer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -16,6 +17,8 @@ import (
 	"github.com/directfs/runsc/runsc/internal/supervise"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/pkg/unet"
+	"gvisor.dev/gvisor/pkg/urpc"
 	"gvisor.dev/gvisor/runsc/cmd/sandboxsetup"
 	"gvisor.dev/gvisor/runsc/cmd/util"
 	"gvisor.dev/gvisor/runsc/config"
@@ -45,9 +48,8 @@ type Command struct {
 	sync       syncFDs
 	profile    profile.FDArgs
 
-	// served is where each connection is served from, in their order, where an
-	// earlier run of this process isolated them. The paths have no commas.
-	served string
+	// preparedFD has what an earlier run of this process prepared.
+	preparedFD int
 
 	// client is the connection to the client that started the gofer.
 	client *supervise.Client
@@ -87,18 +89,17 @@ func (g *Command) SetFlags(f *flag.FlagSet) {
 	f.Var(&g.mountConfs, "gofer-mount-confs", "how each mount is configured: the root first, then the mounts of the spec")
 	for name, fd := range map[string]*int{
 		"dev-io-fd": &g.devIOFD, "spec-fd": &g.specFD, "mounts-fd": &g.mountsFD, "rpc-fd": &g.rpcFD, "pin-ring-fd": &g.pinRingFD,
-		"sync-chroot-fd": &g.sync.chroot, "sync-userns-fd": &g.sync.userns, "proc-mount-sync-fd": &g.sync.procMount, "sync-sentry-exit-fd": &g.sync.sentryExit,
+		"prepared-fd": &g.preparedFD, "sync-chroot-fd": &g.sync.chroot, "sync-userns-fd": &g.sync.userns, "proc-mount-sync-fd": &g.sync.procMount, "sync-sentry-exit-fd": &g.sync.sentryExit,
 	} {
-		f.IntVar(fd, name, -1, "donated FD; see the engine's gofer command")
+		f.IntVar(fd, name, -1, "donated FD; see the engine's gofer command. The process itself sets --prepared-fd")
 	}
-	f.StringVar(&g.served, "served", "", "where each mount is served from; set only by the process itself")
 	g.profile.SetFromFlags(f)
 	extension.SetFlags(f)
 }
 
 // Execute implements subcommands.Command.Execute. Where the process must
 // change credentials in a user namespace it executes itself again; the second
-// run finds the root and the trees made.
+// run finds the root and the trees made, and their list behind --prepared-fd.
 func (g *Command) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
 	if g.bundle == "" || len(g.ioFDs) < 1 || len(g.mountConfs) < 1 || g.specFD < 0 || f.NArg() != 1 {
 		f.Usage()
@@ -129,47 +130,77 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("directfs plan: %w", err)
 	}
+	pairs, err := engine.PairMounts(spec.Mounts, g.mountConfs, plan)
+	if err != nil {
+		return err
+	}
+	conns, err := g.connections(conf, spec, pairs, plan)
+	if err != nil {
+		return err
+	}
 	reexec := g.applyCaps && (config.CgoEnabled || g.sync.userns >= 0)
 	if err := g.await(); err != nil {
 		return err
 	}
-	client, err := g.setUp(f, conf, spec, reexec)
+	sock, err := unet.NewSocket(g.rpcFD)
+	if err != nil {
+		return fmt.Errorf("creating RPC socket: %w", err)
+	}
+	client := urpc.NewClient(sock)
+	defer runtime.KeepAlive(client)
+	tell := func(mounts []specs.Mount) error {
+		if reexec {
+			return nil // the next run will
+		}
+		return g.sendMounts(mounts, pairs, plan)
+	}
+	mounts, err := g.mounts(conf, spec, f.Arg(0), conns, byClient(client), tell)
 	if err != nil {
 		return err
 	}
-	defer runtime.KeepAlive(client)
-	defer runtime.KeepAlive(g.procUnmounter)
-	prepared, err := extension.PrepareGofer(extension.GoferPrepareContext{Spec: spec, ContainerID: f.Arg(0), BundleDir: g.bundle})
+	extra, err := extension.PrepareGofer(extension.GoferPrepareContext{Spec: spec, ContainerID: f.Arg(0), BundleDir: g.bundle})
 	if err != nil {
 		return fmt.Errorf("preparing gofer extensions: %w", err)
-	}
-	mounts, err := g.resolveMounts(conf, spec, plan)
-	if err != nil {
-		return err
-	}
-	if !reexec {
-		// As early as possible: the sandbox process waits for it.
-		if err := g.sendMounts(mounts, plan); err != nil {
-			return err
-		}
-	}
-	conns, err := g.connections(spec, mounts, plan)
-	if err != nil {
-		return err
-	}
-	if err := g.isolate(conf, spec, conns, reexec); err != nil {
-		return err
 	}
 	if reexec {
 		if err := g.client.KeepOverExec(); err != nil {
 			return fmt.Errorf("keeping the connection to the client: %w", err)
 		}
-		args := sandboxsetup.PrepareArgs(g.Name(), f, g.reexecFlags(prepared.FlagOverrides))
-		return fmt.Errorf("executing the gofer again: %w", sandboxsetup.SetCapsAndCallSelf(args, capabilities(conf)))
+		return g.again(f, conf, mounts, extra.FlagOverrides)
 	}
+	spec.Mounts = mounts.Mounts
 	// Not before here: the second run would find another file behind the FD.
 	client.Close()
 	return g.serve(conf, spec, specFile, plan, conns)
+}
+
+// mounts makes the mounts, or takes up what an earlier run of this process made.
+func (g *Command) mounts(conf *config.Config, spec *specs.Spec, id string, conns []connection, open opener, tell func([]specs.Mount) error) (prepared, error) {
+	if conf.TestOnlyAllowRunAsCurrentUserWithoutChroot {
+		return prepared{}, errors.New("mounts cannot be kept apart with --TESTONLY-unsafe-nonroot; run without it")
+	}
+	if g.setUpRoot {
+		return g.prepare(conf, spec, id, conns, open, tell)
+	}
+	p, err := takePrepared(g.preparedFD, conns)
+	if err != nil {
+		return p, err
+	}
+	return p, tell(p.Mounts)
+}
+
+// again executes the process again, with fewer capabilities.
+func (g *Command) again(f *flag.FlagSet, conf *config.Config, mounts prepared, more map[string]string) error {
+	if err := g.spawnProcUnmounter(); err != nil {
+		return err
+	}
+	defer runtime.KeepAlive(g.procUnmounter)
+	fd, err := mounts.hand()
+	if err != nil {
+		return fmt.Errorf("keeping the mounts: %w", err)
+	}
+	args := sandboxsetup.PrepareArgs(g.Name(), f, g.reexecFlags(fd, more))
+	return fmt.Errorf("executing the gofer again: %w", sandboxsetup.SetCapsAndCallSelf(args, capabilities(conf)))
 }
 
 // serve locks the process down and serves until the sandbox is gone.
@@ -177,7 +208,7 @@ func (g *Command) serve(conf *config.Config, spec *specs.Spec, specFile *os.File
 	profileOpts := profile.MakeOpts(&g.profile, conf.ProfileGCInterval)
 	stopProfiling := profile.Start(profileOpts)
 	specutils.LogSpecDebug(spec, conf.OCISeccomp)
-	if err := g.dropPrivileges(conf, chrootDir(conf, spec), specFile); err != nil {
+	if err := g.dropPrivileges(conf, specFile); err != nil {
 		return err
 	}
 	base := fileServer(conf)
@@ -194,31 +225,15 @@ func (g *Command) serve(conf *config.Config, spec *specs.Spec, specFile *os.File
 	return nil
 }
 
-// mountRoot is where all mounts of the container are in their places.
-func mountRoot(conf *config.Config, spec *specs.Spec) string {
-	if conf.TestOnlyAllowRunAsCurrentUserWithoutChroot {
-		return spec.Root.Path
-	}
-	return "/root"
-}
-
-// chrootDir is the directory that becomes the gofer's root.
-func chrootDir(conf *config.Config, spec *specs.Spec) string {
-	if conf.TestOnlyAllowRunAsCurrentUserWithoutChroot {
-		return spec.Root.Path
-	}
-	return servedDir
-}
-
 // reexecFlags are the flags with which the process executes itself.
-func (g *Command) reexecFlags(more map[string]string) map[string]string {
+func (g *Command) reexecFlags(preparedFD int, more map[string]string) map[string]string {
 	flags := map[string]string{
 		"apply-caps":         strconv.FormatBool(false),
 		"setup-root":         strconv.FormatBool(false),
 		"sync-chroot-fd":     strconv.Itoa(g.sync.chroot),
 		"sync-userns-fd":     strconv.Itoa(g.sync.userns),
 		"proc-mount-sync-fd": strconv.Itoa(g.sync.procMount),
-		"served":             g.served,
+		"prepared-fd":        strconv.Itoa(preparedFD),
 	}
 	for k, v := range more {
 		flags[k] = v

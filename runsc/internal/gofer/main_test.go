@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/directfs/runsc/directfspolicy"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/runsc/cmd/sandboxsetup"
 )
@@ -91,30 +93,25 @@ func linkOld() error {
 	return nil
 }
 
-// place is a container's root for one test, in its own directory, with what
-// there is in the sources.
-type place struct {
+// scene is a container's rootfs and sources for one test, in a directory of its
+// own.
+type scene struct {
 	tb      testing.TB
-	root    string
+	rootfs  string
 	sources string
 }
 
-// newPlace bind-mounts a rootfs at /container.
-func newPlace(tb testing.TB) *place {
+func newScene(tb testing.TB) *scene {
 	tb.Helper()
 	dir := tb.TempDir()
-	p := &place{tb: tb, root: "/container", sources: filepath.Join(dir, "src")}
-	p.must(os.MkdirAll(filepath.Join(dir, "rootfs"), 0o755))
-	p.must(os.WriteFile(filepath.Join(dir, "rootfs", "of the rootfs"), nil, 0o644))
+	p := &scene{tb: tb, rootfs: filepath.Join(dir, "rootfs"), sources: filepath.Join(dir, "src")}
+	p.must(os.MkdirAll(p.rootfs, 0o755))
+	p.must(os.WriteFile(filepath.Join(p.rootfs, "of the rootfs"), nil, 0o644))
 	p.must(os.MkdirAll(p.sources, 0o755))
-	p.must(os.MkdirAll(p.root, 0o755))
-	p.must(unix.Mount(filepath.Join(dir, "rootfs"), p.root, "", unix.MS_BIND, ""))
-	p.must(unix.Mount("", p.root, "", unix.MS_PRIVATE, ""))
-	tb.Cleanup(func() { p.must(unix.Unmount(p.root, unix.MNT_DETACH)) })
 	return p
 }
 
-func (p *place) must(err error) {
+func (p *scene) must(err error) {
 	p.tb.Helper()
 	if err != nil {
 		p.tb.Fatal(err)
@@ -122,7 +119,7 @@ func (p *place) must(err error) {
 }
 
 // source makes a directory with a file that names it.
-func (p *place) source(name string) string {
+func (p *scene) source(name string) string {
 	p.tb.Helper()
 	dir := filepath.Join(p.sources, name)
 	p.must(os.MkdirAll(dir, 0o755))
@@ -130,35 +127,61 @@ func (p *place) source(name string) string {
 	return dir
 }
 
-// mount binds a source, with what is mounted in it, into the container.
-func (p *place) mount(source, destination string) connection {
+// tmpfs mounts one with a file in it.
+func (p *scene) tmpfs(point, file string) {
 	p.tb.Helper()
-	point := p.root + destination
-	fi, err := os.Stat(source)
-	p.must(err)
-	if fi.IsDir() {
-		p.must(os.MkdirAll(point, 0o755))
-	} else {
-		p.must(os.MkdirAll(filepath.Dir(point), 0o755))
-		p.must(os.WriteFile(point, nil, 0o644))
+	p.must(os.MkdirAll(point, 0o755))
+	p.must(unix.Mount("sub", point, "tmpfs", 0, ""))
+	p.tb.Cleanup(func() { p.must(unix.Unmount(point, unix.MNT_DETACH)) })
+	p.must(os.WriteFile(filepath.Join(point, file), nil, 0o644))
+}
+
+// root is the connection of the rootfs.
+func (p *scene) root() connection {
+	return connection{source: p.rootfs, path: "/", donate: true, tree: -1}
+}
+
+// mount binds a source, with what is mounted in it, into the container.
+func (p *scene) mount(source, destination string, options ...string) connection {
+	m := &specs.Mount{Type: "bind", Source: source, Destination: destination, Options: append([]string{"rbind"}, options...)}
+	return connection{source: source, path: destination, donate: true, mount: m, tree: -1, decision: directfspolicy.Decision{Mount: destination}}
+}
+
+// lay takes the copies of the connections and finds their places.
+func (p *scene) lay(conns []connection) error {
+	p.tb.Cleanup(func() {
+		for _, c := range conns {
+			closeAll([]int{c.tree})
+		}
+	})
+	refuse := func(m *specs.Mount, _ uint32) (*os.File, error) { return nil, fmt.Errorf("asked for %s", m.Source) }
+	if err := takeTrees(conns, refuse); err != nil {
+		return err
 	}
-	p.must(unix.Mount(source, point, "", unix.MS_BIND|unix.MS_REC, ""))
-	return connection{path: destination, donate: true}
+	return place(conns)
 }
 
 // isolate serves the connections and undoes that at the end of the test.
-func (p *place) isolate(conns ...connection) []connection {
+func (p *scene) isolate(conns ...connection) []connection {
 	p.tb.Helper()
-	namespace, err := isolate(p.root, conns)
+	p.must(p.lay(conns))
+	p.must(restrict(conns))
+	p.serve(conns)
+	return conns
+}
+
+// serve puts the copies where they are served from.
+func (p *scene) serve(conns []connection) {
+	p.tb.Helper()
+	namespace, err := isolate(conns)
 	p.must(err)
 	p.tb.Cleanup(func() {
 		closeAll([]int{namespace})
 		p.undo(conns)
 	})
-	return conns
 }
 
-func (p *place) undo(conns []connection) {
+func (p *scene) undo(conns []connection) {
 	p.tb.Helper()
 	for _, c := range conns {
 		if fd, ok := treeFD(c.served); ok {
@@ -173,7 +196,7 @@ func (p *place) undo(conns []connection) {
 }
 
 // list returns the names in a directory of a connection.
-func (p *place) list(c connection, below string) string {
+func (p *scene) list(c connection, below string) string {
 	p.tb.Helper()
 	entries, err := os.ReadDir(servedDir + c.served + below)
 	p.must(err)

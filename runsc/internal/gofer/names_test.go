@@ -1,33 +1,15 @@
 package gofer
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/engine"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/specutils"
 )
-
-func TestParseMount(t *testing.T) {
-	got, err := parseMount(`36 35 98:0 /mnt1 /mnt\0402\011a\012b\134040 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`)
-	if want := (mountEntry{36, 35, "/mnt 2\ta\nb\\040", "98:0 /mnt1"}); err != nil || got != want {
-		t.Errorf("got %+v, %v, want %+v", got, err, want)
-	}
-	for _, line := range []string{"", "36 35 98:0 /mnt1 /mnt2", "x 35 98:0 / / rw", "-1 35 98:0 / / rw", "36 x 98:0 / / rw"} {
-		if got, err := parseMount(line); err == nil {
-			t.Errorf("%q was read as %+v", line, got)
-		}
-	}
-}
-
-func TestReadMountsFindsTheRoot(t *testing.T) {
-	mounts, err := readMounts()
-	if err != nil || !slices.ContainsFunc(mounts, func(m mountEntry) bool { return m.point == "/" }) {
-		t.Errorf("mounts %+v, %v", mounts, err)
-	}
-}
 
 func TestTreeFD(t *testing.T) {
 	for path, want := range map[string]int{"/f/12/d": 12, "/0": -1, "/": -1, "/f/x/d": -1, "/g/12/d": -1, "/f/12": -1, "/f/12/d/e": -1, "": -1} {
@@ -38,23 +20,11 @@ func TestTreeFD(t *testing.T) {
 	}
 }
 
-func TestBelow(t *testing.T) {
-	var ss sources
-	for i, path := range []string{"/", "/a", "/a/b", "/a/b/c", "/ab", "/a", "/dev"} {
-		ss = append(ss, source{connection: connection{path: path, device: path == "/dev"}, mountIDs: []uint64{uint64(i)}})
-	}
-	for i, want := range [][]uint64{{1, 2, 3, 4, 5}, {2, 3}, {3}, nil, nil, {2, 3}, nil} {
-		if got := ss.below(i); !slices.Equal(got, want) {
-			t.Errorf("below %s: %v, want %v", ss[i].path, got, want)
-		}
-	}
-}
-
 // connectionsFor pairs FDs with mounts of which the third is none of the
 // gofer's.
 func connectionsFor(t *testing.T, fds string, devFD int) ([]connection, error) {
 	t.Helper()
-	r := directfspolicy.Request{Flag: true, Rootfs: directfspolicy.Mount{Backend: directfspolicy.StockGofer}, Mounts: []directfspolicy.Mount{
+	r := directfspolicy.Request{Flag: true, HostDevices: devFD >= 0, Rootfs: directfspolicy.Mount{Backend: directfspolicy.StockGofer}, Mounts: []directfspolicy.Mount{
 		{Destination: "/a", Backend: directfspolicy.StockGofer}, {Destination: "/ro", Backend: directfspolicy.StockGofer, ReadOnly: true},
 	}}
 	plan, err := directfspolicy.Resolve(r)
@@ -73,8 +43,12 @@ func connectionsFor(t *testing.T, fds string, devFD int) ([]connection, error) {
 		{Destination: "/kept", Type: "bind", Source: "/kept in memory"},
 		{Destination: "/ro", Type: "bind", Source: "/y", Options: []string{"ro"}},
 	}
-	decisions := []directfspolicy.Decision{{}, plan.Decisions[1], {}, plan.Decisions[2]}
-	return g.connections(&specs.Spec{Root: &specs.Root{}}, servedMounts{list, decisions}, plan)
+	spec := &specs.Spec{Root: &specs.Root{}, Mounts: list}
+	pairs, err := engine.PairMounts(list, g.mountConfs, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g.connections(&config.Config{}, spec, pairs, plan)
 }
 
 func TestConnections(t *testing.T) {
@@ -88,7 +62,7 @@ func TestConnections(t *testing.T) {
 	}
 	for i, c := range conns {
 		w := want[i]
-		if c.fd != w.fd || c.path != w.path || c.readOnly != w.readOnly || c.donate != w.donate || c.device != w.device || c.served != c.path {
+		if c.fd != w.fd || c.path != w.path || c.readOnly != w.readOnly || c.donate != w.donate || c.device != w.device {
 			t.Errorf("connection %d is %+v, want %+v", i, c, w)
 		}
 	}
@@ -108,5 +82,25 @@ func TestConnectionsMustPair(t *testing.T) {
 func TestFileServerDonatesNothingByItself(t *testing.T) {
 	if c := fileServer(&config.Config{}); c.DonateMountPointFD {
 		t.Errorf("%+v", c)
+	}
+}
+
+func TestFlags(t *testing.T) {
+	const always = unix.MOUNT_ATTR_NOSUID
+	noexec := &specs.Mount{Options: []string{"rbind", "noexec"}}
+	for name, tt := range map[string]struct {
+		c    connection
+		want uint64
+	}{
+		"writable":               {connection{}, always | unix.MOUNT_ATTR_NODEV},
+		"read-only":              {connection{readOnly: true}, always | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_RDONLY},
+		"devices let through":    {connection{passDevices: true}, always},
+		"noexec asked for":       {connection{mount: noexec}, always | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC},
+		"noexec not asked for":   {connection{mount: &specs.Mount{Options: []string{"rbind", "exec"}}}, always | unix.MOUNT_ATTR_NODEV},
+		"not by the mount's own": {connection{mount: &specs.Mount{Options: []string{"dev", "suid"}}}, always | unix.MOUNT_ATTR_NODEV},
+	} {
+		if got := tt.c.flags(); got != tt.want {
+			t.Errorf("%s: %#x, want %#x", name, got, tt.want)
+		}
 	}
 }

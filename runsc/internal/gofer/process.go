@@ -3,7 +3,6 @@ package gofer
 import (
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/directfs/runsc/directfspolicy"
@@ -13,12 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/log"
 	"gvisor.dev/gvisor/pkg/pinring"
-	"gvisor.dev/gvisor/pkg/unet"
-	"gvisor.dev/gvisor/pkg/urpc"
 	"gvisor.dev/gvisor/runsc/cmd/sandboxsetup"
 	"gvisor.dev/gvisor/runsc/config"
-	"gvisor.dev/gvisor/runsc/container"
-	"gvisor.dev/gvisor/runsc/flag"
 	"gvisor.dev/gvisor/runsc/fsgofer"
 	"gvisor.dev/gvisor/runsc/fsgofer/extension"
 	"gvisor.dev/gvisor/runsc/fsgofer/filter"
@@ -54,81 +49,28 @@ func (g *Command) await() error {
 	return nil
 }
 
-// setUp builds the gofer's root with all mounts in it, unless an earlier run
-// of this process did. It returns the connection to the client.
-func (g *Command) setUp(f *flag.FlagSet, conf *config.Config, spec *specs.Spec, reexec bool) (*urpc.Client, error) {
-	sock, err := unet.NewSocket(g.rpcFD)
+// sendMounts tells the sandbox what is mounted and how. A sandbox's first
+// container sends to our own boot, a joining one to the engine's client.
+func (g *Command) sendMounts(mounts []specs.Mount, pairs []engine.Pair, plan directfspolicy.Plan) error {
+	message := engine.FirstMessage
+	if plan.Scope() == directfspolicy.PodMember {
+		message = engine.JoiningMessage
+	}
+	b, err := message(mounts, pairs, plan)
 	if err != nil {
-		return nil, fmt.Errorf("creating RPC socket: %w", err)
+		return fmt.Errorf("lowering mounts: %w", err)
 	}
-	client := urpc.NewClient(sock)
-	if !g.setUpRoot {
-		return client, nil
-	}
-	open := func(m *specs.Mount, flags uint32) (*os.File, error) { return openByClient(client, m, flags) }
-	if err := sandboxsetup.SetupRootFS(spec, conf, g.mountConfs, g.devIOFD, open, f.Arg(0), g.bundle); err != nil {
-		return nil, fmt.Errorf("setting up root FS: %w", err)
-	}
-	if reexec && !conf.TestOnlyAllowRunAsCurrentUserWithoutChroot {
-		return client, g.spawnProcUnmounter()
-	}
-	return client, nil
-}
-
-// isolate serves each connection from a copy of its mount that is apart from
-// the others. Where an earlier run of this process made the copies, they are
-// taken up.
-func (g *Command) isolate(conf *config.Config, spec *specs.Spec, conns []connection, reexec bool) error {
-	if conf.TestOnlyAllowRunAsCurrentUserWithoutChroot {
-		log.Warningf("Mounts are not isolated from each other in test mode. This is only safe in tests!")
-		return nil
-	}
-	if !g.setUpRoot {
-		served := strings.Split(g.served, ",")
-		if len(served) != len(conns) {
-			return fmt.Errorf("%d isolated mounts for %d connections", len(served), len(conns))
+	// A list that does not fit in the pipe would block until the sandbox
+	// process reads it, and there is no need to wait for that.
+	go func() {
+		file := os.NewFile(uintptr(g.mountsFD), "mounts file")
+		defer file.Close()
+		if _, err := file.Write(b); err != nil {
+			log.Warningf("Sending mounts: %v", err)
+			os.Exit(1)
 		}
-		for i := range conns {
-			conns[i].served = served[i]
-		}
-		return nil
-	}
-	// The FD of the namespace stays open until the process ends.
-	namespace, err := isolate(mountRoot(conf, spec), conns)
-	if err != nil || !reexec {
-		return err
-	}
-	kept := []int{namespace}
-	served := make([]string, len(conns))
-	for i, c := range conns {
-		served[i] = c.served
-		if fd, ok := treeFD(c.served); ok {
-			kept = append(kept, fd)
-		}
-	}
-	for _, fd := range kept {
-		if fd < 0 {
-			continue
-		}
-		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
-			return fmt.Errorf("keeping the trees: %w", err)
-		}
-	}
-	g.served = strings.Join(served, ",")
+	}()
 	return nil
-}
-
-// openByClient asks the client to open a mount source that the gofer's user
-// namespace may not reach.
-func openByClient(rpc *urpc.Client, m *specs.Mount, flags uint32) (*os.File, error) {
-	var res container.OpenMountResult
-	if err := rpc.Call("goferToHostRPC.OpenMount", &container.OpenMountArgs{Mount: m, Flags: flags}, &res); err != nil {
-		return nil, fmt.Errorf("opening %s: %w", m.Source, err)
-	}
-	if len(res.Files) != 1 {
-		return nil, fmt.Errorf("opening %s: got %d files, want 1", m.Source, len(res.Files))
-	}
-	return res.Files[0], nil
 }
 
 // spawnProcUnmounter starts the process that unmounts procfs when the second
@@ -145,16 +87,11 @@ func (g *Command) spawnProcUnmounter() error {
 
 // dropPrivileges leaves the process with the served root, no procfs and the
 // capabilities to serve files.
-func (g *Command) dropPrivileges(conf *config.Config, root string, specFile *os.File) error {
-	inHostRoot := conf.TestOnlyAllowRunAsCurrentUserWithoutChroot
+func (g *Command) dropPrivileges(conf *config.Config, specFile *os.File) error {
 	// Modes arrive with the container's umask applied.
 	unix.Umask(0)
-	procFD := sandboxsetup.ProcFDBindMount
-	if inHostRoot {
-		procFD = "/proc/self/fd"
-	}
-	if err := fsgofer.OpenProcSelfFD(procFD); err != nil {
-		return fmt.Errorf("opening %s: %w", procFD, err)
+	if err := fsgofer.OpenProcSelfFD(sandboxsetup.ProcFDBindMount); err != nil {
+		return fmt.Errorf("opening %s: %w", sandboxsetup.ProcFDBindMount, err)
 	}
 	var caps *sandboxsetup.ResolvedThreadCaps
 	if g.applyCaps {
@@ -166,7 +103,7 @@ func (g *Command) dropPrivileges(conf *config.Config, root string, specFile *os.
 	switch {
 	case g.sync.procMount >= 0:
 		sandboxsetup.UmountProc(g.sync.procMount)
-	case g.setUpRoot && !inHostRoot:
+	case g.setUpRoot:
 		sandboxsetup.UmountProcInProcess()
 	}
 	if caps != nil {
@@ -177,8 +114,8 @@ func (g *Command) dropPrivileges(conf *config.Config, root string, specFile *os.
 	if err := limitFDs(conf.FDLimit); err != nil {
 		return err
 	}
-	if err := unix.Chroot(root); err != nil {
-		return fmt.Errorf("chroot to %q: %w", root, err)
+	if err := unix.Chroot(servedDir); err != nil {
+		return fmt.Errorf("chroot to %q: %w", servedDir, err)
 	}
 	if err := unix.Chdir("/"); err != nil {
 		return fmt.Errorf("changing the working directory: %w", err)
@@ -201,8 +138,6 @@ func limitFDs(limit int) error {
 }
 
 // installFilter installs the seccomp sets that the Plan names for this gofer.
-// Where it serves nothing but host devices, which no Plan knows, it needs the
-// LisaFS calls for these.
 func (g *Command) installFilter(conf *config.Config, plan directfspolicy.Plan, profiling bool) error {
 	base := filter.Options{
 		UDSOpenEnabled:   conf.GetHostUDS().AllowOpen(),
@@ -213,9 +148,8 @@ func (g *Command) installFilter(conf *config.Config, plan directfspolicy.Plan, p
 	for _, e := range extension.Registered() {
 		base.ExtraRules = append(base.ExtraRules, e.SeccompRules())
 	}
-	log.Infof("Gofer seccomp sets: %v", plan.Gofer)
+	log.Infof("Gofer seccomp sets: %v", plan.Gofer())
 	opts := engine.GoferFilter(base, plan)
-	opts.LisafsNeeded = opts.LisafsNeeded || g.devIOFD >= 0 && !donateDevices(plan)
 	if err := filters.RegisterGofer(); err != nil {
 		return err
 	}

@@ -11,9 +11,6 @@ import (
 	"gvisor.dev/gvisor/runsc/cmd/sandboxsetup"
 )
 
-// detachedPlace is for copies that are not yet in a tree.
-const detachedPlace = wrapperDir + "/" + copyName
-
 // makeWrapper mounts the wrapper, and the directory of magic links in the
 // directory that is to be the gofer's root.
 func makeWrapper() error {
@@ -30,7 +27,7 @@ func makeWrapper() error {
 	if err := unix.Mount("directfs", wrapperDir, "tmpfs", flags, "size=4k,nr_inodes=4,mode=0555"); err != nil {
 		return fmt.Errorf("mounting the wrapper: %w", err)
 	}
-	if err := os.Mkdir(detachedPlace, 0o555); err != nil {
+	if err := os.Mkdir(wrapperDir+"/"+copyName, 0o555); err != nil {
 		return err
 	}
 	if err := unix.Mount("", wrapperDir, "", unix.MS_PRIVATE, ""); err != nil {
@@ -135,13 +132,8 @@ func addCover() error {
 	return nil
 }
 
-// plantOne puts a detached copy in a wrapper of its own. What the host mounts in
-// the source later stays out of it: it would not be read-only where the copy is.
+// plantOne puts a detached copy in a wrapper of its own.
 func plantOne(copied int) (int, error) {
-	attr := unix.MountAttr{Propagation: unix.MS_PRIVATE}
-	if err := unix.MountSetattr(copied, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr); err != nil {
-		return -1, fmt.Errorf("making the copy private: %w", needsKernel(err, "5.12"))
-	}
 	fd, err := addWrapper()
 	if err != nil {
 		return -1, err

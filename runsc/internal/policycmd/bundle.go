@@ -128,29 +128,36 @@ func (in input) resolve() (outcome, error) {
 	}
 	pod, err := ociconfig.Plan(in.opts.Pod, in.podOpts)
 	if err != nil {
-		return outcome{}, fmt.Errorf("pod's first container: %w", err)
+		return outcome{}, podError(err)
 	}
-	if err := pod.Admit(plan); err != nil {
+	if err := ociconfig.Admit(pod, plan); err != nil {
 		return outcome{}, err
 	}
 	out.pod = &pod
 	return out, nil
 }
 
-// problems lists everything for which resolve refuses, as far as one problem
-// can be seen behind another.
-func (in input) problems() []error {
-	all := ociconfig.Problems(in.spec, in.opts)
-	if in.opts.Pod != nil {
-		for _, err := range ociconfig.Problems(in.opts.Pod, in.podOpts) {
-			// The pod's hints are the joining container's too.
-			if !slices.ContainsFunc(all, func(e error) bool { return e.Error() == err.Error() }) {
-				all = append(all, fmt.Errorf("pod's first container: %w", err))
-			}
-		}
+// podError says of each finding that it is about the pod's first container.
+func podError(err error) error {
+	var all []error
+	for _, f := range directfspolicy.Findings(err) {
+		all = append(all, fmt.Errorf("pod's first container: %w", f))
 	}
-	if len(all) == 0 {
-		if _, err := in.resolve(); err != nil {
+	return errors.Join(all...)
+}
+
+// problems lists everything for which resolve refuses.
+func (in input) problems() []error {
+	_, err := in.resolve()
+	all := directfspolicy.Findings(err)
+	if in.opts.Pod == nil {
+		return all
+	}
+	_, err = ociconfig.Plan(in.opts.Pod, in.podOpts)
+	for _, err := range directfspolicy.Findings(podError(err)) {
+		// The pod's hints are the joining container's too.
+		own := errors.Unwrap(err).Error()
+		if !slices.ContainsFunc(all, func(e error) bool { return e.Error() == own || e.Error() == err.Error() }) {
 			all = append(all, err)
 		}
 	}

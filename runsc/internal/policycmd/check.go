@@ -7,7 +7,8 @@ import (
 	"io"
 	"os"
 
-	"github.com/directfs/runsc/pkg/ociconfig"
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/kubepolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/google/subcommands"
 	"gvisor.dev/gvisor/runsc/config"
@@ -63,15 +64,15 @@ func (c *check) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcomm
 	if err != nil {
 		return fail(c.Name(), err)
 	}
-	if errs := in.problems(); len(errs) > 0 {
-		return fail(c.Name(), errs...)
-	}
 	out, err := in.resolve()
 	if err != nil {
-		return fail(c.Name(), err)
+		return fail(c.Name(), in.problems()...)
 	}
-	for _, d := range out.plan.Diagnostics {
-		fmt.Println("note:", d)
+	for _, w := range out.plan.Warnings() {
+		fmt.Println("warning:", w)
+	}
+	if hints := out.plan.Ceiling(); hints != directfspolicy.AllHints {
+		fmt.Printf("note: --directfs-hints=%v\n", hints)
 	}
 	fmt.Println("ok")
 	return exitOK
@@ -95,7 +96,7 @@ func (c *check) pod(conf *config.Config, r io.Reader) subcommands.ExitStatus {
 	if err != nil {
 		return fail(c.Name(), usagef("reading stdin: %w", err))
 	}
-	pod, err := ociconfig.ParseKubePod(b)
+	pod, err := kubepolicy.ParsePod(b)
 	if err != nil {
 		return fail(c.Name(), usagef("stdin: %w", err))
 	}
@@ -105,9 +106,10 @@ func (c *check) pod(conf *config.Config, r io.Reader) subcommands.ExitStatus {
 		refused = append(refused, fmt.Errorf("pod: %w", err))
 	}
 	o := engine.Options(&own, nil)
-	o.HostPath = nil // the pod's paths are those of its node
-	for _, f := range ociconfig.CheckKubePod(pod, o) {
-		if f.Level == ociconfig.Refused {
+	// The pod's paths and devices are those of its node.
+	o.Sources, o.HostDevices = nil, nil
+	for _, f := range kubepolicy.Check(pod, o) {
+		if f.Level == kubepolicy.Refused {
 			refused = append(refused, errors.New(f.Text))
 			continue
 		}
@@ -122,7 +124,7 @@ func (c *check) pod(conf *config.Config, r io.Reader) subcommands.ExitStatus {
 
 // engineRefuses applies the annotations that set the engine's flags, and finds
 // those that nobody but the runtime may set.
-func engineRefuses(conf *config.Config, pod ociconfig.KubePod) error {
+func engineRefuses(conf *config.Config, pod kubepolicy.Pod) error {
 	spec := pod.Spec()
 	if err := engine.CheckBundle(spec); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -77,39 +78,49 @@ func minus(a, b []string) []string {
 // the Plan. It is never nil.
 func differences(before, after outcome) []difference {
 	d := differ{all: []difference{}}
+	then := after.plan.Decisions()
 	// A hint changes no mount's place in the list.
-	for i, m := range before.plan.Decisions {
-		n := after.plan.Decisions[i]
+	for i, m := range before.plan.Decisions() {
+		n := then[i]
 		d.value("mount", m.Mount, "access", m.Access.String(), n.Access.String())
-		d.value("mount", m.Mount, "why", m.Why(), n.Why())
+		d.value("mount", m.Mount, "why", m.WhyAccess.String(), n.WhyAccess.String())
 		d.value("mount", m.Mount, "cache", m.Cache.String(), n.Cache.String())
-		d.value("mount", m.Mount, "whyCache", m.WhyCache(), n.WhyCache())
+		d.value("mount", m.Mount, "whyCache", m.WhyCache.String(), n.WhyCache.String())
 	}
-	d.sandbox("sandbox", before.plan.Sandbox, after.plan.Sandbox)
-	d.filter("sentry", before.plan.Sentry, after.plan.Sentry)
-	d.filter("gofer", before.plan.Gofer, after.plan.Gofer)
-	d.list("gofer", "donations", before.plan.Donations, after.plan.Donations)
+	d.sandbox("sandbox", before.plan.Sandbox(), after.plan.Sandbox())
+	d.filter("sentry", before.plan.Sentry(), after.plan.Sentry())
+	d.filter("gofer", before.plan.Gofer(), after.plan.Gofer())
+	d.list("gofer", "donations", before.plan.Donations(), after.plan.Donations())
 	if before.pod != nil {
-		d.sandbox("pod sandbox", before.pod.Sandbox, after.pod.Sandbox)
-		d.filter("pod sentry", before.pod.Sentry, after.pod.Sentry)
+		d.sandbox("pod sandbox", before.pod.Sandbox(), after.pod.Sandbox())
+		d.filter("pod sentry", before.pod.Sentry(), after.pod.Sentry())
 	}
 	return d.all
 }
 
 func (d *differ) sandbox(of string, before, after directfspolicy.Sandbox) {
 	d.value(of, "", "raised", yesNo(before.Raised), yesNo(after.Raised))
-	d.list(of, "raisedFor", before.RaisedFor, after.RaisedFor)
+	d.list(of, "raisedFor", texts(before.RaisedFor), texts(after.RaisedFor))
 	d.value(of, "", "writesHost", yesNo(before.WritesHost), yesNo(after.WritesHost))
 	d.list(of, "capabilities", before.Capabilities, after.Capabilities)
 	d.value(of, "", "userNamespace", before.UserNamespace.String(), after.UserNamespace.String())
 	d.value(of, "", "umask", umask(before), umask(after))
 }
 
+// texts are things as they are shown to people.
+func texts[T fmt.Stringer](list []T) []string {
+	all := make([]string, len(list))
+	for i, v := range list {
+		all[i] = v.String()
+	}
+	return all
+}
+
 func umask(s directfspolicy.Sandbox) string {
 	if s.UmaskZero {
 		return "0"
 	}
-	return "as it was"
+	return "unchanged"
 }
 
 func (d *differ) filter(of string, before, after []directfspolicy.SetName) {

@@ -19,11 +19,11 @@ func drawDot(p directfspolicy.Plan) string {
     label="mounts" fontname="sans-serif" color=gray
     node [shape=box]
 `)
-	for i, d := range p.Decisions {
+	for i, d := range p.Decisions() {
 		fmt.Fprintf(&b, "    m%d [label=%s]\n", i, label(d.Mount, d.Access.String()+writesWord(d)))
 	}
 	b.WriteString("  }\n  node [shape=ellipse style=bold]\n  sandbox\n  gofer\n")
-	for i, d := range p.Decisions {
+	for i, d := range p.Decisions() {
 		writeMountEdges(&b, fmt.Sprintf("m%d", i), d)
 	}
 	if p.Uses(directfspolicy.LisaFS) {

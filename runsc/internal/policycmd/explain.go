@@ -109,15 +109,15 @@ func (e *explain) answer(in input, now outcome) (string, error) {
 
 // envelopeVersion is the version of the JSON that this command writes around
 // the Plan's own. It changes when a field changes its meaning or goes away.
-const envelopeVersion = 1
+const envelopeVersion = 2
 
 // envelope is the answer in JSON.
 type envelope struct {
-	Version int                  `json:"version"`
-	Plan    directfspolicy.Plan  `json:"plan"`
-	PodPlan *directfspolicy.Plan `json:"podPlan,omitempty"`
-	Calls   *callLists           `json:"calls,omitempty"`
-	WhatIf  []answer             `json:"whatIf"`
+	Version int        `json:"version"`
+	Plan    view       `json:"plan"`
+	PodPlan *view      `json:"podPlan,omitempty"`
+	Calls   *callLists `json:"calls,omitempty"`
+	WhatIf  []answer   `json:"whatIf"`
 }
 
 // callLists are the system calls that the Plan's sets allow.
@@ -127,11 +127,15 @@ type callLists struct {
 }
 
 func (e *explain) json(o outcome, answers []answer) (string, error) {
-	v := envelope{Version: envelopeVersion, Plan: o.plan, PodPlan: o.pod, WhatIf: answers}
+	v := envelope{Version: envelopeVersion, Plan: viewOf(o.plan), WhatIf: answers}
+	if o.pod != nil {
+		pod := viewOf(*o.pod)
+		v.PodPlan = &pod
+	}
 	if e.calls {
 		v.Calls = &callLists{
-			Sentry: directfspolicy.Calls(o.plan.Sentry...).Names(),
-			Gofer:  directfspolicy.Calls(o.plan.Gofer...).Names(),
+			Sentry: directfspolicy.Calls(o.plan.Sentry()...).Names(),
+			Gofer:  directfspolicy.Calls(o.plan.Gofer()...).Names(),
 		}
 	}
 	return marshal(v)
@@ -149,8 +153,8 @@ func (e *explain) text(o outcome, answers []answer) string {
 	var b strings.Builder
 	writePlan(&b, o)
 	if e.calls {
-		writeCalls(&b, "sentry", o.plan.Sentry)
-		writeCalls(&b, "gofer", o.plan.Gofer)
+		writeCalls(&b, "sentry", o.plan.Sentry())
+		writeCalls(&b, "gofer", o.plan.Gofer())
 	}
 	for _, a := range answers {
 		a.write(&b, e.calls)

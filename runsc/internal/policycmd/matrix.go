@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,9 +57,9 @@ func (m *matrix) Execute(_ context.Context, f *flag.FlagSet, _ ...any) subcomman
 
 // decisionRow is what is decided for one combination.
 type decisionRow struct {
-	Flag    bool                   `json:"flag"`
-	Hint    directfspolicy.Setting `json:"hint"`
-	Backend string                 `json:"backend"`
+	Flag    bool   `json:"flag"`
+	Hint    string `json:"hint"`
+	Backend string `json:"backend"`
 
 	// Access is empty, and Refused says why, where the container is refused.
 	Access  string `json:"access,omitempty"`
@@ -81,23 +82,32 @@ func decisionRows() []decisionRow {
 }
 
 func decide(flag bool, hint directfspolicy.Setting, backend directfspolicy.Backend) decisionRow {
-	row := decisionRow{Flag: flag, Hint: hint, Backend: backend.String()}
-	m := directfspolicy.Mount{Destination: "/data", Backend: backend, Hints: []directfspolicy.Hint{{Key: "hint", Setting: hint}}}
+	row := decisionRow{Flag: flag, Hint: hintWord(hint), Backend: backend.String()}
+	m := directfspolicy.Mount{Destination: "/data", Backend: backend, Hints: hinted(directfspolicy.DirectFSKnob, hint)}
 	p, err := directfspolicy.Resolve(directfspolicy.Request{Flag: flag, Mounts: []directfspolicy.Mount{m}})
 	if err != nil {
 		row.Refused = refusal(err)
 		return row
 	}
-	d := p.Decisions[1]
-	row.Access, row.Donated, row.Reason = d.Access.String(), d.Donated, d.Reason.String()
+	d := p.Decisions()[1]
+	row.Access, row.Donated, row.Reason = d.Access.String(), d.Donated(), d.WhyAccess.Reason.String()
 	return row
 }
 
+// hinted is a hint as the only one of a mount.
+func hinted(k directfspolicy.Knob, s directfspolicy.Setting) []directfspolicy.Hint {
+	return []directfspolicy.Hint{{Knob: k, Key: "hint", Setting: s}}
+}
+
+// hintWord is the setting, or that there is none.
+func hintWord(s directfspolicy.Setting) string { return cmp.Or(string(s), "unset") }
+
 // refusal is the reason of a refusal without what the user wrote.
 func refusal(err error) string {
-	var he *directfspolicy.HintError
-	if errors.As(err, &he) {
-		return he.Err.Error()
+	for _, f := range directfspolicy.Findings(err) {
+		if reason := errors.Unwrap(f); reason != nil {
+			return reason.Error()
+		}
 	}
 	return err.Error()
 }
@@ -112,34 +122,88 @@ type consequenceRow struct {
 	Gofer         []string `json:"gofer"`
 }
 
-// consequenceRows asks the policy what follows from each cause alone.
-func consequenceRows() []consequenceRow {
-	mount := func(access directfspolicy.Access, readOnly bool) directfspolicy.Plan {
-		return alone(directfspolicy.Decision{Mount: "/data", Access: access, ReadOnly: readOnly})
+// consequences are requests in which one thing asks for something.
+func consequences() []struct {
+	cause   string
+	request directfspolicy.Request
+} {
+	mount := func(flag, readOnly bool) directfspolicy.Request {
+		m := directfspolicy.Mount{Destination: "/data", Backend: directfspolicy.StockGofer, ReadOnly: readOnly}
+		return directfspolicy.Request{Flag: flag, Mounts: []directfspolicy.Mount{m}}
 	}
-	on := []directfspolicy.Hint{{Key: "hint", Setting: directfspolicy.On}}
+	on := []directfspolicy.SourceHint{{Hint: hinted(directfspolicy.DirectFSKnob, directfspolicy.On)[0]}}
+	return []struct {
+		cause   string
+		request directfspolicy.Request
+	}{
+		{"directfs mount, writes", mount(true, false)},
+		{"directfs mount, read-only", mount(true, true)},
+		{"lisafs mount, writes", mount(false, false)},
+		{"lisafs mount, read-only", mount(false, true)},
+		{"mount without a gofer", directfspolicy.Request{Mounts: []directfspolicy.Mount{{Destination: "/tmp"}}}},
+		{"pod sandbox, flag true", directfspolicy.Request{Scope: directfspolicy.PodSandbox, Flag: true}},
+		{"pod sandbox, flag false, no hint on", directfspolicy.Request{Scope: directfspolicy.PodSandbox}},
+		{"pod sandbox, flag false, a hint on", directfspolicy.Request{Scope: directfspolicy.PodSandbox, SourceHints: on}},
+		{"host network", directfspolicy.Request{HostNetwork: true}},
+		{"host devices", directfspolicy.Request{HostDevices: true}},
+	}
+}
+
+// consequenceRows asks the policy what follows from each cause alone.
+func consequenceRows() ([]consequenceRow, error) {
 	var rows []consequenceRow
-	for _, c := range []cause{
-		{"directfs mount, writes", mount(directfspolicy.DirectFS, false)},
-		{"directfs mount, read-only", mount(directfspolicy.DirectFS, true)},
-		{"lisafs mount, writes", mount(directfspolicy.LisaFS, false)},
-		{"lisafs mount, read-only", mount(directfspolicy.LisaFS, true)},
-		{"mount without a gofer", mount(directfspolicy.NoAccess, false)},
-		{"pod sandbox, flag true", resolve(directfspolicy.Request{Scope: directfspolicy.PodSandbox, Flag: true})},
-		{"pod sandbox, flag false, no hint on", resolve(directfspolicy.Request{Scope: directfspolicy.PodSandbox})},
-		{"pod sandbox, flag false, a hint on", resolve(directfspolicy.Request{Scope: directfspolicy.PodSandbox, Unmatched: on})},
-		{"host network", resolve(directfspolicy.Request{HostNetwork: true})},
-	} {
+	for _, c := range consequences() {
+		p, err := directfspolicy.Resolve(c.request)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.cause, err)
+		}
+		s := p.Sandbox()
 		rows = append(rows, consequenceRow{
-			Cause:         c.name,
-			Capabilities:  c.plan.Sandbox.Capabilities,
-			UserNamespace: c.plan.Sandbox.UserNamespace.String(),
-			Umask:         umask(c.plan.Sandbox),
-			Sentry:        setNames(c.plan.Sentry),
-			Gofer:         setNames(c.plan.Gofer),
+			Cause:         c.cause,
+			Capabilities:  append([]string{}, s.Capabilities...),
+			UserNamespace: s.UserNamespace.String(),
+			Umask:         umask(s),
+			Sentry:        setNames(p.Sentry()),
+			Gofer:         setNames(p.Gofer()),
 		})
 	}
+	return rows, nil
+}
+
+// ceilingRow is what becomes of one hint under one value of --directfs-hints.
+type ceilingRow struct {
+	Ceiling string `json:"hints"`
+	Flag    bool   `json:"flag"`
+	Hint    string `json:"hint"`
+	Verdict string `json:"verdict"`
+}
+
+// ceilingRows asks the policy for every ceiling, flag and hint.
+func ceilingRows() []ceilingRow {
+	var rows []ceilingRow
+	for _, c := range []directfspolicy.Ceiling{directfspolicy.AllHints, directfspolicy.NarrowHints, directfspolicy.NoHints} {
+		for _, flag := range []bool{true, false} {
+			for _, k := range directfspolicy.Knobs() {
+				for _, word := range k.Allowed() {
+					h, err := directfspolicy.ParseHint(k, "hint", word, "")
+					if err != nil || word != string(h.Setting) {
+						continue // another word for the same
+					}
+					m := directfspolicy.Mount{Destination: "/data", Backend: directfspolicy.StockGofer, Hints: []directfspolicy.Hint{h}}
+					row := ceilingRow{c.String(), flag, string(k) + "=" + word, "counts"}
+					if _, err := directfspolicy.Resolve(directfspolicy.Request{Flag: flag, Ceiling: c, Mounts: []directfspolicy.Mount{m}}); err != nil {
+						row.Verdict = "refused: " + refusal(err)
+					}
+					rows = append(rows, row)
+				}
+			}
+		}
+	}
 	return rows
+}
+
+func (r ceilingRow) cells() []string {
+	return []string{r.Ceiling, fmt.Sprint(r.Flag), r.Hint, r.Verdict}
 }
 
 func (r decisionRow) cells() []string {
@@ -147,7 +211,7 @@ func (r decisionRow) cells() []string {
 	if r.Refused != "" {
 		access, why = "refused", r.Refused
 	}
-	return []string{fmt.Sprint(r.Flag), r.Hint.String(), r.Backend, access, yesNo(r.Donated), why}
+	return []string{fmt.Sprint(r.Flag), r.Hint, r.Backend, access, yesNo(r.Donated), why}
 }
 
 func (r consequenceRow) cells() []string {

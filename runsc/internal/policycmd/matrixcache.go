@@ -4,8 +4,8 @@ import "github.com/directfs/runsc/directfspolicy"
 
 // cacheRow is what is decided for one cache hint on one kind of mount.
 type cacheRow struct {
-	Hint  directfspolicy.CacheSetting `json:"hint"`
-	Mount string                      `json:"mount"`
+	Hint  string `json:"hint"`
+	Mount string `json:"mount"`
 
 	// Cache is empty, and Refused says why, where the container is refused.
 	Cache   string `json:"cache,omitempty"`
@@ -15,12 +15,12 @@ type cacheRow struct {
 
 // cacheRows asks the policy for every cache hint on every kind of mount.
 func cacheRows() []cacheRow {
-	served := directfspolicy.Mount{Destination: "/data", Backend: directfspolicy.StockGofer, Source: "/srv/data"}
+	served := directfspolicy.Mount{Destination: "/data", Backend: directfspolicy.StockGofer, Sources: []directfspolicy.Source{{Path: "/srv/data"}}}
 	exclusive, overlaid, local := served, served, served
 	exclusive.Cache = directfspolicy.CacheExclusive
 	overlaid.Overlay, overlaid.ReadOnly = true, true
 	local.Backend = directfspolicy.NoGofer
-	writer := directfspolicy.Mount{Destination: "/other", Backend: directfspolicy.StockGofer, Source: served.Source}
+	writer := directfspolicy.Mount{Destination: "/other", Backend: directfspolicy.StockGofer, Sources: served.Sources}
 	reader := writer
 	reader.ReadOnly = true
 	var rows []cacheRow
@@ -35,7 +35,7 @@ func cacheRows() []cacheRow {
 		{"another mount writes the same files", []directfspolicy.Mount{served, writer}},
 		{"not served by a gofer", []directfspolicy.Mount{local}},
 	} {
-		for _, hint := range []directfspolicy.CacheSetting{directfspolicy.CacheUnset, directfspolicy.CacheDefault, directfspolicy.AskShared, directfspolicy.AskExclusive} {
+		for _, hint := range []directfspolicy.Setting{directfspolicy.Unset, directfspolicy.Default, directfspolicy.Shared, directfspolicy.Exclusive} {
 			rows = append(rows, decideCache(kind.name, hint, kind.mounts))
 		}
 	}
@@ -43,25 +43,25 @@ func cacheRows() []cacheRow {
 }
 
 // decideCache gives the hint to the first of the mounts.
-func decideCache(name string, hint directfspolicy.CacheSetting, mounts []directfspolicy.Mount) cacheRow {
-	row := cacheRow{Hint: hint, Mount: name}
-	mounts[0].CacheHints = []directfspolicy.CacheHint{{Key: "hint", Setting: hint}}
+func decideCache(name string, hint directfspolicy.Setting, mounts []directfspolicy.Mount) cacheRow {
+	row := cacheRow{Hint: hintWord(hint), Mount: name}
+	mounts[0].Hints = hinted(directfspolicy.CacheKnob, hint)
 	p, err := directfspolicy.Resolve(directfspolicy.Request{Mounts: mounts})
 	if err != nil {
 		row.Refused = refusal(err)
 		return row
 	}
-	d := p.Decisions[1]
-	row.Cache, row.Reason = d.Cache.String(), d.CacheReason.String()
+	d := p.Decisions()[1]
+	row.Cache, row.Reason = d.Cache.String(), d.WhyCache.Reason.String()
 	if d.Access == directfspolicy.NoAccess {
-		row.Cache, row.Reason = "none", d.Why()
+		row.Cache, row.Reason = "none", d.WhyAccess.String()
 	}
 	return row
 }
 
 func (r cacheRow) cells() []string {
 	if r.Refused != "" {
-		return []string{r.Hint.String(), r.Mount, "refused", r.Refused}
+		return []string{r.Hint, r.Mount, "refused", r.Refused}
 	}
-	return []string{r.Hint.String(), r.Mount, r.Cache, r.Reason}
+	return []string{r.Hint, r.Mount, r.Cache, r.Reason}
 }

@@ -9,11 +9,16 @@ type tables struct {
 	Version      int              `json:"version"`
 	Decisions    []decisionRow    `json:"decisions"`
 	Caches       []cacheRow       `json:"caches"`
+	Ceilings     []ceilingRow     `json:"ceilings"`
 	Consequences []consequenceRow `json:"consequences"`
 }
 
 func writeMatrix(format string) (string, error) {
-	t := tables{Version: envelopeVersion, Decisions: decisionRows(), Caches: cacheRows(), Consequences: consequenceRows()}
+	t := tables{Version: envelopeVersion, Decisions: decisionRows(), Caches: cacheRows(), Ceilings: ceilingRows()}
+	var err error
+	if t.Consequences, err = consequenceRows(); err != nil {
+		return "", err
+	}
 	if format == "json" {
 		return marshal(t)
 	}
@@ -24,6 +29,10 @@ func writeMatrix(format string) (string, error) {
 	caches := [][]string{{"cache hint", "mount", "cache", "reason"}}
 	for _, r := range t.Caches {
 		caches = append(caches, r.cells())
+	}
+	ceilings := [][]string{{"directfs-hints", "flag", "hint", "verdict"}}
+	for _, r := range t.Ceilings {
+		ceilings = append(ceilings, r.cells())
 	}
 	consequences := [][]string{{"cause", "capabilities", "user namespace", "umask", "sentry", "gofer"}}
 	for _, r := range t.Consequences {
@@ -37,6 +46,8 @@ func writeMatrix(format string) (string, error) {
 	write(&b, decisions)
 	b.WriteByte('\n')
 	write(&b, caches)
+	b.WriteByte('\n')
+	write(&b, ceilings)
 	b.WriteByte('\n')
 	write(&b, consequences)
 	return b.String(), nil

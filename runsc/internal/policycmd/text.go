@@ -11,30 +11,26 @@ import (
 // writePlan writes the plan for people.
 func writePlan(b *strings.Builder, o outcome) {
 	p := o.plan
-	fmt.Fprintf(b, "%s container, --directfs=%t\n\n", p.Scope, p.Flag)
-	rows := [][]string{directfspolicy.DecisionHeader()}
-	for _, d := range p.Decisions {
-		rows = append(rows, d.Cells())
-	}
-	writeTable(b, rows)
+	fmt.Fprintf(b, "%s container, --directfs=%t, --directfs-hints=%v\n\n", p.Scope(), p.Flag(), p.Ceiling())
+	writeTable(b, p.Table())
 	b.WriteByte('\n')
-	rows = [][]string{{"PROCESS", "KIND", "HOLDS", "FOR"}}
+	rows := [][]string{{"PROCESS", "KIND", "HOLDS", "FOR"}}
 	for _, v := range privileges(p) {
 		process := v.process
-		if process == "sandbox" && p.Scope == directfspolicy.PodMember {
+		if process == "sandbox" && p.Scope() == directfspolicy.PodMember {
 			process = "needs of its sandbox"
 		}
 		rows = append(rows, []string{process, v.kind, strings.Join(v.names, " "), strings.Join(v.causes, ", ")})
 	}
 	writeTable(b, rows)
 	if o.pod != nil {
-		fmt.Fprintf(b, "\npod's sandbox  %s\n               the container fits in it\n", o.pod.Sandbox)
+		fmt.Fprintf(b, "\npod's sandbox  %s\n               the container fits in it\n", o.pod.Sandbox())
 	}
-	for i, d := range p.Diagnostics {
+	for i, d := range p.Warnings() {
 		if i == 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(b, "note: %s\n", d)
+		fmt.Fprintf(b, "warning: %v\n", d)
 	}
 }
 

@@ -44,19 +44,15 @@ func (f *scenarioFlag) Set(value string) error {
 	return nil
 }
 
-// cacheHint is the key of a Change of the cache mode.
-const cacheHint = "cache"
-
-// parseChange reads NAME=VALUE and NAME=cache=VALUE, cut at the last sign.
+// parseChange reads NAME=VALUE and NAME=KNOB=VALUE, cut at the last sign.
 func parseChange(name, value string) (ociconfig.Change, error) {
-	c := ociconfig.Change{Name: name, Value: value}
-	var err error
-	if of, ok := strings.CutSuffix(name, "="+cacheHint); ok {
-		c.Name, c.Key = of, cacheHint
-		_, err = directfspolicy.ParseCacheHint(name, value, "")
-	} else {
-		_, err = directfspolicy.ParseHint(name, value, "")
+	c := ociconfig.Change{Name: name, Knob: directfspolicy.DirectFSKnob, Value: value}
+	for _, k := range directfspolicy.Knobs() {
+		if of, ok := strings.CutSuffix(name, "="+string(k)); ok {
+			c.Name, c.Knob = of, k
+		}
 	}
+	_, err := directfspolicy.ParseHint(c.Knob, name, value, "")
 	if c.Name == "" {
 		err = errors.New("no name")
 	}
@@ -64,16 +60,25 @@ func parseChange(name, value string) (ociconfig.Change, error) {
 }
 
 func wantChange(got string) error {
-	return fmt.Errorf("%q: want NAME=VALUE; allowed values: %s, cache=%s", got, strings.Join(directfspolicy.AllowedValues, ", "), strings.Join(directfspolicy.AllowedCacheValues, ", cache="))
+	var values []string
+	for _, k := range directfspolicy.Knobs() {
+		for _, v := range k.Allowed() {
+			if k != directfspolicy.DirectFSKnob {
+				v = string(k) + "=" + v
+			}
+			values = append(values, v)
+		}
+	}
+	return fmt.Errorf("%q: want NAME=VALUE; allowed values: %s", got, strings.Join(values, ", "))
 }
 
-// String returns the scenario as --what-if takes it.
+// String returns the scenario as --what-if accepts it.
 func (s scenario) String() string {
 	parts := make([]string, len(s))
 	for i, c := range s {
 		value := c.Value
-		if c.Key == cacheHint {
-			value = cacheHint + "=" + value
+		if c.Knob != directfspolicy.DirectFSKnob {
+			value = string(c.Knob) + "=" + value
 		}
 		parts[i] = c.Name + "=" + value
 	}
@@ -88,7 +93,7 @@ type answer struct {
 	Refused string `json:"refused,omitempty"`
 
 	// Plan is the one there would be, or nil.
-	Plan *directfspolicy.Plan `json:"plan,omitempty"`
+	Plan *view `json:"plan,omitempty"`
 
 	// Differences lead from the plan that there is to that one.
 	Differences []difference `json:"differences"`
@@ -107,7 +112,8 @@ func (s scenario) ask(in input, now outcome) (answer, error) {
 		a.Refused = err.Error()
 		return a, nil
 	}
-	a.Plan = &then.plan
+	plan := viewOf(then.plan)
+	a.Plan = &plan
 	a.Differences = differences(now, then)
 	return a, nil
 }

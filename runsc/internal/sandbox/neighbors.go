@@ -21,7 +21,7 @@ import (
 // whose mounts are all cached for sharing get along with each other, so they
 // share the lock.
 func lockPod(conf *config.Config, id statedir.ID, plan directfspolicy.Plan) (unlock func(), err error) {
-	if plan.Scope != directfspolicy.PodMember {
+	if plan.Scope() != directfspolicy.PodMember {
 		return func() {}, nil
 	}
 	first, err := os.Open(filepath.Join(conf.RootDir, id.SandboxID+"_sandbox:"+id.SandboxID+".state"))
@@ -46,9 +46,11 @@ func lockPod(conf *config.Config, id statedir.ID, plan directfspolicy.Plan) (unl
 	return func() { first.Close() }, nil
 }
 
+// wantsExclusive reports whether a user promised to be alone in changing files;
+// the rootfs, whose default is an exclusive cache too, promises nothing.
 func wantsExclusive(plan directfspolicy.Plan) bool {
-	for _, d := range plan.Decisions {
-		if d.Cache == directfspolicy.CacheExclusive {
+	for _, d := range plan.Decisions() {
+		if d.WhyCache.Reason == directfspolicy.BecauseHintExclusive {
 			return true
 		}
 	}
@@ -68,8 +70,8 @@ func checkNeighbors(conf *config.Config, id statedir.ID, plan directfspolicy.Pla
 		if err != nil {
 			return fmt.Errorf("container %q of the same sandbox: %w", c.ID, err)
 		}
-		if err := plan.Coexist(other); err != nil && !ended(conf, id.SandboxID, c.ID) {
-			return fmt.Errorf("container %q of the same sandbox: %w", c.ID, err)
+		if err := plan.Coexist(id.ContainerID, other, c.ID); err != nil && !ended(conf, id.SandboxID, c.ID) {
+			return err
 		}
 	}
 	return nil

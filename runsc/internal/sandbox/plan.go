@@ -43,8 +43,8 @@ func decide(conf *config.Config, id statedir.ID, spec *specs.Spec) (plan directf
 	if unlock, err = lockPod(conf, id, plan); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
-	for _, d := range plan.Diagnostics {
-		log.Warningf("directfs plan: %s", d)
+	for _, w := range plan.Warnings() {
+		log.Warningf("directfs plan: %v", w)
 	}
 	log.Infof("directfs plan:\n%s", plan)
 	return plan, unlock, nil
@@ -65,7 +65,7 @@ func create(name string, conf *config.Config, id string, spec *specs.Spec, execu
 	}
 	engine.ConfigureCreate(conf, plan)
 	c := &creation{conf: conf, id: full, spec: spec, plan: plan}
-	if plan.Scope == directfspolicy.PodMember {
+	if plan.Scope() == directfspolicy.PodMember {
 		engine.HideOptions(spec)
 	} else {
 		c.show = engine.HideHints(spec)
@@ -103,7 +103,7 @@ func resolve(conf *config.Config, spec *specs.Spec) (directfspolicy.Plan, error)
 	if err != nil {
 		return directfspolicy.Plan{}, err
 	}
-	if err := running.Admit(plan); err != nil {
+	if err := ociconfig.Admit(running, plan); err != nil {
 		return directfspolicy.Plan{}, err
 	}
 	return plan, nil

@@ -22,15 +22,19 @@ import (
 
 // member is the plan of a container that joins a sandbox and writes to a
 // directory of the host.
-func member(t *testing.T, cache directfspolicy.CacheHint) directfspolicy.Plan {
+func member(t *testing.T, cache directfspolicy.Cache) directfspolicy.Plan {
 	t.Helper()
-	m := directfspolicy.Mount{Destination: "/d", Source: "/s", Backend: directfspolicy.StockGofer}
-	if cache.Key != "" {
-		m.CacheHints = []directfspolicy.CacheHint{cache}
+	m := directfspolicy.Mount{Destination: "/d", Sources: []directfspolicy.Source{{Path: "/s"}}, Backend: directfspolicy.StockGofer}
+	if cache == directfspolicy.CacheExclusive {
+		hint, err := directfspolicy.ParseHint(directfspolicy.CacheKnob, "test", "exclusive", "/d")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Hints = []directfspolicy.Hint{hint}
 	}
 	p, err := directfspolicy.Resolve(directfspolicy.Request{
 		Flag: true, Scope: directfspolicy.PodMember, Mounts: []directfspolicy.Mount{m},
-		Rootfs: directfspolicy.Mount{Destination: "/", Source: "/r", Backend: directfspolicy.StockGofer},
+		Rootfs: directfspolicy.Mount{Destination: "/", Backend: directfspolicy.StockGofer},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -62,12 +66,8 @@ func saveMember(t *testing.T, root, id string, plan directfspolicy.Plan) {
 // second one must see the first.
 func TestLockPod(t *testing.T) {
 	conf := &config.Config{RootDir: t.TempDir()}
-	exclusive, err := directfspolicy.ParseCacheHint("test", "exclusive", "/d")
-	if err != nil {
-		t.Fatal(err)
-	}
 	saveMember(t, conf.RootDir, "pod", directfspolicy.Plan{})
-	first, second := member(t, exclusive), member(t, directfspolicy.CacheHint{})
+	first, second := member(t, directfspolicy.CacheExclusive), member(t, directfspolicy.CacheShared)
 	unlock, err := lockPod(conf, statedir.ID{SandboxID: "pod", ContainerID: "a"}, first)
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +83,8 @@ func TestLockPod(t *testing.T) {
 	waitForWaiter(t, filepath.Join(conf.RootDir, "pod_sandbox:pod.state"), result)
 	saveMember(t, conf.RootDir, "a", first)
 	unlock()
-	if err := <-result; err == nil || !strings.Contains(err.Error(), `container "a" of the same sandbox`) {
+	var sharing *directfspolicy.SharingError
+	if err := <-result; !errors.As(err, &sharing) || sharing.Container != "a" {
 		t.Errorf("a container that does not go together with another was let in: %v", err)
 	}
 }
@@ -92,7 +93,7 @@ func TestLockPod(t *testing.T) {
 func TestLockPodIsShared(t *testing.T) {
 	conf := &config.Config{RootDir: t.TempDir()}
 	saveMember(t, conf.RootDir, "pod", directfspolicy.Plan{})
-	p := directfspolicy.Plan{Scope: directfspolicy.PodMember}
+	p := member(t, directfspolicy.CacheShared)
 	for _, id := range []string{"a", "b"} {
 		unlock, err := lockPod(conf, statedir.ID{SandboxID: "pod", ContainerID: id}, p)
 		if err != nil {

@@ -57,7 +57,7 @@ func startContainer(conf *config.Config, c *container.Container, start func(*con
 	if err != nil {
 		return err
 	}
-	if plan.Scope != directfspolicy.PodMember {
+	if plan.Scope() != directfspolicy.PodMember {
 		defer unlock()
 		if err := start(conf); err != nil {
 			return fmt.Errorf("starting container: %w", err)

@@ -6,26 +6,11 @@ import (
 	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
-	"golang.org/x/sys/unix"
+	"github.com/moby/sys/capability"
 )
 
-// capabilityNames are the capabilities that a process of the runtime may have,
-// by their numbers (linux/capability.h).
-var capabilityNames = map[int]string{
-	unix.CAP_CHOWN:            "CAP_CHOWN",
-	unix.CAP_DAC_OVERRIDE:     "CAP_DAC_OVERRIDE",
-	unix.CAP_DAC_READ_SEARCH:  "CAP_DAC_READ_SEARCH",
-	unix.CAP_FOWNER:           "CAP_FOWNER",
-	unix.CAP_FSETID:           "CAP_FSETID",
-	unix.CAP_SETGID:           "CAP_SETGID",
-	unix.CAP_SETUID:           "CAP_SETUID",
-	unix.CAP_NET_BIND_SERVICE: "CAP_NET_BIND_SERVICE",
-	unix.CAP_NET_ADMIN:        "CAP_NET_ADMIN",
-	unix.CAP_NET_RAW:          "CAP_NET_RAW",
-	unix.CAP_SYS_CHROOT:       "CAP_SYS_CHROOT",
-	unix.CAP_SYS_PTRACE:       "CAP_SYS_PTRACE",
-	unix.CAP_SYS_ADMIN:        "CAP_SYS_ADMIN",
-}
+// prefix starts the names of capabilities in specs and Plans.
+const prefix = "CAP_"
 
 // list names the set, without the prefix that all names share.
 func (c caps) list() string {
@@ -34,22 +19,23 @@ func (c caps) list() string {
 	}
 	var names []string
 	for rest := uint64(c); rest != 0; rest &= rest - 1 {
-		n := bits.TrailingZeros64(rest)
-		name, ok := capabilityNames[n]
-		if !ok {
-			name = "CAP_" + itoa(n)
+		known := capability.Cap(bits.TrailingZeros64(rest))
+		if slices.Contains(capability.ListKnown(), known) {
+			names = append(names, strings.ToUpper(known.String()))
+		} else {
+			names = append(names, itoa(int(known)))
 		}
-		names = append(names, strings.TrimPrefix(name, "CAP_"))
 	}
 	return strings.Join(names, " ")
 }
 
-// capsOf is the set of the named capabilities.
+// capsOf is the set of the named capabilities. It leaves out a name that no
+// capability has.
 func capsOf(names ...string) caps {
 	var c caps
-	for n, name := range capabilityNames {
-		if slices.Contains(names, name) {
-			c |= 1 << n
+	for _, known := range capability.ListKnown() {
+		if slices.Contains(names, prefix+strings.ToUpper(known.String())) {
+			c |= 1 << known
 		}
 	}
 	return c
@@ -79,10 +65,10 @@ func (r *Report) sandboxCapabilities(p process, plan directfspolicy.Plan) {
 	// The ptrace platform's, and those of a sandbox in the host's network
 	// (runsc/cmd/sentry/sentrycmd/boot.go:496 and :524).
 	purposes := capsOf("CAP_SYS_PTRACE")
-	if plan.HostNetwork {
+	if plan.HostNetwork() {
 		purposes |= capsOf("CAP_NET_ADMIN", "CAP_NET_BIND_SERVICE", "CAP_NET_RAW")
 	}
-	planned := capsOf(plan.Sandbox.Capabilities...)
+	planned := capsOf(plan.Sandbox().Capabilities...)
 	var others caps
 	for _, set := range capabilitySets {
 		want, have := planned, p.union(set.of)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/syscalls"
 	"golang.org/x/net/bpf"
 	"gvisor.dev/gvisor/pkg/seccomp"
 	"gvisor.dev/gvisor/pkg/seccomp/precompiledseccomp"
@@ -51,7 +52,7 @@ func engineProgram(allowed, denied seccomp.SyscallRules) seccomp.Program {
 
 func sentryStack(t *testing.T, p directfspolicy.Plan) stack {
 	t.Helper()
-	allowed, denied := sentryconfig.Rules(sentryconfig.Options{Platform: noPlatform{}, HostFilesystem: p.Sandbox.Raised, ControllerFD: 5})
+	allowed, denied := sentryconfig.Rules(sentryconfig.Options{Platform: noPlatform{}, HostFilesystem: p.Sandbox().Raised, ControllerFD: 5})
 	s := stack{}
 	narrow, err := engine.NarrowSentry(p)
 	if err != nil {
@@ -85,8 +86,8 @@ func plans(t *testing.T) map[string]directfspolicy.Plan {
 		for _, mount := range []directfspolicy.Setting{directfspolicy.On, directfspolicy.Off} {
 			for _, ro := range []bool{true, false} {
 				p, err := directfspolicy.Resolve(directfspolicy.Request{Rootfs: directfspolicy.Mount{Backend: directfspolicy.StockGofer, ReadOnly: true,
-					Hints: []directfspolicy.Hint{{Key: "k", Setting: rootfs}}}, Mounts: []directfspolicy.Mount{
-					{Destination: "/a", Backend: directfspolicy.StockGofer, ReadOnly: ro, Hints: []directfspolicy.Hint{{Key: "k", Setting: mount}}},
+					Hints: []directfspolicy.Hint{{Knob: directfspolicy.DirectFSKnob, Key: "k", Setting: rootfs}}}, Mounts: []directfspolicy.Mount{
+					{Destination: "/a", Backend: directfspolicy.StockGofer, ReadOnly: ro, Hints: []directfspolicy.Hint{{Knob: directfspolicy.DirectFSKnob, Key: "k", Setting: mount}}},
 				}})
 				if err != nil {
 					t.Fatal(err)
@@ -108,10 +109,10 @@ func TestEngineFilters(t *testing.T) {
 			checkExact(t, sentryExpectation(p), sentry)
 			checkExact(t, goferExpectation(p), gofer)
 			for other, q := range all {
-				if fmt.Sprint(p.Sentry) != fmt.Sprint(q.Sentry) {
+				if fmt.Sprint(p.Sentry()) != fmt.Sprint(q.Sentry()) {
 					checkNoticed(t, "sentry of "+other, sentryExpectation(q), sentry)
 				}
-				if fmt.Sprint(p.Gofer) != fmt.Sprint(q.Gofer) && !directfspolicy.Calls(p.Gofer...).SubsetOf(directfspolicy.Calls(q.Gofer...)) {
+				if fmt.Sprint(p.Gofer()) != fmt.Sprint(q.Gofer()) && !directfspolicy.Calls(p.Gofer()...).SubsetOf(directfspolicy.Calls(q.Gofer()...)) {
 					checkNoticed(t, "gofer of "+other, goferExpectation(q), gofer)
 				}
 			}
@@ -150,13 +151,14 @@ func checkNoticed(t *testing.T, whose string, e expectation, s stack) {
 // Every name in the policy's sets and in ours is a call somewhere.
 func TestNames(t *testing.T) {
 	for _, name := range directfspolicy.Calls(directfspolicy.SetNames...).Names() {
-		if _, ok := number(name); !ok {
+		if _, ok := syscalls.Number(name); !ok {
 			t.Errorf("no number for %s", name)
 		}
 	}
-	for _, e := range []expectation{sentryExpectation(directfspolicy.Plan{Sentry: []directfspolicy.SetName{directfspolicy.SentryHostFilesystemRead}})} {
+	for _, p := range plans(t) {
+		e := sentryExpectation(p)
 		for _, f := range e.forms {
-			if _, ok := number(f.call); !ok {
+			if _, ok := syscalls.Number(f.call); !ok {
 				t.Errorf("no number for %s", f.call)
 			}
 		}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/directfs/runsc/directfspolicy"
 	"golang.org/x/sys/unix"
 )
 
@@ -36,19 +35,8 @@ func (r *Report) goferRows(m member) error {
 		return err
 	}
 	e := goferExpectation(m.plan)
-	if servesDevices(p) && !m.plan.Uses(directfspolicy.DirectFS) && !m.plan.Uses(directfspolicy.LisaFS) {
-		// It serves nothing but host devices, which no Plan knows.
-		e.sets = append(slices.Clone(e.sets), directfspolicy.GoferLisaFS)
-	}
 	r.seccomp(p, e)
 	return nil
-}
-
-// servesDevices reports whether a gofer opens host devices for the sentry's
-// device proxies.
-func servesDevices(gofer process) bool {
-	fd, err := strconv.Atoi(gofer.flagValue("dev-io-fd"))
-	return err == nil && fd >= 0
 }
 
 // goferRoot expects the gofer's root to hold what it serves without donating a
@@ -82,7 +70,7 @@ func (r *Report) goferRoot(p process, m member) error {
 			return err
 		case expected && id == mt.id:
 			actual = append(actual, mt.decision.Mount)
-		case servesDevices(p) && e.Name() == strconv.Itoa(len(m.mounts)):
+		case m.plan.HostDevices() && e.Name() == strconv.Itoa(len(m.mounts)):
 			r.other(CheckGofer, "root", "/dev, for host devices")
 		default:
 			actual = append(actual, "stranger "+e.Name())

@@ -62,7 +62,7 @@ func (m idMap) String() string {
 // sandboxIDs compares who the sandbox process is, and its umask.
 func (r *Report) sandboxIDs(p process, plan directfspolicy.Plan) error {
 	planned := "0"
-	if plan.Sandbox.UserNamespace == directfspolicy.NewUserNamespace {
+	if plan.Sandbox().UserNamespace == directfspolicy.NewUserNamespace {
 		planned = itoa(nobody)
 	}
 	for _, kind := range []struct {
@@ -94,7 +94,7 @@ func (r *Report) umask(p process, plan directfspolicy.Plan) {
 	mask := p.main().umask
 	have := fmt.Sprintf("%#o", mask)
 	switch {
-	case plan.Sandbox.UmaskZero:
+	case plan.Sandbox().UmaskZero:
 		r.compare(CheckUmask, "umask", "0", have)
 	case mask == 0:
 		r.unverified(CheckUmask, "umask", "untouched", have, "nobody knows whether the sandbox was started with umask 0 or set it")

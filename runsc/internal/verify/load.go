@@ -113,7 +113,7 @@ func (m member) served() ([]mount, error) {
 	}
 	var all []mount
 	used := make([]bool, len(m.Spec.Mounts))
-	for _, d := range m.plan.Decisions {
+	for _, d := range m.plan.Decisions() {
 		source := rootfs
 		if d.Mount != "/" {
 			i := 0

@@ -109,7 +109,11 @@ func TestUmask(t *testing.T) {
 		want Verdict
 	}{{true, 0, OK}, {true, 0o22, Differs}, {false, 0o22, OK}, {false, 0, Unverified}} {
 		r := &Report{}
-		r.umask(fake(status{umask: c.mask}, status{umask: c.mask}), directfspolicy.Plan{Sandbox: directfspolicy.Sandbox{UmaskZero: c.zero}})
+		var plan directfspolicy.Plan
+		if c.zero {
+			plan = raisedPlan(t, false)
+		}
+		r.umask(fake(status{umask: c.mask}, status{umask: c.mask}), plan)
 		if got := verdictOf(t, r, "umask"); got != c.want {
 			t.Errorf("zero planned: %v, umask %#o: %v, want %v", c.zero, c.mask, got, c.want)
 		}
@@ -152,12 +156,16 @@ func TestMapping(t *testing.T) {
 // A process that shares the runtime's namespace, has all privileges and no
 // filter differs from every plan.
 func TestPlainProcess(t *testing.T) {
-	cmd := exec.Command("sleep", "60")
+	cmd := exec.Command("cat") // ends with its input
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer cmd.Wait()
-	defer cmd.Process.Kill()
+	defer in.Close()
 	p, err := readProcess(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/syscalls"
 	"golang.org/x/sys/unix"
 )
 
@@ -82,21 +83,21 @@ type expectation struct {
 
 func sentryExpectation(p directfspolicy.Plan) expectation {
 	e := expectation{
-		sets:   p.Sentry,
+		sets:   p.Sentry(),
 		family: []directfspolicy.SetName{directfspolicy.SentryBase, directfspolicy.SentryHostFilesystem, directfspolicy.SentryHostFilesystemRead},
 		forms:  sentryForms,
 	}
 	switch {
-	case slices.Contains(p.Sentry, directfspolicy.SentryHostFilesystemRead):
+	case slices.Contains(p.Sentry(), directfspolicy.SentryHostFilesystemRead):
 		e.forms = slices.Concat(sentryForms, writingForms)
-	case !slices.Contains(p.Sentry, directfspolicy.SentryHostFilesystem):
+	case !slices.Contains(p.Sentry(), directfspolicy.SentryHostFilesystem):
 		e.forms = slices.Concat(sentryForms, []form{pathTimes})
 	}
 	return e
 }
 
 func goferExpectation(p directfspolicy.Plan) expectation {
-	e := expectation{sets: p.Gofer}
+	e := expectation{sets: p.Gofer()}
 	for _, n := range directfspolicy.SetNames {
 		if strings.HasPrefix(string(n), "gofer-") {
 			e.family = append(e.family, n)
@@ -122,7 +123,7 @@ func (e expectation) examine(s stack) (verdicts, error) {
 	planned := directfspolicy.Calls(e.sets...)
 	spoken := directfspolicy.Calls(e.family...).Union(fileSystemCalls)
 	for nr := range uint32(maxNumber) {
-		name, named := names()[nr]
+		name, named := syscalls.Name(nr)
 		if named && planned.Contains(name) {
 			ok, err := s.allows(nr)
 			if err != nil {
@@ -152,7 +153,7 @@ func (e expectation) examine(s stack) (verdicts, error) {
 
 func (e expectation) examineForms(s stack, v *verdicts) error {
 	for _, f := range e.forms {
-		nr, ok := number(f.call)
+		nr, ok := syscalls.Number(f.call)
 		if !ok {
 			continue
 		}
@@ -187,7 +188,7 @@ func (e expectation) examineForms(s stack, v *verdicts) error {
 }
 
 func callName(nr uint32) string {
-	if name, ok := names()[nr]; ok {
+	if name, ok := syscalls.Name(nr); ok {
 		return name
 	}
 	return fmt.Sprintf("call %d", nr)

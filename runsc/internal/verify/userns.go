@@ -47,7 +47,7 @@ func (r *Report) sandboxUserNS(p process, plan directfspolicy.Plan, spec *specs.
 	if err != nil {
 		return err
 	}
-	planned := plan.Sandbox.UserNamespace
+	planned := plan.Sandbox().UserNamespace
 	if planned == directfspolicy.SpecUserNamespace && !hasUserNS(spec) {
 		// The engine adds one of its own, but not where the sandbox is in the
 		// host's network (runsc/container/container.go:2186).

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 
 	"gvisor.dev/gvisor/runsc/config"
 )
@@ -23,7 +24,7 @@ func verify(conf *config.Config, id string, all bool, maxDirectories int) (*Repo
 	}
 	for _, m := range targets {
 		r.Containers = append(r.Containers, m.ID)
-		r.about("container %s (%v)", m.ID, m.plan.Scope)
+		r.about("container %s (%v, --directfs-hints=%v)", m.ID, m.plan.Scope(), m.plan.Ceiling())
 		r.mountRows(m, held)
 		r.about("gofer %d of container %s", m.GoferPid.Load(), m.ID)
 		if err := r.goferRows(m); err != nil {
@@ -56,7 +57,7 @@ func (r *Report) sandbox(p pod, maxDirectories int) (heldFiles, error) {
 		return held, err
 	}
 	plan := p.first.plan
-	r.about("sandbox process %d, by the plan of container %s (raised: %t)", pid, p.first.ID, plan.Sandbox.Raised)
+	r.about("sandbox process %d, by the plan of container %s (raised: %t)", pid, p.first.ID, plan.Sandbox().Raised)
 	r.sandboxCapabilities(process, plan)
 	if err := r.sandboxIDs(process, plan); err != nil {
 		return held, err
@@ -73,10 +74,5 @@ func (r *Report) sandbox(p pod, maxDirectories int) (heldFiles, error) {
 
 // devices reports whether some gofer donates the directory of host devices.
 func (p pod) devices() bool {
-	for _, m := range p.members {
-		if g, err := readProcess(m.GoferPid.Load()); err == nil && servesDevices(g) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.members, func(m member) bool { return m.plan.DonatesDevices() })
 }

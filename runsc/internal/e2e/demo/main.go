@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"time"
 
 	"github.com/directfs/runsc/runsc/harness"
 	"golang.org/x/sys/unix"
@@ -30,7 +29,7 @@ func main() {
 }
 
 func run(ctx context.Context, directfs string, check bool) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 2*harness.Deadline)
 	defer cancel()
 	scenes, err := scenesFor(directfs)
 	if err != nil {

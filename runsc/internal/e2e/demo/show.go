@@ -26,7 +26,7 @@ func (s *stage) showGuest(plan directfspolicy.Plan, r report.Report) {
 			seen = append(seen, m.Mount)
 		}
 	}
-	s.verdict("directfs in the guest", plan.Donations, seen)
+	s.verdict("directfs in the guest", plan.Donations(), seen)
 	var worked, all []string
 	for _, o := range r.Ops {
 		all = append(all, o.Dir)
@@ -67,16 +67,16 @@ func (s *stage) showSandbox(c *harness.Container, plan directfspolicy.Plan) erro
 	}
 	fmt.Printf("\nWhat the sandbox process (pid %d) holds, from /proc:\n\n", c.SandboxPID)
 	uid, umask, ns := 65534, self.Umask, []harness.IDMap{{Inside: 65534, Outside: 65534, Size: 1}}
-	if plan.Sandbox.Raised {
+	if plan.Sandbox().Raised {
 		uid, umask, ns = 0, 0, []harness.IDMap{{Inside: 0, Outside: 0, Size: ^uint32(0)}}
 	}
-	s.verdict("capabilities for files", plan.Sandbox.Capabilities, fileCaps(st.Effective|st.Permitted|st.Bounding))
+	s.verdict("capabilities for files", plan.Sandbox().Capabilities, (harness.DirectFSCaps & (st.Effective | st.Permitted | st.Bounding)).Names())
 	s.verdict("user id", []string{fmt.Sprint(uid)}, []string{fmt.Sprint(st.Uid[1])})
 	s.verdict("umask", []string{fmt.Sprintf("%04o", umask)}, []string{fmt.Sprintf("%04o", st.Umask)})
 	s.verdict("user namespace maps", words(ns), words(maps))
 	s.verdict("seccomp", []string{"filter"}, []string{seccompMode(st)})
-	s.verdict("holds directories of", plan.Donations, append(held.Mounts(), strangers(held)...))
-	s.verdict("reaches from these", plan.Donations, reachable)
+	s.verdict("holds directories of", plan.Donations(), append(held.Mounts(), strangers(held)...))
+	s.verdict("reaches from these", plan.Donations(), reachable)
 	const ptrace = harness.Caps(1 << unix.CAP_SYS_PTRACE)
 	switch rest := st.Effective &^ harness.DirectFSCaps; rest {
 	case 0:
@@ -106,20 +106,6 @@ func list(words []string) string {
 		return "none"
 	}
 	return strings.Join(words, " ")
-}
-
-func fileCaps(c harness.Caps) []string {
-	names := map[int]string{
-		unix.CAP_CHOWN: "CAP_CHOWN", unix.CAP_DAC_OVERRIDE: "CAP_DAC_OVERRIDE", unix.CAP_DAC_READ_SEARCH: "CAP_DAC_READ_SEARCH",
-		unix.CAP_FOWNER: "CAP_FOWNER", unix.CAP_FSETID: "CAP_FSETID",
-	}
-	var have []string
-	for bit, name := range names {
-		if c.Has(1 << bit) {
-			have = append(have, name)
-		}
-	}
-	return have
 }
 
 func words(maps []harness.IDMap) []string {

@@ -6,7 +6,12 @@
 // empty (runsc/boot/filter/filter_precompiled.go,
 // runsc/fsgofer/filter/filter_precompiled.go). The programs here are made by
 // the engine's own precompiler from its own rules, and a test makes them again
-// and compares. A configuration without a program is compiled as before.
+// and compares.
+//
+// The engine finds a program by its configuration, the architecture included,
+// and does not ask which rules it was made from. So the programs are for one
+// engine source, and a binary with any other registers none of them. Whatever
+// is not registered, the engine compiles.
 package filters
 
 import (
@@ -15,6 +20,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 	_ "unsafe" // for linkname
 
@@ -27,6 +33,13 @@ import (
 
 //go:embed programs
 var programs embed.FS
+
+// EngineFile is the file beside the programs that says, as [EngineSum] does,
+// which engine source they were made from.
+const EngineFile = "ENGINE"
+
+// buildInfo is what the binary says of the modules in it.
+var buildInfo = debug.ReadBuildInfo
 
 // The engine's registries. If they move, the linker says so.
 //
@@ -49,6 +62,40 @@ func RegisterGofer() error {
 	return register("gofer", "", goferPrograms)
 }
 
+// EngineSum returns the checksum of the engine module that is linked into this
+// binary, as go.sum has it: a hash of all its files. The toolchain and other
+// modules do not count: rules become programs by the engine's own code, from
+// constants that are the kernel's ABI. It is empty where the binary does not
+// say, like those of go test, or where the source has no checksum, like a
+// directory that replaces the module.
+func EngineSum() string {
+	info, ok := buildInfo()
+	if !ok {
+		return ""
+	}
+	for _, m := range info.Deps {
+		if m.Path != "gvisor.dev/gvisor" {
+			continue
+		}
+		if m.Replace != nil {
+			m = m.Replace
+		}
+		return m.Sum
+	}
+	return ""
+}
+
+// madeForThisEngine reports whether the programs carried are those of the
+// engine that is linked into this binary.
+func madeForThisEngine() (bool, error) {
+	made, err := programs.ReadFile("programs/" + EngineFile)
+	if err != nil {
+		return false, fmt.Errorf("compiled seccomp programs: %w", err)
+	}
+	sum := EngineSum()
+	return sum != "" && sum == strings.TrimSpace(string(made)), nil
+}
+
 // register loads the programs whose name contains part. They are made for
 // PID 1, which sandboxes and gofers are in their PID namespaces: the rules of
 // the engine's platforms have the number of the process that compiles them in
@@ -56,6 +103,9 @@ func RegisterGofer() error {
 func register(kind, part string, into map[string]precompiledseccomp.Program) error {
 	if os.Getpid() != 1 {
 		return nil
+	}
+	if ok, err := madeForThisEngine(); err != nil || !ok {
+		return err
 	}
 	dir := "programs/" + kind
 	files, err := programs.ReadDir(dir)

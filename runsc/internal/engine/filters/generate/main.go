@@ -42,6 +42,13 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	sum := filters.EngineSum()
+	if sum == "" {
+		return errors.New("this binary does not say which engine is in it, or the engine is a directory without a checksum: build with the module that go.mod names")
+	}
+	if err := os.WriteFile(filepath.Join("programs", filters.EngineFile), []byte(sum+"\n"), 0o644); err != nil {
+		return err
+	}
 	for kind, programs := range all {
 		dir := filepath.Join("programs", kind)
 		if err := os.RemoveAll(dir); err != nil {

@@ -1,0 +1,105 @@
+package directfspolicy
+
+import (
+	"fmt"
+	"slices"
+)
+
+// CauseKind says what kind of thing asks for a privilege.
+type CauseKind string
+
+const (
+	// CauseMount: a mount of the container.
+	CauseMount CauseKind = "mount"
+
+	// CauseJoiningHint: a hint that every container of the pod has, so that one
+	// that joins may bring it to life.
+	CauseJoiningHint CauseKind = "joining-hint"
+
+	// CauseJoiningFlag: --directfs=true, for containers that may join.
+	CauseJoiningFlag CauseKind = "joining-flag"
+
+	// CauseHostNetwork: the host's network stack.
+	CauseHostNetwork CauseKind = "host-network"
+
+	// CauseHostDevices: host devices, served by RPC.
+	CauseHostDevices CauseKind = "host-devices"
+)
+
+// Cause is one thing that asks for a privilege.
+type Cause struct {
+	Kind CauseKind `json:"kind"`
+
+	// Mount is the destination, of CauseMount.
+	Mount string `json:"mount,omitempty"`
+
+	// Hint is that of CauseJoiningHint.
+	Hint Hint `json:"hint,omitzero"`
+
+	// Writes says whether writes may reach the host for its sake. Of a mount
+	// that a joining container may bring, nothing is known but that it may be
+	// written.
+	Writes bool `json:"writes"`
+}
+
+// String names the cause for people.
+func (c Cause) String() string {
+	switch c.Kind {
+	case CauseMount:
+		return c.Mount
+	case CauseJoiningHint:
+		return fmt.Sprintf("containers that may join (%v)", c.Hint)
+	case CauseJoiningFlag:
+		return "containers that may join (--directfs=true)"
+	case CauseHostNetwork:
+		return "host network"
+	case CauseHostDevices:
+		return "host devices"
+	}
+	return string(c.Kind)
+}
+
+// served are the mounts with the access, as causes.
+func (p Plan) served(a Access) []Cause {
+	var all []Cause
+	for _, d := range p.decisions {
+		if d.Access == a {
+			all = append(all, Cause{Kind: CauseMount, Mount: d.Mount, Writes: !d.ReadOnly})
+		}
+	}
+	return all
+}
+
+// raisedFor is everything for which the sandbox is raised: its own mounts and,
+// in a pod, what may join it. A hint that the whole pod has counts whether or
+// not the first container has its mount.
+func (p Plan) raisedFor() []Cause {
+	all := p.served(DirectFS)
+	if p.scope != PodSandbox {
+		return all
+	}
+	if p.flag {
+		all = append(all, Cause{Kind: CauseJoiningFlag, Writes: true})
+	}
+	seen := map[string]bool{}
+	join := func(h Hint) {
+		if h.Setting == On && !seen[h.Key] {
+			seen[h.Key] = true
+			all = append(all, Cause{Kind: CauseJoiningHint, Hint: h, Writes: true})
+		}
+	}
+	for _, d := range p.decisions {
+		if h, ok := d.WhyAccess.Hint(); ok && h.PodWide {
+			join(h)
+		}
+	}
+	for _, h := range p.unmatched {
+		join(h)
+	}
+	return all
+}
+
+// writing are the causes for which writes may reach the host.
+func writing(causes []Cause) []Cause {
+	return slices.DeleteFunc(slices.Clone(causes), func(c Cause) bool { return !c.Writes })
+}

@@ -1,0 +1,55 @@
+package directfspolicy
+
+import "fmt"
+
+// Ceiling is the operator's limit on what hints may ask for: --directfs-hints.
+// The zero value, AllHints, is for a runtime whose specs are written by root.
+type Ceiling uint8
+
+const (
+	// AllHints lets every hint count.
+	AllHints Ceiling = iota
+
+	// NarrowHints lets a hint only take directfs away: one that asks for it
+	// where the flag does not grant it already is refused. Cache modes, which
+	// give no process anything, may be asked for.
+	NarrowHints
+
+	// NoHints refuses every hint.
+	NoHints
+)
+
+var ceilingNames = enum[Ceiling]{"--directfs-hints", []string{"all", "narrow", "none"}}
+
+// String returns "all", "narrow" or "none".
+func (c Ceiling) String() string { return ceilingNames.name(c) }
+
+// ParseCeiling reads a value of --directfs-hints. With an error it returns
+// NoHints, the strictest one.
+func ParseCeiling(word string) (Ceiling, error) {
+	c, err := ceilingNames.parse(word)
+	if err != nil {
+		return NoHints, fmt.Errorf("--directfs-hints=%q: %w: %w", word, ErrInvalidValue, err)
+	}
+	return c, nil
+}
+
+// permit refuses a hint that is above the ceiling. mount is "" if it matches
+// none.
+func (c Ceiling) permit(flag bool, mount string, h Hint) error {
+	if h.Setting == Unset {
+		return nil
+	}
+	refuse := func(fix string, allowed ...string) error {
+		return &HintError{Key: h.Key, Value: string(h.Setting), Mount: mount, Allowed: allowed, Fix: fix, Err: ErrCeiling}
+	}
+	switch {
+	case c == AllHints:
+		return nil
+	case c == NarrowHints && (h.Setting != On || flag):
+		return nil
+	case c == NarrowHints:
+		return refuse("--directfs-hints=narrow lets a hint only take directfs away, and --directfs=false does not grant it: remove the hint, or ask the operator", "off", "false", "default")
+	}
+	return refuse("--directfs-hints=none refuses every hint: remove it, or ask the operator")
+}

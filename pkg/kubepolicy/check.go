@@ -1,0 +1,189 @@
+package kubepolicy
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/ociconfig"
+)
+
+// Level says what a Finding means for the pod.
+type Level string
+
+const (
+	// Refused: the pod, or one of its containers, will not start.
+	Refused Level = "refused"
+
+	// Warning: it will start, and not do what its annotations ask for.
+	Warning Level = "warning"
+
+	// Note: what will happen.
+	Note Level = "note"
+)
+
+// Finding is one thing to know about a pod before it is created.
+type Finding struct {
+	Level Level
+	Text  string
+}
+
+// Check says what will become of the pod's hints: what the gVisor containerd
+// shim makes of them, and what ociconfig.Plan then decides for each container. The options are those of the runtime, without a Pod. Of a pod
+// whose volumes are not known it checks what the annotations alone tell.
+func Check(p Pod, o ociconfig.Options) []Finding {
+	c := checker{pod: p, o: o, seen: map[string]bool{}}
+	for _, name := range p.typed() {
+		c.typedName(name)
+	}
+	o.Sources = p.sources
+	c.o = o
+	_, err := ociconfig.Plan(p.sandboxSpec(), o)
+	c.problems("pod", err)
+	if !p.known {
+		c.add(Note, "the pod's volumes are not known from its annotations; give the whole Pod to see what each hint is for")
+	}
+	c.containers()
+	rank := []Level{Refused, Warning, Note}
+	slices.SortStableFunc(c.findings, func(a, b Finding) int {
+		return slices.Index(rank, a.Level) - slices.Index(rank, b.Level)
+	})
+	return c.findings
+}
+
+type checker struct {
+	pod      Pod
+	o        ociconfig.Options
+	findings []Finding
+	seen     map[string]bool // problems of the pod are problems of each container
+}
+
+func (c *checker) add(l Level, format string, args ...any) {
+	c.findings = append(c.findings, Finding{l, fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) refused() bool {
+	return slices.ContainsFunc(c.findings, func(f Finding) bool { return f.Level == Refused })
+}
+
+// problems adds the reasons for which Plan refuses what is called where.
+func (c *checker) problems(where string, err error) {
+	for _, err := range directfspolicy.Findings(err) {
+		id := where + ": " + err.Error()
+		var he *directfspolicy.HintError
+		if errors.As(err, &he) {
+			id = he.Key + ": " + he.Err.Error()
+		}
+		if !c.seen[id] {
+			c.seen[id] = true
+			c.add(Refused, "%s: %v", where, err)
+		}
+	}
+}
+
+// typedName checks a name for which the shim looks for a volume's directory.
+func (c *checker) typedName(name string) {
+	typeKey, sourceKey := ociconfig.MountKey(name, "type"), ociconfig.MountKey(name, "source")
+	typ := fmt.Sprintf("%s=%q", typeKey, c.pod.annotations[typeKey])
+	if t := c.pod.annotations[typeKey]; t != "bind" && t != "tmpfs" {
+		c.add(Warning, "%s: invalid value; allowed: bind, tmpfs; the gVisor shim gives it to every container's mount of the volume all the same", typ)
+	}
+	if s, ok := c.pod.annotations[sourceKey]; ok {
+		c.replacedSource(name, fmt.Sprintf("%s=%q", sourceKey, s))
+	}
+	v, ok := c.pod.volumeOf(name)
+	switch {
+	case !c.pod.known:
+	case !ok && !slices.ContainsFunc(c.pod.volumes, volume.claimed):
+		c.add(Refused, "pod: %s: the pod has no volume %q, and the gVisor shim refuses a pod in which it finds no directory of that name; write the name of a volume, or remove .type and give .source", typ, name)
+	case !ok:
+		c.add(Warning, "%s: the pod has no volume %q; unless that is the name of a PersistentVolume, the gVisor shim finds no directory and refuses the pod; write the name of a volume", typ, name)
+	case v.HostPath != nil:
+		c.add(Refused, "pod: %s: the volume is a hostPath, for which there is no directory of the pod, so the gVisor shim refuses the pod; remove .type and .share and set %s=%q", typ, sourceKey, v.HostPath.Path)
+	case v.claimed():
+		c.add(Refused, "pod: %s: the volume is a claim, and its directory has the name of the PersistentVolume: the gVisor shim finds none called %q and refuses the pod; remove .type, or name the PersistentVolume so", typ, name)
+	}
+}
+
+// replacedSource reports a source that the shim replaces. It does so for the
+// pod's first container only; the others keep what they have, and of two
+// sources for one hint neither wins.
+func (c *checker) replacedSource(name, source string) {
+	text := fmt.Sprintf("%s: because of .type the gVisor shim sets the source to the directory of the volume %q", source, name)
+	hinted := slices.ContainsFunc(directfspolicy.Knobs(), func(k directfspolicy.Knob) bool {
+		_, ok := c.pod.annotations[ociconfig.MountKey(name, string(k))]
+		return ok
+	})
+	if !hinted {
+		c.add(Warning, "%s; remove .type or .source", text)
+		return
+	}
+	c.seen[ociconfig.MountKey(name, "source")+": "+directfspolicy.ErrConflict.Error()] = true
+	c.add(Refused, "pod: %s, but not for the containers that join: they are refused because the two differ; remove .type or .source", text)
+}
+
+// containers resolves each container as it would join the pod's sandbox.
+func (c *checker) containers() {
+	if !c.pod.known {
+		return
+	}
+	sandbox := c.pod.sandboxSpec()
+	o := c.o
+	o.Pod = sandbox
+	running, err := ociconfig.Plan(sandbox, c.o)
+	known := err == nil
+	plans := make([]directfspolicy.Plan, len(c.pod.containers))
+	for i, ct := range c.pod.containers {
+		where := fmt.Sprintf("container %q", ct.Name)
+		plan, err := ociconfig.Plan(c.pod.containerSpec(ct), o)
+		if err == nil && known {
+			err = ociconfig.Admit(running, plan)
+		}
+		c.problems(where, err)
+		if err != nil {
+			continue
+		}
+		plans[i] = plan
+		c.coexist(i, plans)
+	}
+	if c.refused() {
+		return
+	}
+	for i, ct := range c.pod.containers {
+		for _, d := range plans[i].Decisions() {
+			c.decision(ct.Name, d)
+		}
+	}
+	c.unmatched(running, plans)
+}
+
+func (c *checker) decision(container string, d directfspolicy.Decision) {
+	cache := ""
+	if _, hinted := d.WhyCache.Hint(); hinted {
+		cache = "; cache: " + d.WhyCache.String()
+	}
+	c.add(Note, "container %q: %s: %v, %v%s", container, d.Mount, d.Access, d.WhyAccess, cache)
+}
+
+// coexist finds the containers that run when the one with the index starts and
+// that it does not go together with.
+func (c *checker) coexist(i int, plans []directfspolicy.Plan) {
+	name := c.pod.containers[i].Name
+	for j, before := range c.pod.containers[:i] {
+		if before.ends {
+			continue
+		}
+		c.problems(fmt.Sprintf("container %q", name), plans[i].Coexist(name, plans[j], before.Name))
+	}
+}
+
+// unmatched warns of hints that find no mount of any container.
+func (c *checker) unmatched(running directfspolicy.Plan, plans []directfspolicy.Plan) {
+	for _, h := range running.Unmatched() {
+		found := slices.ContainsFunc(plans, func(p directfspolicy.Plan) bool { return !slices.Contains(p.Unmatched(), h) })
+		if !found {
+			c.add(Warning, "%s: the hint matches no mount of any container of the pod, so it changes nothing; make its source the source of a mount", h)
+		}
+	}
+}

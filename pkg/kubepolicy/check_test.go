@@ -1,0 +1,113 @@
+package kubepolicy_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/directfs/runsc/pkg/kubepolicy"
+	"github.com/directfs/runsc/pkg/ociconfig"
+)
+
+// What this package does to a pod is written after one file of the gVisor
+// module, which it cannot call: the shim looks at the node's disk.
+func TestShimHasNotChanged(t *testing.T) {
+	const (
+		file = "pkg/shim/v1/utils/volumes.go"
+		want = "d3ffda35a9b57f5b27fccf8dff3e13626ebf50cebbaf1cb0f0e46a50650498e4"
+	)
+	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "gvisor.dev/gvisor").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprintf("%x", sha256.Sum256(b)); got != want {
+		t.Errorf("%s of the gVisor module has changed: compare UpdateVolumeAnnotations with shim.go and check.go, then set the sum here to %s", file, got)
+	}
+}
+
+// pod is a Pod with one volume called v, mounted at /v by one container.
+func pod(volume, annotations string) string {
+	return `{"kind":"Pod","metadata":{"annotations":{` + annotations + `}},"spec":{
+		"volumes":[{"name":"v"` + volume + `}],
+		"containers":[{"name":"c","volumeMounts":[{"name":"v","mountPath":"/v"}]}]}}`
+}
+
+// vkey is an annotation of the name v.
+func vkey(field, value string) string {
+	return fmt.Sprintf("%q:%q", "dev.gvisor.spec.mount."+"v."+field, value)
+}
+
+// The table of volumes and keys in docs/policy-command.md.
+func TestPodVolumes(t *testing.T) {
+	const (
+		configMap = `,"configMap":{}`
+		emptyDir  = `,"emptyDir":{}`
+		hostPath  = `,"hostPath":{"path":"/h"}`
+		claim     = `,"persistentVolumeClaim":{"claimName":"c"}`
+		csi       = `,"csi":{"driver":"d"}`
+		forced    = `,"dev.gvisor.empty-dir.v.force-shared":"true"`
+	)
+	typ, share := vkey("type", "bind"), vkey("share", "pod")
+	on, off := vkey("directfs", "on"), vkey("directfs", "off")
+	for _, tt := range []struct {
+		name, volume, annotations string
+		level                     kubepolicy.Level
+		text                      string
+	}{
+		{"type", configMap, typ + "," + off, kubepolicy.Note, `/v: lisafs, hint`},
+		{"type and share", configMap, typ + "," + share + "," + on, kubepolicy.Note, `/v: directfs, hint`},
+		{"share alone", configMap, share + "," + off, kubepolicy.Refused, "hint names no mount source"},
+		{"hint alone", configMap, off, kubepolicy.Refused, "v.type=bind and"},
+		{"source replaced", configMap, typ + "," + off + "," + vkey("source", "/x"), kubepolicy.Refused, "because the two differ"},
+		{"source replaced, no hint", configMap, typ + "," + vkey("source", "/x"), kubepolicy.Warning, "the gVisor shim sets the source"},
+		{"emptyDir in memory, on", emptyDir, typ + "," + share + "," + on, kubepolicy.Refused, "not a gofer mount"},
+		{"emptyDir in memory, off", emptyDir, typ + "," + share + "," + off, kubepolicy.Note, `/v: none, not a gofer mount`},
+		{"emptyDir shared by hint", emptyDir, typ + "," + vkey("share", "shared") + "," + on, kubepolicy.Note, `/v: directfs, hint`},
+		{"emptyDir without share", emptyDir, typ + "," + on, kubepolicy.Note, `/v: directfs, hint`},
+		{"emptyDir forced", emptyDir, typ + "," + share + "," + on + forced, kubepolicy.Note, `/v: directfs, hint`},
+		{"emptyDir typed tmpfs", emptyDir, vkey("type", "tmpfs") + "," + share + "," + on, kubepolicy.Refused, "not a gofer mount"},
+		{"hostPath, type", hostPath, typ + "," + off, kubepolicy.Refused, "hostPath"},
+		{"hostPath, source", hostPath, vkey("source", "/h/") + "," + off, kubepolicy.Note, `/v: lisafs, hint`},
+		{"claim", claim, typ + "," + off, kubepolicy.Refused, "PersistentVolume"},
+		{"csi", csi, typ + "," + off, kubepolicy.Note, `/v: lisafs, hint`},
+		{"unknown type", configMap, vkey("type", "nfs") + "," + off, kubepolicy.Warning, "allowed: bind, tmpfs"},
+		{"source of no mount", configMap, vkey("source", "/x") + "," + off, kubepolicy.Warning, "matches no mount of any container"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := kubepolicy.ParsePod([]byte(pod(tt.volume, tt.annotations)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := kubepolicy.Check(p, ociconfig.Options{Flag: true})
+			if !slices.ContainsFunc(found, func(f kubepolicy.Finding) bool { return f.Level == tt.level && strings.Contains(f.Text, tt.text) }) {
+				t.Errorf("no %s with %q in %+v", tt.level, tt.text, found)
+			}
+			refused := slices.ContainsFunc(found, func(f kubepolicy.Finding) bool { return f.Level == kubepolicy.Refused })
+			if refused != (tt.level == kubepolicy.Refused) {
+				t.Errorf("refused: %t; %+v", refused, found)
+			}
+		})
+	}
+}
+
+// FuzzParsePod: any bytes are a pod that can be checked, or an error.
+func FuzzParsePod(f *testing.F) {
+	f.Add([]byte(pod(`,"emptyDir":{}`, vkey("directfs", "on"))))
+	f.Add([]byte(`{"` + "dev.gvisor.spec.mount." + `v.directfs":"off"}`))
+	f.Add([]byte(`[]`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := kubepolicy.ParsePod(b)
+		if err == nil {
+			kubepolicy.Check(p, ociconfig.Options{Flag: true})
+		}
+	})
+}

@@ -1,0 +1,212 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/directfs/runsc/runsc/harness"
+	"golang.org/x/sys/unix"
+)
+
+// linkInImage makes the destination of a mount a symbolic link in the rootfs.
+func linkInImage(t *testing.T, b *harness.Bundle, link, to string) {
+	t.Helper()
+	path := filepath.Join(b.Rootfs(), link)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(to, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An image has a symbolic link from one mount's destination to another's. The
+// two end at one place: with different decisions the container is refused, in
+// either order, and otherwise each is served.
+func TestImageLinksTwoMounts(t *testing.T) {
+	for _, order := range [][2]string{{"/cache", "/secrets"}, {"/secrets", "/cache"}} {
+		for _, hints := range [][2]string{{"on", "off"}, {"off", "on"}} {
+			t.Run(fmt.Sprint(order, hints), func(t *testing.T) {
+				lab := newLab(t)
+				b := lab.Bundle(t, harness.Mount(order[0], "rw", "directfs="+hints[0]), harness.Mount(order[1], "rw", "directfs="+hints[1]))
+				linkInImage(t, b, "cache", "/secrets")
+				res, err := lab.Command(harness.Context(t), "run", "--bundle="+b.Dir, lab.ID())
+				if err != nil || res.ExitCode == 0 {
+					t.Fatalf("exit code %d, %v", res.ExitCode, err)
+				}
+			})
+		}
+	}
+	for _, how := range both {
+		t.Run("both "+how, func(t *testing.T) {
+			lab := newLab(t)
+			b := lab.Bundle(t, harness.RootfsHint("off"), harness.Mount("/cache", "rw", "directfs="+how), harness.Mount("/secrets", "rw", "directfs="+how), mark, harness.Args("serve"))
+			linkInImage(t, b, "cache", "/secrets")
+			c := lab.Serve(t, b)
+			readReport(t, c)
+			for _, d := range []string{"/cache", "/secrets"} {
+				if got := names(t, c, d); got != `["of-secrets"]` {
+					t.Errorf("%s shows %s", d, got)
+				}
+			}
+			stop(t, lab, c)
+		})
+	}
+}
+
+// A co-tenant exchanges the parents of two mount points in a shared volume
+// while the container starts.
+func TestParentsExchangedDuringStart(t *testing.T) {
+	lab := newLab(t)
+	volume := volume(lab, "volume")
+	p, q := filepath.Join(volume, "p"), filepath.Join(volume, "q")
+	for _, dir := range []string{p, q} {
+		if err := os.MkdirAll(filepath.Join(dir, "m"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var exchanged atomic.Int64
+	done, result := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for {
+			select {
+			case <-done:
+				result <- nil
+				return
+			default:
+			}
+			if err := unix.Renameat2(unix.AT_FDCWD, p, unix.AT_FDCWD, q, unix.RENAME_EXCHANGE); err != nil {
+				result <- err
+				return
+			}
+			exchanged.Add(1)
+		}
+	}()
+	for range 12 {
+		for before := exchanged.Load(); exchanged.Load() == before && len(result) == 0; {
+			runtime.Gosched() // until it is under way
+		}
+		c := lab.Serve(t, lab.Bundle(t, harness.RootfsHint("off"), harness.MountFrom(volume, "/v", "rw", "directfs=off"),
+			harness.Mount("/v/p/m", "rw", "directfs=on"), harness.Mount("/v/q/m", "rw", "directfs=off"), harness.Args("serve")))
+		readReport(t, c)
+		checkHeld(t, c, []string{"/v/p/m"})
+		stop(t, lab, c)
+	}
+	close(done)
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+}
+
+// What the host has mounted in a bind's source is the source of another mount,
+// at the same place: both show it, and writes reach it.
+func TestSubmountThatIsAlsoAMount(t *testing.T) {
+	for _, flags := range [][]string{{"--directfs=false"}, {"--directfs=true"}, {"--network=host"}, {"--network=host", "--directfs=false"}} {
+		t.Run(strings.Join(flags, ","), func(t *testing.T) {
+			lab := newLab(t, flags...)
+			srv := volume(lab, "srv")
+			mountOnHost(t, filepath.Join(srv, "x"), "of-the-disk")
+			c := lab.Serve(t, lab.Bundle(t, harness.MountFrom(srv, "/a", "rbind", "rw"), harness.MountFrom(filepath.Join(srv, "x"), "/a/disk", "rbind", "rw"), harness.Args("serve")))
+			readReport(t, c)
+			for _, dir := range []string{"/a/x", "/a/disk"} {
+				if got := names(t, c, dir); !strings.Contains(got, `"of-the-disk"`) {
+					t.Errorf("%s shows %s", dir, got)
+				}
+				execGuest(t, c, "write", dir+"/by-"+filepath.Base(dir), "text")
+			}
+			for _, file := range []string{"by-x", "by-disk"} {
+				if _, err := os.Stat(filepath.Join(srv, "x", file)); err != nil {
+					t.Errorf("on the host: %v", err)
+				}
+			}
+			stop(t, lab, c)
+		})
+	}
+}
+
+// No device node opens a device of the host, whoever holds the mount's
+// directory, and no file of it changes a user.
+func TestDonatedMountsCarryNoDevices(t *testing.T) {
+	var host unix.Stat_t
+	if err := unix.Stat("/", &host); err != nil {
+		t.Fatal(err)
+	}
+	for _, how := range both {
+		for _, mode := range []string{"rw", "ro"} {
+			t.Run(how+" "+mode, func(t *testing.T) {
+				lab := newLab(t)
+				b := lab.Bundle(t, harness.RootfsHint(how), harness.Mount("/a", mode, "directfs="+how), harness.Args("serve"))
+				for _, dir := range []string{b.Source("/a"), b.Rootfs()} {
+					if err := unix.Mknod(filepath.Join(dir, "disk"), unix.S_IFBLK|0o666, int(host.Dev)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				c := lab.Serve(t, b)
+				readReport(t, c)
+				for _, path := range []string{"/a/disk", "/disk"} {
+					if res, err := c.Exec(harness.Context(t), "cat", path); err != nil || res.ExitCode == 0 {
+						t.Errorf("the container reads %s: %v", path, err)
+					}
+				}
+				checkNoDevices(t, c.SandboxPID)
+				checkNoDevices(t, c.GoferPID)
+				stop(t, lab, c)
+			})
+		}
+	}
+}
+
+// checkNoDevices tries the nodes in all directories that a process holds, as
+// the process could.
+func checkNoDevices(t *testing.T, pid int) {
+	t.Helper()
+	dirs, err := harness.DirFDs(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range dirs {
+		path := filepath.Join("/proc", strconv.Itoa(pid), "fd", strconv.Itoa(d.FD))
+		node := filepath.Join(path, "disk")
+		if _, err := os.Stat(node); err != nil {
+			continue
+		}
+		if fd, err := unix.Open(node, unix.O_RDONLY, 0); err != unix.EACCES {
+			t.Errorf("opening a device node in %s: %d, %v, want %v", d.Link, fd, err, unix.EACCES)
+		}
+		var st unix.Statfs_t
+		const want = unix.ST_NODEV | unix.ST_NOSUID
+		if err := unix.Statfs(path, &st); err != nil || st.Flags&want != want {
+			t.Errorf("mount of %s has flags %#x, %v", d.Link, st.Flags, err)
+		}
+	}
+}
+
+// The root directory of the host is the container's rootfs, as it is for "do".
+func TestRootIsTheHosts(t *testing.T) {
+	for _, how := range both {
+		t.Run(how, func(t *testing.T) {
+			lab := newLab(t)
+			tempTo(t, lab)
+			source, place := volume(lab, "source"), volume(lab, "place")
+			for dir, text := range map[string]string{source: "of the source", place: "of the place"} {
+				if err := os.Mkdir(dir, 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(dir, "file"), []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			res, err := lab.Command(harness.Context(t), "--network=none", "do", "--quiet", "--volume="+source+":"+place,
+				"--rootfs-directfs="+how, "--volume-directfs="+place+"="+how, "/bin/cat", filepath.Join(place, "file"))
+			if err != nil || res.ExitCode != 0 || res.Stdout != "of the source" {
+				t.Errorf("the container reads %q: %v, %v", res.Stdout, res.Err(), err)
+			}
+		})
+	}
+}

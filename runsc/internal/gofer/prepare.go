@@ -1,0 +1,168 @@
+package gofer
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/runsc/cmd/sandboxsetup"
+	"gvisor.dev/gvisor/runsc/config"
+	"gvisor.dev/gvisor/runsc/specutils"
+)
+
+// devicesDir is where the engine mounts host devices if it is told of no rootfs
+// (runsc/cmd/sandboxsetup/gofer_mount.go:206).
+const devicesDir = "/root/dev"
+
+// prepared is what the making of the mounts has come to. A process that
+// executes itself again hands it to its second run.
+type prepared struct {
+	// Mounts is the spec's list, with the places of the served mounts for their
+	// destinations.
+	Mounts []specs.Mount `json:"mounts"`
+
+	// Paths and Served are of the connections, in their order.
+	Paths  []string `json:"paths"`
+	Served []string `json:"served"`
+
+	// keep are the FDs that lead to the trees, and the namespace's.
+	keep []int
+}
+
+// prepare makes the mounts of the connections, and the root that the process
+// serves from. tell is called with the mounts as soon as they are known: the
+// sandbox process waits for that.
+func (g *Command) prepare(conf *config.Config, spec *specs.Spec, id string, conns []connection, open opener, tell func([]specs.Mount) error) (prepared, error) {
+	// Nothing that is mounted from here on, or copied, reaches the host.
+	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
+		return prepared{}, fmt.Errorf("making mounts slaves of the host's: %w", err)
+	}
+	if err := takeTrees(conns, open); err != nil {
+		return prepared{}, err
+	}
+	if err := place(conns); err != nil {
+		return prepared{}, err
+	}
+	mounts, err := placedMounts(conf, spec.Mounts, conns)
+	if err != nil {
+		return prepared{}, err
+	}
+	if err := tell(mounts); err != nil {
+		return prepared{}, err
+	}
+	own := ownConnections(conns)
+	if err := restrict(own); err != nil {
+		return prepared{}, err
+	}
+	hooked, err := runHooks(spec, id, g.bundle, own)
+	if err != nil {
+		return prepared{}, err
+	}
+	if hooked {
+		if err := restrict(own); err != nil {
+			return prepared{}, err
+		}
+	}
+	if err := g.pivot(conf, spec, id); err != nil {
+		return prepared{}, err
+	}
+	if err := takeDevices(conns); err != nil {
+		return prepared{}, err
+	}
+	namespace, err := isolate(conns)
+	if err != nil {
+		return prepared{}, err
+	}
+	p := prepared{Mounts: mounts, keep: []int{namespace}}
+	for _, c := range conns {
+		p.Paths, p.Served = append(p.Paths, c.path), append(p.Served, c.served)
+		if fd, ok := treeFD(c.served); ok {
+			p.keep = append(p.keep, fd)
+		}
+	}
+	return p, nil
+}
+
+// ownConnections are those whose copies are taken from the spec's sources.
+func ownConnections(conns []connection) []connection {
+	if n := len(conns); n > 0 && conns[n-1].device {
+		return conns[:n-1]
+	}
+	return conns
+}
+
+// placedMounts is what the sandbox is told of the spec's mounts: their places,
+// and what the engine adds for the file systems that they are on.
+func placedMounts(conf *config.Config, mounts []specs.Mount, conns []connection) ([]specs.Mount, error) {
+	out := append([]specs.Mount{}, mounts...)
+	for _, c := range conns {
+		if c.mount == nil {
+			continue
+		}
+		options, err := sandboxsetup.AdjustMountOptions(conf, fmt.Sprintf("/proc/self/fd/%d", c.tree), c.mount.Options)
+		if err != nil {
+			return nil, fmt.Errorf("looking at the file system of mount %q: %w", c.path, err)
+		}
+		out[c.index].Destination, out[c.index].Options = c.path, options
+	}
+	return out, nil
+}
+
+// pivot gives the process a root of its own that has procfs and the host
+// devices, and nothing else of the host. The engine is told of neither rootfs
+// nor mounts nor hooks, so that it mounts none.
+func (g *Command) pivot(conf *config.Config, spec *specs.Spec, id string) error {
+	bare := *spec
+	bare.Mounts, bare.Hooks = nil, nil
+	none := []specutils.GoferMountConf{{Lower: specutils.NoneLower, Upper: specutils.MemoryOverlay}}
+	return wrap("setting up root FS", sandboxsetup.SetupRootFS(&bare, conf, none, g.devIOFD, nil, id, g.bundle))
+}
+
+// hand leaves the result for the next run of this process, in a memory file
+// whose FD it returns.
+func (p prepared) hand() (int, error) {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return -1, err
+	}
+	fd, err := unix.MemfdCreate("prepared", 0)
+	if err != nil {
+		return -1, err
+	}
+	if _, err := unix.Pwrite(fd, b, 0); err != nil {
+		return -1, err
+	}
+	for _, kept := range p.keep {
+		if kept < 0 {
+			continue
+		}
+		if _, err := unix.FcntlInt(uintptr(kept), unix.F_SETFD, 0); err != nil {
+			return -1, err
+		}
+	}
+	return fd, nil
+}
+
+// takePrepared reads what an earlier run handed over.
+func takePrepared(fd int, conns []connection) (prepared, error) {
+	file := os.NewFile(uintptr(fd), "prepared")
+	defer file.Close()
+	var p prepared
+	b, err := io.ReadAll(file)
+	if err == nil {
+		err = json.Unmarshal(b, &p)
+	}
+	if err == nil && (len(p.Served) != len(conns) || len(p.Paths) != len(conns)) {
+		err = fmt.Errorf("%d prepared mounts for %d connections", len(p.Served), len(conns))
+	}
+	if err != nil {
+		return p, fmt.Errorf("reading prepared mounts: %w", err)
+	}
+	for i := range conns {
+		conns[i].path, conns[i].served = p.Paths[i], p.Served[i]
+	}
+	return p, nil
+}

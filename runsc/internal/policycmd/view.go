@@ -1,0 +1,68 @@
+package policy
+
+import "github.com/directfs/runsc/directfspolicy"
+
+// view is a Plan for programs: what was decided, and what follows from it. The
+// form in which a Plan is stored has the former alone.
+type view struct {
+	Flag        bool   `json:"flag"`
+	Hints       string `json:"hints"`
+	Scope       string `json:"scope"`
+	HostNetwork bool   `json:"hostNetwork"`
+	HostDevices bool   `json:"hostDevices"`
+
+	Mounts    []mountView           `json:"mounts"`
+	Unmatched []directfspolicy.Hint `json:"unmatched"`
+
+	Sandbox        sandboxView              `json:"sandbox"`
+	Sentry         []directfspolicy.SetName `json:"sentry"`
+	Gofer          []directfspolicy.SetName `json:"gofer"`
+	DonatesDevices bool                     `json:"donatesDevices"`
+	Grants         []directfspolicy.Grant   `json:"grants"`
+	Warnings       []directfspolicy.Warning `json:"warnings"`
+}
+
+// mountView is a Decision.
+type mountView struct {
+	Mount       string                  `json:"mount"`
+	Access      string                  `json:"access"`
+	Reason      string                  `json:"reason"`
+	Why         string                  `json:"why"`
+	Donated     bool                    `json:"donated"`
+	Cache       string                  `json:"cache"`
+	CacheReason string                  `json:"cacheReason"`
+	WhyCache    string                  `json:"whyCache"`
+	Sources     []directfspolicy.Source `json:"sources,omitempty"`
+	ReadOnly    bool                    `json:"readOnly"`
+}
+
+// sandboxView is a Sandbox.
+type sandboxView struct {
+	Raised        bool                   `json:"raised"`
+	RaisedFor     []directfspolicy.Cause `json:"raisedFor"`
+	WritesHost    bool                   `json:"writesHost"`
+	Capabilities  []string               `json:"capabilities"`
+	UserNamespace string                 `json:"userNamespace"`
+	UmaskZero     bool                   `json:"umaskZero"`
+}
+
+func viewOf(p directfspolicy.Plan) view {
+	s := p.Sandbox()
+	v := view{
+		Flag: p.Flag(), Hints: p.Ceiling().String(), Scope: p.Scope().String(), HostNetwork: p.HostNetwork(), HostDevices: p.HostDevices(),
+		Unmatched: append([]directfspolicy.Hint{}, p.Unmatched()...),
+		Sandbox: sandboxView{
+			s.Raised, append([]directfspolicy.Cause{}, s.RaisedFor...), s.WritesHost,
+			append([]string{}, s.Capabilities...), s.UserNamespace.String(), s.UmaskZero,
+		},
+		Sentry: p.Sentry(), Gofer: p.Gofer(), DonatesDevices: p.DonatesDevices(),
+		Grants: p.Grants(), Warnings: append([]directfspolicy.Warning{}, p.Warnings()...),
+	}
+	for _, d := range p.Decisions() {
+		v.Mounts = append(v.Mounts, mountView{
+			d.Mount, d.Access.String(), d.WhyAccess.Reason.String(), d.WhyAccess.String(), d.Donated(),
+			d.Cache.String(), d.WhyCache.Reason.String(), d.WhyCache.String(), d.Sources, d.ReadOnly,
+		})
+	}
+	return v
+}
