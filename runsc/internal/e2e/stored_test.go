@@ -12,23 +12,43 @@ import (
 	"github.com/directfs/runsc/runsc/harness"
 )
 
-// planText is the start of the Plan in a state file, where the JSON of the
-// Plan is a string in the JSON of the container.
+// Texts of a plan file.
 const (
-	planText = `"dev.gvisor.internal.directfs-plan":"{\"version\":3,`
-	planOf99 = `"dev.gvisor.internal.directfs-plan":"{\"version\":99,`
-	planGone = `"gone":"{\"version\":3,`
-	flagText = `\"flag\":`
-	donated  = `\"donations\":[],\"flag\":`
+	planText   = `"plan":{"version":3,`
+	planOf99   = `"plan":{"version":99,`
+	createdAt  = `"createdAt":"2`
+	createdAgo = `"createdAt":"1` // a thousand years before: of another container
+	flagOn     = `"reason":"flag-on"`
+	flagOff    = `"reason":"flag-off"`
 )
 
 const noPlan = "container has no directfs plan; it was created by another runtime or version: delete it and create it again"
 
-// tamper replaces a text in a container's state file and returns a function
-// that puts the file back.
-func tamper(t *testing.T, r *harness.Runtime, id, old, new string) (undo func()) {
+// planPath finds the file that keeps a container's Plan.
+func planPath(t *testing.T, r *harness.Runtime, id string) string {
 	t.Helper()
-	path := readStored(t, r, id).path
+	paths, err := filepath.Glob(filepath.Join(r.Root, id+"_sandbox:*.plan"))
+	if err != nil || len(paths) != 1 {
+		t.Fatalf("plan files of %s: %q, %v", id, paths, err)
+	}
+	return paths[0]
+}
+
+// tamper replaces a text in a container's plan file and returns a function
+// that puts the file back.
+func tamper(t *testing.T, r *harness.Runtime, id string, old, new string) (undo func()) {
+	t.Helper()
+	return tamperFile(t, planPath(t, r, id), old, new)
+}
+
+// tamperState is tamper for the engine's file.
+func tamperState(t *testing.T, r *harness.Runtime, id string, old, new string) (undo func()) {
+	t.Helper()
+	return tamperFile(t, readStored(t, r, id).path, old, new)
+}
+
+func tamperFile(t *testing.T, path, old, new string) (undo func()) {
+	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +58,7 @@ func tamper(t *testing.T, r *harness.Runtime, id, old, new string) (undo func())
 		t.Fatalf("%s is not in %s: %s", old, path, data)
 	}
 	write := func(data []byte) {
-		if err := os.WriteFile(path, data, 0o640); err != nil {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -52,11 +72,11 @@ func TestMemberOfSandboxWithBadPlan(t *testing.T) {
 	lab := newLab(t)
 	pause := servePod(t, lab, lab.Runtime, true, harness.PodSandbox())
 	b := lab.Bundle(t, harness.PodMember(pause.ID, "app"), harness.Args("serve", "/"))
-	for _, c := range []struct{ name, text, message string }{
-		{"version 99", planOf99, "stored plan: unsupported plan version: 99, where 2 to 3 can be read; delete the container and create it again"},
-		{"removed", planGone, noPlan},
+	for _, c := range []struct{ old, new, message string }{
+		{planText, planOf99, "stored plan: unsupported plan version: 99, where 2 to 3 can be read; delete the container and create it again"},
+		{createdAt, createdAgo, noPlan},
 	} {
-		undo := tamper(t, lab.Runtime, pause.ID, planText, c.text)
+		undo := tamper(t, lab.Runtime, pause.ID, c.old, c.new)
 		for _, command := range []string{"create", "run"} {
 			checkRefusedBy(t, lab, lab.Runtime, `sandbox "`+pause.ID+`": `+c.message, command, "--bundle="+b.Dir)
 		}
@@ -82,8 +102,8 @@ func TestStartWithBadPlan(t *testing.T) {
 		lab.Keep(t, c)
 		for _, change := range []struct{ old, new, message string }{
 			{planText, planOf99, "stored plan: unsupported plan version: 99, where 2 to 3 can be read; delete the container and create it again"},
-			{planText, planGone, noPlan},
-			{flagText, donated, "stored plan: invalid plan: json: unknown field \"donations\"; delete the container and create it again"},
+			{createdAt, createdAgo, noPlan},
+			{flagOn, flagOff, `stored plan: invalid plan: mount "/": reason flag-off for directfs, with key "", backend "" and --directfs=true, is none; delete the container and create it again`},
 		} {
 			undo := tamper(t, lab.Runtime, c.ID, change.old, change.new)
 			res, err := lab.Command(harness.Context(t), "start", c.ID)

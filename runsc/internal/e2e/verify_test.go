@@ -179,7 +179,7 @@ func TestVerifyUserNamespace(t *testing.T) {
 	c := lab.Serve(t, lab.Bundle(t, harness.UserNS(100000, 65536), harness.Mount("/a"), harness.Args("serve")))
 	readReport(t, c)
 	checkVerified(t, lab.Runtime, c.ID)
-	tamper(t, lab.Runtime, c.ID, `"hostID":100000`, `"hostID":0`)
+	tamperState(t, lab.Runtime, c.ID, `"hostID":100000`, `"hostID":0`)
 	checkNoticed(t, lab.Runtime, c.ID, []string{"uid_map (inside:outside:size)"})
 	stop(t, lab, c)
 }

@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/directfs/runsc/directfspolicy"
-	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/statedir"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/container"
 )
@@ -97,7 +97,7 @@ func loadMember(conf *config.Config, id container.FullID) (member, error) {
 	if !m.running() {
 		return m, nil
 	}
-	if m.plan, err = engine.StoredPlan(c.Spec); err != nil {
+	if m.plan, err = statedir.LoadPlan(c); err != nil {
 		return m, fail(exitNoPlan, "container %q: %w", c.ID, err)
 	}
 	m.mounts, err = m.served()
