@@ -2,6 +2,7 @@ package gofer
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/directfs/runsc/runsc/internal/engine"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -12,8 +13,8 @@ import (
 // runHooks runs the createContainer hooks, which find the container's rootfs at
 // spec.Root.Path with all mounts in their places, and may mount things there.
 // The connections' copies are then taken again with what the hooks mounted in
-// them. Mounts are known by FD, and each is taken away before the one that it
-// was mounted in is copied.
+// them. Mounts are known by FD, and all are set aside before one is copied, so
+// that none is in another's copy whatever the hooks covered or moved.
 //
 // It reports whether there was anything to run. The engine runs none where the
 // rootfs is an image (runsc/cmd/sandboxsetup/gofer_mount.go:256).
@@ -37,12 +38,7 @@ func runHooks(spec *specs.Spec, id, bundle string, conns []connection) (bool, er
 	if err := engine.RunCreateContainerHooks(spec, id, bundle); err != nil {
 		return true, fmt.Errorf("createContainer hooks: %w", err)
 	}
-	for i := len(shown) - 1; i >= 0; i-- {
-		if err := conns[i].lift(shown[i]); err != nil {
-			return true, fmt.Errorf("taking mount %q back from hooks: %w", conns[i].path, err)
-		}
-	}
-	return true, nil
+	return true, takeBack(conns, shown)
 }
 
 // show mounts a copy of the connection's copy where hooks look for it and
@@ -75,17 +71,58 @@ func (c *connection) show(rootfs string, before []int) (int, error) {
 	return fd, nil
 }
 
-// lift takes the connection's copy from what the hooks saw, and that away. The
-// mounts that the rootfs was shown in are left to the end of the namespace.
+// takeBack takes the connections' copies from what the hooks saw, the rootfs
+// last. The mounts that it was shown in are left to the end of the namespace.
+func takeBack(conns []connection, shown []int) error {
+	// A hook may have made mounts shared, which cannot be moved.
+	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
+		return fmt.Errorf("making the mounts of hooks slaves: %w", err)
+	}
+	aside, err := emptyTree()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(aside)
+	if err := unix.MoveMount(aside, "", unix.AT_FDCWD, "/", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+		return fmt.Errorf("making room for mounts: %w", err)
+	}
+	for i := 1; i < len(conns); i++ {
+		if err := conns[i].setAside(shown[i], aside, strconv.Itoa(i)); err != nil {
+			return fmt.Errorf("taking mount %q back from hooks (did a hook unmount it?): %w", conns[i].path, err)
+		}
+	}
+	for i := len(conns) - 1; i >= 0; i-- {
+		if i == 0 {
+			if err := unix.Unmount(fmt.Sprintf("/proc/self/fd/%d", aside), unix.MNT_DETACH); err != nil {
+				return fmt.Errorf("removing the mounts of hooks: %w", err)
+			}
+		}
+		if err := conns[i].lift(shown[i]); err != nil {
+			return fmt.Errorf("taking mount %q back from hooks: %w", conns[i].path, err)
+		}
+	}
+	return nil
+}
+
+// setAside moves a mount, with what the hooks mounted in it and on top of it,
+// out of the mount that it is in. A hook may have moved it there. Unmounting
+// would take away what is on top.
+func (c *connection) setAside(shown, aside int, name string) error {
+	point, err := openOrMake(aside, name, c.directory)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(point)
+	return unix.MoveMount(shown, "", point, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+}
+
+// lift replaces the connection's copy with one of what the hooks saw.
 func (c *connection) lift(shown int) error {
 	fd, err := unix.OpenTree(shown, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|unix.AT_RECURSIVE)
 	if err != nil {
-		return fmt.Errorf("copying it (did a hook unmount it?): %w", err)
+		return fmt.Errorf("copying it: %w", err)
 	}
 	unix.Close(c.tree)
 	c.tree = fd
-	if c.mount == nil {
-		return nil
-	}
-	return unix.Unmount(fmt.Sprintf("/proc/self/fd/%d", shown), unix.MNT_DETACH)
+	return nil
 }
