@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/directfs/runsc/runsc/harness"
@@ -35,6 +36,39 @@ func TestIsolatedHooksThatCoverAndMove(t *testing.T) {
 				t.Errorf("/off shows %s, want %s", got, c.want)
 			}
 			stop(t, lab, s)
+		})
+	}
+}
+
+// Creating a container ends after its createContainer hooks, and fails if one
+// of them does, as with upstream's runtime.
+func TestCreateWaitsForHooks(t *testing.T) {
+	for _, how := range append(both, "upstream") {
+		t.Run(how, func(t *testing.T) {
+			lab := newLab(t)
+			opts := []harness.Option{harness.RootfsHint(how)}
+			if how == "upstream" {
+				lab.Binary, opts = harness.Program(t, harness.UpstreamPackage), nil
+			}
+			b := lab.Bundle(t, append(opts, harness.Args("serve"))...)
+			done := filepath.Join(b.Dir, "done")
+			for _, script := range []string{"sleep 0.5 && touch " + done, "exit 3"} {
+				ok := script != "exit 3"
+				b.Spec.Hooks = &specs.Hooks{CreateContainer: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: os.Environ()}}}
+				if err := b.Save(); err != nil {
+					t.Fatal(err)
+				}
+				c, err := lab.Create(harness.Context(t), lab.ID(), b)
+				if c != nil {
+					lab.Keep(t, c)
+				}
+				if (err == nil) != ok {
+					t.Errorf("creating with %q: %v", script, err)
+				}
+				if _, err := os.Stat(done); ok && err != nil {
+					t.Errorf("created before the hook was done: %v", err)
+				}
+			}
 		})
 	}
 }
