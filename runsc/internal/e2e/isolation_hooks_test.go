@@ -45,7 +45,8 @@ func TestIsolatedHooksThatCoverAndMove(t *testing.T) {
 func TestCreateWaitsForHooks(t *testing.T) {
 	for _, how := range append(both, "upstream") {
 		t.Run(how, func(t *testing.T) {
-			lab := newLab(t)
+			// Without the flag a failed create leaves the cgroups, upstream's as well.
+			lab := newLab(t, "--ignore-cgroups")
 			opts := []harness.Option{harness.RootfsHint(how)}
 			if how == "upstream" {
 				lab.Binary, opts = harness.Program(t, harness.UpstreamPackage), nil
