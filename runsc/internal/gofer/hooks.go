@@ -55,7 +55,9 @@ func (c *connection) show(rootfs string, before []int) (int, error) {
 	}
 	dir, name := unix.AT_FDCWD, rootfs
 	if c.mount != nil {
-		how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+		// A place has no links in it. One that is there now is somebody's who
+		// shares a mount, and would choose where hooks see this one.
+		how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS}
 		point, err := unix.Openat2(before[0], c.path, &how)
 		if err != nil {
 			unix.Close(fd)

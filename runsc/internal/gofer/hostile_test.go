@@ -84,12 +84,12 @@ func TestShowFollowsNoLinks(t *testing.T) {
 // Two kinds of propagation cannot both be had, mount(2) refuses them too.
 func TestFollowsHost(t *testing.T) {
 	for options, want := range map[string]bool{"": false, "rbind": false, "slave": true, "rbind,rslave": true, "rprivate": false, "private,rprivate": false, "slave,rslave": true} {
-		if got := followsHost(strings.Split(options, ",")); got != want {
-			t.Errorf("%s: %v, %v", options, got, error(nil))
+		if got, err := followsHost(strings.Split(options, ",")); got != want || err != nil {
+			t.Errorf("%s: %v, %v", options, got, err)
 		}
 	}
 	for _, options := range []string{"rslave,rprivate", "private,slave", "slave,unbindable", "rprivate,runbindable"} {
-		if followsHost(strings.Split(options, ",")) {
+		if _, err := followsHost(strings.Split(options, ",")); err == nil {
 			t.Errorf("%s: accepted", options)
 		}
 	}

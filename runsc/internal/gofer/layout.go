@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -62,7 +63,7 @@ func meet(before []connection, c *connection, place string) error {
 				return fmt.Errorf("copying mount %q: %w", c.path, err)
 			}
 			unix.Close(o.tree)
-			o.tree, o.directory, o.readOnly = tree, c.directory, c.readOnly
+			o.tree, o.directory, o.readOnly, o.follows = tree, c.directory, c.readOnly, c.follows
 		case o.mount != nil && place != "/" && strings.HasPrefix(o.path, place+"/"), o.mount != nil && place == "/":
 			return fmt.Errorf("mount %q leads to %q, and %s is below that: %w", c.path, place, o.name(), errHidden)
 		}
@@ -125,6 +126,10 @@ func (l *layout) find(destination string, directory bool) (string, error) {
 		}
 	}
 	here := w.way[len(w.way)-1]
+	if !utf8.ValidString(here.path) {
+		// The sandbox is told in JSON, which would change the name.
+		return "", fmt.Errorf("it leads to %q, which is not UTF-8: remove or change the symbolic link in the image", here.path)
+	}
 	var st unix.Stat_t
 	if err := unix.Fstat(here.fd, &st); err != nil {
 		return "", err
