@@ -24,7 +24,8 @@ func TestLayoutRefusesWhatIsNotUTF8(t *testing.T) {
 		}
 	}
 	// On the way there it does no harm.
-	conns := []connection{p.root(), p.mount(p.source("s"), "/a/../plain")}
+	p.must(os.Symlink("x\xff/../plain", filepath.Join(p.rootfs, "c")))
+	conns := []connection{p.root(), p.mount(p.source("s"), "/c")}
 	if err := p.lay(conns); err != nil || conns[1].path != "/plain" {
 		t.Errorf("%s, %v", conns[1].path, err)
 	}
@@ -92,5 +93,21 @@ func TestFollowsHost(t *testing.T) {
 		if _, err := followsHost(strings.Split(options, ",")); err == nil {
 			t.Errorf("%s: accepted", options)
 		}
+	}
+}
+
+// Dots of a destination itself are removed before anything is looked up, as
+// upstream and the plan do it: a link before them is not followed, and nothing
+// is made for a name that they take back.
+func TestLayoutCleansDestinations(t *testing.T) {
+	p := newScene(t)
+	p.must(os.MkdirAll(filepath.Join(p.rootfs, "real/dir"), 0o755))
+	p.must(os.Symlink("/real/dir", filepath.Join(p.rootfs, "link")))
+	conns := []connection{p.root(), p.mount(p.source("s"), "/link/../m"), p.mount(p.source("s"), "/none/../n/.")}
+	if err := p.lay(conns); err != nil || conns[1].path != "/m" || conns[2].path != "/n" {
+		t.Errorf("places %s and %s, %v", conns[1].path, conns[2].path, err)
+	}
+	if _, err := os.Stat(filepath.Join(p.rootfs, "none")); err == nil {
+		t.Error("a directory was made for a name that dots take back")
 	}
 }
