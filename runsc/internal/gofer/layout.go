@@ -104,9 +104,9 @@ const maxLinks = 40
 
 // find returns the place that a destination leads to, and makes what is missing
 // there: directories, and a file as the last one unless the mount is of a
-// directory.
+// directory. Only links can have dots: the plan knows the clean destination.
 func (l *layout) find(destination string, directory bool) (string, error) {
-	w := walk{l: l, todo: strings.Split(destination, "/"), left: maxLinks}
+	w := walk{l: l, todo: strings.Split(path.Clean(destination), "/"), left: maxLinks}
 	defer w.restart()
 	w.restart()
 	if err := w.start(); err != nil {
