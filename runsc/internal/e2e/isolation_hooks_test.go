@@ -73,3 +73,44 @@ func TestCreateWaitsForHooks(t *testing.T) {
 		})
 	}
 }
+
+// A hook makes a second view of a mount that is off, in one that is on: by
+// binding it, something in it, or the whole rootfs. Whoever holds the mount that
+// is on would get there, so that the container is refused. In a mount that is
+// off as well it does no harm.
+func TestHooksThatBindAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		script string
+		ok     bool
+	}{
+		"in the rootfs":    {"mkdir copy && mount --bind off copy", false},
+		"in a mount":       {"mkdir on/copy && mount --bind off on/copy", false},
+		"below it":         {"mkdir -p copy off/sub && mount --bind off/sub copy", false},
+		"from the source":  {"mkdir copy && mount --bind $SOURCE copy", false},
+		"all of it":        {"mount --rbind . .", false},
+		"in itself":        {"mkdir off/copy && mount --bind off off/copy", true},
+		"one that is on":   {"mkdir copy && mount --bind on copy", true},
+		"without the rest": {"mount --bind . .", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lab := newLab(t, "--overlay2=none", "--ignore-cgroups")
+			b := lab.Bundle(t, harness.RootfsHint("on"), harness.Mount("/on", "rw", "directfs=on"), harness.Mount("/off", "rw", "directfs=off"), harness.Args("serve"))
+			env := append(os.Environ(), "SOURCE="+b.Source("/off"))
+			b.Spec.Hooks = &specs.Hooks{CreateContainer: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "cd " + b.Rootfs() + " && " + c.script}, Env: env}}}
+			if err := b.Save(); err != nil {
+				t.Fatal(err)
+			}
+			if !c.ok {
+				if s, err := lab.Create(harness.Context(t), lab.ID(), b); err == nil {
+					lab.Keep(t, s)
+					t.Errorf("%q is accepted", c.script)
+				}
+				return
+			}
+			s := lab.Serve(t, b)
+			readReport(t, s)
+			checkReachable(t, s, []string{"/", "/on"})
+			stop(t, lab, s)
+		})
+	}
+}
