@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/moby/sys/mountinfo"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/log"
@@ -35,10 +36,14 @@ func runHooks(spec *specs.Spec, id, bundle string, conns []connection) (bool, er
 		}
 		shown = append(shown, fd)
 	}
+	before, err := mountsNow()
+	if err != nil {
+		return true, err
+	}
 	if err := engine.RunCreateContainerHooks(spec, id, bundle); err != nil {
 		return true, fmt.Errorf("createContainer hooks: %w", err)
 	}
-	return true, takeBack(conns, shown)
+	return true, takeBack(conns, shown, before)
 }
 
 // show mounts a copy of the connection's copy where hooks look for it and
@@ -75,7 +80,7 @@ func (c *connection) show(rootfs string, before []int) (int, error) {
 
 // takeBack takes the connections' copies from what the hooks saw, the rootfs
 // last. The mounts that it was shown in are left to the end of the namespace.
-func takeBack(conns []connection, shown []int) error {
+func takeBack(conns []connection, shown []int, before map[int]*mountinfo.Info) error {
 	// A hook may have made mounts shared, which cannot be moved.
 	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
 		return fmt.Errorf("making the mounts of hooks slaves: %w", err)
@@ -92,6 +97,9 @@ func takeBack(conns []connection, shown []int) error {
 		if err := conns[i].setAside(shown[i], aside, strconv.Itoa(i)); err != nil {
 			return fmt.Errorf("taking mount %q back from hooks (did a hook unmount it?): %w", conns[i].path, err)
 		}
+	}
+	if err := checkViews(conns, shown, before); err != nil {
+		return err
 	}
 	for i := len(conns) - 1; i >= 0; i-- {
 		if i == 0 {
