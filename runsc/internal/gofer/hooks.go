@@ -46,15 +46,15 @@ func runHooks(spec *specs.Spec, id, bundle string, conns []connection) (bool, er
 	return true, takeBack(conns, shown, before)
 }
 
-// show mounts a copy of the connection's copy where hooks look for it and
-// returns its FD. before are those of the connections before this one; the first
+// show mounts the connection's copy where hooks look for it and returns an FD
+// of it. Until lift takes another, the copy is that mount. before are those of the connections before this one; the first
 // is the rootfs's. The root directory of the process is there as it is: what is
 // mounted on it is not seen.
 func (c *connection) show(rootfs string, before []int) (int, error) {
 	if c.mount == nil && rootfs == "/" {
 		return unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	}
-	fd, err := unix.OpenTree(c.tree, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|unix.AT_RECURSIVE)
+	fd, err := unix.FcntlInt(uintptr(c.tree), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
 	}
@@ -85,16 +85,13 @@ func takeBack(conns []connection, shown []int, before map[int]*mountinfo.Info) e
 	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
 		return fmt.Errorf("making the mounts of hooks slaves: %w", err)
 	}
-	aside, err := emptyTree()
+	aside, err := makeAside()
 	if err != nil {
 		return err
 	}
 	defer unix.Close(aside)
-	if err := unix.MoveMount(aside, "", unix.AT_FDCWD, "/", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
-		return fmt.Errorf("making room for mounts: %w", err)
-	}
 	for i := 1; i < len(conns); i++ {
-		if err := conns[i].setAside(shown[i], aside, strconv.Itoa(i)); err != nil {
+		if err := setAside(shown[i], aside, strconv.Itoa(i), conns[i].directory); err != nil {
 			return fmt.Errorf("taking mount %q back from hooks (did a hook unmount it?): %w", conns[i].path, err)
 		}
 	}
@@ -103,8 +100,8 @@ func takeBack(conns []connection, shown []int, before map[int]*mountinfo.Info) e
 	}
 	for i := len(conns) - 1; i >= 0; i-- {
 		if i == 0 {
-			if err := unix.Unmount(fmt.Sprintf("/proc/self/fd/%d", aside), unix.MNT_DETACH); err != nil {
-				return fmt.Errorf("removing the mounts of hooks: %w", err)
+			if err := removeAside(aside); err != nil {
+				return err
 			}
 		}
 		if err := conns[i].lift(shown[i]); err != nil {
@@ -114,21 +111,9 @@ func takeBack(conns []connection, shown []int, before map[int]*mountinfo.Info) e
 	return nil
 }
 
-// setAside moves a mount, with what the hooks mounted in it and on top of it,
-// out of the mount that it is in. A hook may have moved it there. Unmounting
-// would take away what is on top.
-func (c *connection) setAside(shown, aside int, name string) error {
-	point, err := openOrMake(aside, name, c.directory)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(point)
-	return unix.MoveMount(shown, "", point, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
-}
-
 // lift replaces the connection's copy with one of what the hooks saw.
 func (c *connection) lift(shown int) error {
-	fd, err := unix.OpenTree(shown, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|unix.AT_RECURSIVE)
+	fd, err := copyTree(shown)
 	if err != nil {
 		return fmt.Errorf("copying it: %w", err)
 	}

@@ -58,12 +58,13 @@ func meet(before []connection, c *connection, place string) error {
 		case o.path == place && o.mount != nil:
 			// The sentry mounts the two in any order (runsc/boot/vfs.go:989),
 			// so what is hidden has to show what hides it.
-			tree, err := unix.OpenTree(c.tree, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|unix.AT_RECURSIVE)
+			first, second, err := copyTwice(c.tree, c.directory)
 			if err != nil {
 				return fmt.Errorf("copying mount %q: %w", c.path, err)
 			}
-			unix.Close(o.tree)
-			o.tree, o.directory, o.readOnly, o.follows = tree, c.directory, c.readOnly, c.follows
+			closeAll([]int{o.tree, c.tree})
+			o.tree, c.tree = first, second
+			o.directory, o.readOnly, o.follows = c.directory, c.readOnly, c.follows
 		case o.mount != nil && place != "/" && strings.HasPrefix(o.path, place+"/"), o.mount != nil && place == "/":
 			return fmt.Errorf("mount %q leads to %q, and %s is below that: %w", c.path, place, o.name(), errHidden)
 		}
