@@ -47,9 +47,9 @@ func runHooks(spec *specs.Spec, id, bundle string, conns []connection) (bool, er
 }
 
 // show mounts the connection's copy where hooks look for it and returns an FD
-// of it. Until lift takes another, the copy is that mount. before are those of the connections before this one; the first
-// is the rootfs's. The root directory of the process is there as it is: what is
-// mounted on it is not seen.
+// of it. Until lift takes another, the copy is that mount. before are the FDs of
+// the connections before this one; the first is the rootfs's. The root directory
+// of the process is there as it is: what is mounted on it is not seen.
 func (c *connection) show(rootfs string, before []int) (int, error) {
 	if c.mount == nil && rootfs == "/" {
 		return unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
