@@ -171,12 +171,7 @@ func TestStartAfterUpgrade(t *testing.T) {
 		t.Fatal(err)
 	}
 	lab.Keep(t, c)
-	now := readStored(t, lab.Runtime, c.ID).Spec.Annotations["dev.gvisor.internal.directfs-plan"]
-	var p directfspolicy.Plan
-	if err := json.Unmarshal([]byte(now), &p); err != nil {
-		t.Fatal(err)
-	}
-	tamper(t, lab.Runtime, c.ID, quoted(t, now), quoted(t, string(mustJSON(t, version2(p)))))
+	asVersion2(t, lab.Runtime, c.ID)
 	if err := c.Start(harness.Context(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -187,6 +182,30 @@ func TestStartAfterUpgrade(t *testing.T) {
 	checkHeld(t, c, direct(want))
 	checkVerified(t, lab.Runtime, c.ID)
 	stop(t, lab, c)
+}
+
+// asVersion2 changes what is stored of a container to what the version before
+// stored: the plan and the hints in annotations of its own, in the engine's file.
+func asVersion2(t *testing.T, r *harness.Runtime, id string) {
+	t.Helper()
+	file := planPath(t, r, id)
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stored struct{ Plan directfspolicy.Plan }
+	if err := json.Unmarshal(raw, &stored); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	hints := readStored(t, r, id).Spec.Annotations
+	annotations := map[string]string{
+		"dev.gvisor.internal.directfs-plan":  string(mustJSON(t, version2(stored.Plan))),
+		"dev.gvisor.internal.directfs-hints": string(mustJSON(t, hints)),
+	}
+	tamperState(t, r, id, `"annotations":`+string(mustJSON(t, hints)), `"annotations":`+string(mustJSON(t, annotations)))
 }
 
 // version2 is the form in which version 2 stored the plan of a container that

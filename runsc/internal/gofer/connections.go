@@ -2,7 +2,7 @@ package gofer
 
 import (
 	"fmt"
-	"slices"
+	"math/bits"
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
@@ -66,7 +66,11 @@ func (g *Command) connections(conf *config.Config, spec *specs.Spec, pairs []eng
 		return nil, err
 	}
 	if rootfs.Served {
-		if err := add(connection{source: spec.Root.Path, path: "/", readOnly: spec.Root.Readonly, follows: followsHost(rootfsPropagation(spec))}, rootfs); err != nil {
+		follows, err := followsHost(rootfsPropagation(spec))
+		if err != nil {
+			return nil, fmt.Errorf("rootfs: %w", err)
+		}
+		if err := add(connection{source: spec.Root.Path, path: "/", readOnly: spec.Root.Readonly, follows: follows}, rootfs); err != nil {
 			return nil, err
 		}
 	}
@@ -75,7 +79,11 @@ func (g *Command) connections(conf *config.Config, spec *specs.Spec, pairs []eng
 			continue
 		}
 		m := &spec.Mounts[i]
-		c := connection{source: m.Source, path: m.Destination, mount: m, index: i, readOnly: specutils.IsReadonlyMount(m.Options), follows: followsHost(m.Options)}
+		follows, err := followsHost(m.Options)
+		if err != nil {
+			return nil, fmt.Errorf("mount %q: %w", m.Destination, err)
+		}
+		c := connection{source: m.Source, path: m.Destination, mount: m, index: i, readOnly: specutils.IsReadonlyMount(m.Options), follows: follows}
 		if err := add(c, p); err != nil {
 			return nil, err
 		}
@@ -102,9 +110,13 @@ func rootfsPropagation(spec *specs.Spec) []string {
 }
 
 // followsHost says whether the options ask for the host's later mounts
-// (mount_namespaces(7)).
-func followsHost(options []string) bool {
-	return slices.Contains(options, "slave") || slices.Contains(options, "rslave")
+// (mount_namespaces(7)). Those of two kinds are refused, as by mount(2).
+func followsHost(options []string) (bool, error) {
+	kind := specutils.PropOptionsToFlags(options) &^ unix.MS_REC
+	if bits.OnesCount32(kind) > 1 {
+		return false, fmt.Errorf("options %q ask for more than one kind of propagation; give one of slave, rslave, private, rprivate, unbindable, runbindable", options)
+	}
+	return kind == unix.MS_SLAVE, nil
 }
 
 // flags are the attributes that the mount has in its copy, mount_setattr(2).
