@@ -40,6 +40,9 @@ func decide(conf *config.Config, id statedir.ID, spec *specs.Spec) (plan directf
 	if plan, err = resolve(conf, spec); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
+	if err := checkPlaces(plan); err != nil {
+		return directfspolicy.Plan{}, nil, err
+	}
 	if unlock, err = lockPod(conf, id, plan); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
@@ -127,6 +130,9 @@ func loadFirst(conf *config.Config, id string) (*container.Container, error) {
 // locked until the container is started.
 func prepareStart(conf *config.Config, c *container.Container) (plan directfspolicy.Plan, unlock func(), err error) {
 	if plan, err = statedir.LoadPlan(c); err != nil {
+		return directfspolicy.Plan{}, nil, err
+	}
+	if err := checkPlaces(plan); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
 	if unlock, err = lockPod(conf, c.Saver.ID, plan); err != nil {
