@@ -109,10 +109,16 @@ func indexSources(ds []Decision, pick func(Decision) bool) *sourceIndex {
 func note(m map[place][2]sharer, key place, h sharer) {
 	pair := m[key]
 	for i, o := range pair {
+		if o.d != nil && o.d.Mount == h.d.Mount {
+			if h.source.String() < o.source.String() {
+				pair[i] = h
+			}
+			break
+		}
 		if o.d == nil || h.d.Mount < o.d.Mount {
 			pair[i], h = h, o
 		}
-		if h.d == nil || h.d.Mount == pair[i].d.Mount {
+		if h.d == nil {
 			break
 		}
 	}

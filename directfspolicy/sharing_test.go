@@ -104,3 +104,17 @@ func TestWarningHasNoOrder(t *testing.T) {
 		}
 	}
 }
+
+// Neither does which source of two mounts at one destination.
+func TestWarningOfTwinsHasNoOrder(t *testing.T) {
+	mount := func(dest, source string, s Setting) Mount {
+		m := hinted(dest, StockGofer, s)
+		m.Sources = src(source)
+		return m
+	}
+	off, one, other := mount("/a", "/s", Off), mount("/b", "/s/a", On), mount("/b", "/s/a/b", On)
+	first, second := mustResolve(t, Request{Mounts: []Mount{off, one, other}}), mustResolve(t, Request{Mounts: []Mount{other, one, off}})
+	if a, b := texts(first.Warnings()), texts(second.Warnings()); len(a) != 1 || a[0] != b[0] {
+		t.Errorf("%q, in another order %q", a, b)
+	}
+}
