@@ -21,6 +21,7 @@ func recordingHooks(dir string) specs.Hooks {
 		return []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", script}}}
 	}
 	return specs.Hooks{
+		//lint:ignore SA1019 docker still sends prestart hooks
 		Prestart: hook("prestart"), CreateRuntime: hook("createRuntime"), CreateContainer: hook("createContainer"),
 		Poststart: hook("poststart"), Poststop: hook("poststop"),
 	}

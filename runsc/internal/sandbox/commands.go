@@ -12,22 +12,6 @@ import (
 	"gvisor.dev/gvisor/runsc/flag"
 )
 
-// command is one of the engine's commands with a step before it. The engine's
-// FetchSpec returns the spec object that its Execute goes on to use, so the
-// step can edit it.
-type command struct {
-	util.SubCommand
-	prepare func(sub util.SubCommand, conf *config.Config, f *flag.FlagSet) error
-}
-
-// Execute implements subcommands.Command.Execute.
-func (c *command) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
-	if err := c.prepare(c.SubCommand, args[0].(*config.Config), f); err != nil {
-		return util.Errorf("%s: %v", c.Name(), err)
-	}
-	return c.SubCommand.Execute(ctx, f, args...)
-}
-
 // Create returns the "create" command.
 func Create() util.SubCommand { return Clean(inBundle{&creator{}}) }
 
