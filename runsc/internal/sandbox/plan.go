@@ -49,7 +49,9 @@ func decide(conf *config.Config, id statedir.ID, spec *specs.Spec) (plan directf
 	for _, w := range plan.Warnings() {
 		log.Warningf("directfs plan: %v", w)
 	}
-	log.Infof("directfs plan:\n%s", plan)
+	if log.IsLogging(log.Debug) {
+		log.Debugf("directfs plan:\n%s", plan)
+	}
 	return plan, unlock, nil
 }
 
