@@ -40,7 +40,7 @@ type input struct {
 }
 
 // load reads the bundle and, where there is one, the pod's. Errors that the
-// caller has to mend are usageErrors; with the others, creating the container
+// caller has to fix are usageErrors; with the others, creating the container
 // would be refused.
 func (b bundleFlags) load(conf *config.Config) (input, error) {
 	spec, own, err := readBundle(b.dir, conf)

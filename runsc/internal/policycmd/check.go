@@ -26,13 +26,13 @@ type check struct {
 func (*check) Name() string { return "check" }
 
 // Synopsis implements subcommands.Command.Synopsis.
-func (*check) Synopsis() string { return "would a bundle, or a pod's annotations, be refused" }
+func (*check) Synopsis() string { return "say whether a bundle or a pod would be refused" }
 
 // Usage implements subcommands.Command.Usage.
 func (*check) Usage() string {
-	return `policy check [options] - would a bundle, or a pod's annotations, be refused.
+	return `policy check [options] - say whether a bundle or a pod would be refused.
 
-Lists everything for which the container would be refused, and starts nothing.
+Lists every reason to refuse the container, and starts nothing.
 With --kubernetes, reads from stdin a Pod in JSON, or the object of its
 annotations alone, and also says what the gVisor containerd shim does to them.
 
