@@ -101,6 +101,9 @@ func readBundle(dir string, conf *config.Config) (*specs.Spec, *config.Config, e
 	if err := engine.CheckBundle(spec); err != nil {
 		return nil, nil, fmt.Errorf("bundle %q: %w", dir, err)
 	}
+	if err := engine.Hints.CheckConfigBundles(conf, spec); err != nil {
+		return nil, nil, fmt.Errorf("bundle %q: %w", dir, err)
+	}
 	own := *conf
 	if err := specutils.FixConfig(&own, spec); err != nil {
 		return nil, nil, fmt.Errorf("bundle %q: %w", dir, err)

@@ -129,5 +129,8 @@ func engineRefuses(conf *config.Config, pod kubepolicy.Pod) error {
 	if err := engine.CheckBundle(spec); err != nil {
 		return err
 	}
+	if err := engine.Hints.CheckConfigBundles(conf, spec); err != nil {
+		return err
+	}
 	return specutils.FixConfig(conf, spec)
 }
