@@ -63,10 +63,10 @@ func (r *Reader) Sources(name string, submounts bool) ([]directfspolicy.Source, 
 	}
 	resolved, err := filepath.EvalSymlinks(name)
 	if err != nil {
-		return []directfspolicy.Source{{Path: name}}, nil
+		return []directfspolicy.Source{{Path: path.Clean(name)}}, nil
 	}
 	all := []directfspolicy.Source{r.source(resolved)}
-	all[0].Path = text(resolved, name)
+	all[0].Path = text(resolved, path.Clean(name))
 	if submounts {
 		for _, m := range submountsOf(resolved, mounts) {
 			all = append(all, r.submount(m))
