@@ -40,6 +40,9 @@ func decide(conf *config.Config, id statedir.ID, spec *specs.Spec) (plan directf
 	if plan, err = resolve(conf, spec); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
+	if err := checkKnown(plan); err != nil {
+		return directfspolicy.Plan{}, nil, err
+	}
 	if err := checkPlaces(plan); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
