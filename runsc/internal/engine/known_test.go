@@ -1,10 +1,11 @@
-package sandbox
+package engine_test
 
 import (
 	"errors"
 	"testing"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/engine"
 )
 
 // A mount whose source nobody could look at is refused beside an off hint and
@@ -46,7 +47,7 @@ func TestUnknownSources(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := checkKnown(p); (err != nil) != c.refused || err != nil && !errors.Is(err, errUnknownSource) {
+		if err := engine.CheckKnown(p); (err != nil) != c.refused || err != nil && !errors.Is(err, engine.ErrUnknownSource) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
