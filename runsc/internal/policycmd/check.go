@@ -10,6 +10,7 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/kubepolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/layout"
 	"github.com/google/subcommands"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/flag"
@@ -67,6 +68,9 @@ func (c *check) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcomm
 	out, err := in.resolve()
 	if err != nil {
 		return fail(c.Name(), in.problems()...)
+	}
+	if err := layout.Check(out.plan); err != nil {
+		return fail(c.Name(), err)
 	}
 	for _, w := range out.plan.Warnings() {
 		fmt.Println("warning:", w)
@@ -127,6 +131,9 @@ func (c *check) pod(conf *config.Config, r io.Reader) subcommands.ExitStatus {
 func engineRefuses(conf *config.Config, pod kubepolicy.Pod) error {
 	spec := pod.Spec()
 	if err := engine.CheckBundle(spec); err != nil {
+		return err
+	}
+	if err := engine.Hints.CheckConfigBundles(conf, spec); err != nil {
 		return err
 	}
 	return specutils.FixConfig(conf, spec)

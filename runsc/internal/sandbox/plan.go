@@ -12,6 +12,7 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/ociconfig"
 	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/layout"
 	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -40,7 +41,10 @@ func decide(conf *config.Config, id statedir.ID, spec *specs.Spec) (plan directf
 	if plan, err = resolve(conf, spec); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
-	if err := checkPlaces(plan); err != nil {
+	if err := engine.CheckKnown(plan); err != nil {
+		return directfspolicy.Plan{}, nil, err
+	}
+	if err := layout.Check(plan); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
 	if unlock, err = lockPod(conf, id, plan); err != nil {
@@ -134,7 +138,7 @@ func prepareStart(conf *config.Config, c *container.Container) (plan directfspol
 	if plan, err = statedir.LoadPlan(c); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
-	if err := checkPlaces(plan); err != nil {
+	if err := layout.Check(plan); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
 	if unlock, err = lockPod(conf, c.Saver.ID, plan); err != nil {
