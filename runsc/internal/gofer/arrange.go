@@ -53,6 +53,6 @@ func (c *connection) showAlso(o *connection) error {
 		return err
 	}
 	unix.Close(c.tree)
-	c.tree, c.directory, c.readOnly = tree, o.directory, o.readOnly
+	c.tree, c.directory, c.ReadOnly = tree, o.directory, o.ReadOnly
 	return nil
 }

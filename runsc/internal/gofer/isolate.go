@@ -33,9 +33,7 @@ import (
 // (runsc/fsgofer/lisafs.go:273). A file that is donated leads nowhere.
 const (
 	servedDir  = "/serve" // becomes the gofer's root
-	linksName  = "f"      // in servedDir: the directory of magic links
 	wrapperDir = "/tree"
-	copyName   = "d"
 )
 
 // isolate puts the connections' copies where they are served from. It needs
@@ -118,7 +116,7 @@ func takeDevices(conns []connection) error {
 			return fmt.Errorf("copying the directory of devices: %w", err)
 		}
 		c.tree, c.directory = fd, true
-		attr := unix.MountAttr{Attr_set: c.flags(), Propagation: unix.MS_PRIVATE}
+		attr := unix.MountAttr{Attr_set: c.Flags(), Propagation: c.Propagation()}
 		if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr); err != nil {
 			return fmt.Errorf("restricting the directory of devices: %w", errors.Join(err, unix.Close(fd)))
 		}
