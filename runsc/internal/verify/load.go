@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"path/filepath"
 	"slices"
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/isolation"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/container"
 )
@@ -19,6 +19,15 @@ type member struct {
 	*container.Container
 	plan   directfspolicy.Plan
 	mounts []mount
+	gofer  gofer
+
+	// label names the container where there are others, as its mounts do.
+	label string
+
+	// devices is the tree of the host devices, if the plan has them. surplus
+	// are trees that nothing is served from.
+	devices tree
+	surplus []tree
 }
 
 // running reports whether the container's mounts are there.
@@ -79,6 +88,7 @@ func load(conf *config.Config, id string) (pod, member, error) {
 // omitNames makes mounts go by their destinations alone.
 func (p *pod) omitNames() {
 	for i := range p.members {
+		p.members[i].label = ""
 		for j := range p.members[i].mounts {
 			p.members[i].mounts[j].container = ""
 		}
@@ -93,47 +103,72 @@ func loadMember(conf *config.Config, id container.FullID) (member, error) {
 	if err != nil {
 		return member{}, fmt.Errorf("loading container %q: %w", id.ContainerID, err)
 	}
-	m := member{Container: c}
+	m := member{Container: c, label: c.ID}
 	if !m.running() {
 		return m, nil
 	}
 	if m.plan, err = engine.StoredPlan(c.Spec); err != nil {
 		return m, fail(exitNoPlan, "container %q: %w", c.ID, err)
 	}
-	m.mounts, err = m.served()
-	return m, err
+	if m.mounts, err = m.served(); err != nil {
+		return m, fail(exitNoPlan, "container %q: stored spec: %w", c.ID, err)
+	}
+	if err := m.gofer.look(int(m.GoferPid.Load()), m.ID); err != nil {
+		return m, fmt.Errorf("looking at the gofer of container %q: %w", c.ID, err)
+	}
+	m.pair()
+	return m, nil
 }
 
-// served pairs the Plan's decisions with the sources in the stored spec. Both
-// have the mounts in the same order.
+// served lists the connections of the container's gofer in its order: the
+// rootfs, then the mounts.
 func (m member) served() ([]mount, error) {
-	rootfs := m.Spec.Root.Path
-	if !filepath.IsAbs(rootfs) {
-		rootfs = filepath.Join(m.BundleDir, rootfs)
+	decisions := m.plan.Decisions()
+	if len(decisions) != len(m.Spec.Mounts)+1 {
+		return nil, fmt.Errorf("%d mounts, and the plan has %d", len(m.Spec.Mounts), len(decisions)-1)
+	}
+	rootfs, err := engine.PairRootfs(m.GoferMountConfs, m.plan)
+	if err != nil {
+		return nil, err
+	}
+	// The engine stores a joining container's mounts with the symbolic links in
+	// their destinations resolved (runsc/container/container.go:526).
+	asked := slices.Clone(m.Spec.Mounts)
+	for i := range asked {
+		asked[i].Destination = decisions[i+1].Mount
+	}
+	pairs, err := engine.PairMounts(asked, m.GoferMountConfs, m.plan)
+	if err != nil {
+		return nil, err
 	}
 	var all []mount
-	used := make([]bool, len(m.Spec.Mounts))
-	for _, d := range m.plan.Decisions() {
-		source := rootfs
-		if d.Mount != "/" {
-			i := 0
-			for i < len(used) && (used[i] || path.Clean(m.Spec.Mounts[i].Destination) != d.Mount) {
-				i++
-			}
-			if i == len(used) {
-				return nil, fail(exitNoPlan, "container %q: the plan has mount %q, which the stored spec has not", m.ID, d.Mount)
-			}
-			used[i] = true
-			source = m.Spec.Mounts[i].Source
+	add := func(p engine.Pair, source string, a isolation.Attributes) {
+		if p.Served {
+			mt := mount{container: m.ID, decision: p.Decision, source: source, attributes: a}
+			mt.look()
+			all = append(all, mt)
 		}
-		if d.Access == directfspolicy.NoAccess {
-			continue
-		}
-		mt := mount{container: m.ID, decision: d, source: source}
-		mt.look()
-		all = append(all, mt)
+	}
+	path := m.Spec.Root.Path
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(m.BundleDir, path)
+	}
+	add(rootfs, path, isolation.OfRootfs(m.Spec, rootfs.Overlay))
+	for i, p := range pairs {
+		add(p, m.Spec.Mounts[i].Source, isolation.OfMount(m.Spec.Mounts[i], p.Overlay))
 	}
 	return all, nil
+}
+
+// donatesDevices says whether the sandbox is given the directory of host
+// devices, and it is known which one that is.
+func (m member) donatesDevices() bool {
+	return m.plan.DonatesDevices() && len(m.devices.mounts) > 0
+}
+
+// devicesName names the host devices as a mount would be.
+func (m member) devicesName() string {
+	return mount{container: m.label, decision: directfspolicy.Decision{Mount: "host devices"}}.String()
 }
 
 // mounts are the served mounts of all running containers.
@@ -141,6 +176,23 @@ func (p pod) mounts() []mount {
 	var all []mount
 	for _, m := range p.members {
 		all = append(all, m.mounts...)
+	}
+	return all
+}
+
+// mountIDs are the mounts that directories are donated in, or nil if they are
+// not all known.
+func (p pod) mountIDs() map[uint64]bool {
+	all := map[uint64]bool{}
+	for _, m := range p.members {
+		if m.gofer.err != nil || m.gofer.missing != "" && len(m.mounts) > 0 {
+			return nil
+		}
+		for _, t := range m.gofer.trees {
+			for _, o := range t.mounts {
+				all[uint64(o.ID)] = true
+			}
+		}
 	}
 	return all
 }

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"fmt"
-	"slices"
 
 	"gvisor.dev/gvisor/runsc/config"
 )
@@ -26,6 +25,7 @@ func verify(conf *config.Config, id string, all bool, maxDirectories int) (*Repo
 		r.Containers = append(r.Containers, m.ID)
 		r.about("container %s (%v, --directfs-hints=%v)", m.ID, m.plan.Scope(), m.plan.Ceiling())
 		r.mountRows(m, held)
+		r.servedRows(m)
 		r.about("gofer %d of container %s", m.GoferPid.Load(), m.ID)
 		if err := r.goferRows(m); err != nil {
 			return nil, stillRunning(p, err)
@@ -57,7 +57,7 @@ func (r *Report) sandbox(p pod, maxDirectories int) (heldFiles, error) {
 		return held, err
 	}
 	plan := p.first.plan
-	r.about("sandbox process %d, by the plan of container %s (raised: %t)", pid, p.first.ID, plan.Sandbox().Raised)
+	r.about("sandbox process %d, by the plan of container %s (raised: %t, --directfs-hints=%v)", pid, p.first.ID, plan.Sandbox().Raised, plan.Ceiling())
 	r.sandboxCapabilities(process, plan)
 	if err := r.sandboxIDs(process, plan); err != nil {
 		return held, err
@@ -65,14 +65,9 @@ func (r *Report) sandbox(p pod, maxDirectories int) (heldFiles, error) {
 	if err := r.sandboxUserNS(process, plan, p.first.Spec); err != nil {
 		return held, err
 	}
-	if err := r.directories(process, p.mounts(), p.devices(), maxDirectories); err != nil {
+	if err := r.directories(held, process, p, maxDirectories); err != nil {
 		return held, err
 	}
 	r.seccomp(process, sentryExpectation(plan))
 	return held, nil
-}
-
-// devices reports whether some gofer donates the directory of host devices.
-func (p pod) devices() bool {
-	return slices.ContainsFunc(p.members, func(m member) bool { return m.plan.DonatesDevices() })
 }
