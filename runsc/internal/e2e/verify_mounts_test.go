@@ -4,14 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/directfs/runsc/runsc/harness"
 	"github.com/directfs/runsc/runsc/internal/isolation"
 	"github.com/directfs/runsc/runsc/internal/verify"
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -205,28 +203,6 @@ func TestVerifySubmounts(t *testing.T) {
 				}
 			}
 			stop(t, lab, c)
-		})
-	}
-}
-
-// The directory of host devices is donated where there is no mount with LisaFS.
-// It is no stranger then, and nothing else may be without nodev.
-func TestVerifyHostDevices(t *testing.T) {
-	for _, c := range []struct{ how, number string }{{"on", ""}, {"off", "2"}} {
-		t.Run(c.how, func(t *testing.T) {
-			lab := newLab(t)
-			b := lab.Bundle(t, harness.Mount("/a", "rw", "directfs="+c.how), harness.Args("serve"))
-			b.Spec.Linux.Devices = append(b.Spec.Linux.Devices, specs.LinuxDevice{Path: "/dev/nvidiactl", Type: "c", Major: 1, Minor: 3})
-			if err := b.Save(); err != nil {
-				t.Fatal(err)
-			}
-			container := lab.Serve(t, b)
-			readReport(t, container)
-			report := checkVerified(t, lab.Runtime, container.ID)
-			if !slices.ContainsFunc(report.Rows, func(r verify.Row) bool { return r.Item == "host devices attributes" }) {
-				t.Errorf("no row is about the host devices: %+v", report.Rows)
-			}
-			stop(t, lab, container)
 		})
 	}
 }

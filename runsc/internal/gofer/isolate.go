@@ -110,6 +110,11 @@ func takeDevices(conns []connection) error {
 		if !c.device {
 			continue
 		}
+		// The engine makes the root unbindable, which cannot be copied
+		// (runsc/cmd/sandboxsetup/gofer_mount.go:160).
+		if err := unix.Mount("", "/", "", unix.MS_PRIVATE, ""); err != nil {
+			return fmt.Errorf("making the root private: %w", err)
+		}
 		const how = unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC | unix.AT_RECURSIVE
 		fd, err := unix.OpenTree(unix.AT_FDCWD, devicesDir, how)
 		if err != nil {

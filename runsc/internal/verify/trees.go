@@ -107,7 +107,8 @@ func readTrees(pid int) ([]tree, error) {
 }
 
 // enter reads the mounts that are seen from the directories, as those of the
-// thread's own root.
+// thread's own root. From the lowest wrapper all are seen; from the others, and
+// from a copy, which may be of a tmpfs as well, only some, by other paths.
 func (k kept) enter(table map[int]*mountinfo.Info) error {
 	proc, err := openDir(unix.AT_FDCWD, "/proc", 0)
 	if err != nil {
@@ -122,6 +123,7 @@ func (k kept) enter(table map[int]*mountinfo.Info) error {
 		if err := unix.Setns(ns, unix.CLONE_NEWNS); err != nil {
 			return err
 		}
+		var all []*mountinfo.Info
 		for _, dir := range k.dirs {
 			if err := unix.Fchdir(dir); err != nil {
 				return err
@@ -133,9 +135,12 @@ func (k kept) enter(table map[int]*mountinfo.Info) error {
 			if err != nil {
 				return err
 			}
-			for _, m := range list {
-				table[m.ID] = m
+			if len(list) > len(all) {
+				all = list
 			}
+		}
+		for _, m := range all {
+			table[m.ID] = m
 		}
 	}
 	return nil
