@@ -10,7 +10,6 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/isolation"
-	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/container"
 )
 
@@ -42,24 +41,19 @@ type pod struct {
 	members []member // all that run, the first one included
 }
 
-// load finds a container by its whole id and returns its sandbox and itself.
-// A part of an id that other commands would take is no answer here to the
-// question which container was verified.
-func load(conf *config.Config, id string) (pod, member, error) {
-	ids, err := container.List(conf.RootDir)
+// load returns the sandbox of a container, and the container.
+func load(at found) (pod, member, error) {
+	id := at.id.ContainerID
+	ids, err := container.List(at.root)
 	if err != nil {
-		return pod{}, member{}, fmt.Errorf("listing containers in %s: %w", conf.RootDir, err)
-	}
-	i := slices.IndexFunc(ids, func(f container.FullID) bool { return f.ContainerID == id })
-	if i < 0 {
-		return pod{}, member{}, fail(exitUnknown, "no container %q in %s", id, conf.RootDir)
+		return pod{}, member{}, fmt.Errorf("listing containers in %s: %w", at.root, err)
 	}
 	p := pod{}
 	for _, f := range ids {
-		if f.SandboxID != ids[i].SandboxID {
+		if f.SandboxID != at.id.SandboxID {
 			continue
 		}
-		m, err := loadMember(conf, f)
+		m, err := loadMember(at.root, f)
 		if errors.Is(err, fs.ErrNotExist) && f.ContainerID != id {
 			continue // deleted in the meantime
 		}
@@ -76,12 +70,15 @@ func load(conf *config.Config, id string) (pod, member, error) {
 		}
 	}
 	if p.first.Container == nil || !p.first.running() {
-		return pod{}, member{}, fail(exitNotRunning, "the first container of sandbox %q is not running", ids[i].SandboxID)
+		return pod{}, member{}, fail(exitNotRunning, "the first container of sandbox %q is not running", at.id.SandboxID)
 	}
 	if len(p.members) == 1 {
 		p.omitNames()
 	}
-	i = slices.IndexFunc(p.members, func(m member) bool { return m.ID == id })
+	i := slices.IndexFunc(p.members, func(m member) bool { return m.ID == id })
+	if i < 0 {
+		return pod{}, member{}, fail(exitUnknown, "no container %q in %s: it was deleted", id, at.root)
+	}
 	return p, p.members[i], nil
 }
 
@@ -95,10 +92,10 @@ func (p *pod) omitNames() {
 	}
 }
 
-func loadMember(conf *config.Config, id container.FullID) (member, error) {
-	c, err := container.Load(conf.RootDir, id, container.LoadOpts{Exact: true})
+func loadMember(root string, id container.FullID) (member, error) {
+	c, err := container.Load(root, id, container.LoadOpts{Exact: true})
 	if errors.Is(err, fs.ErrNotExist) {
-		return member{}, fail(exitUnknown, "no container %q in %s: %w", id.ContainerID, conf.RootDir, err)
+		return member{}, fail(exitUnknown, "no container %q in %s: %w", id.ContainerID, root, err)
 	}
 	if err != nil {
 		return member{}, fmt.Errorf("loading container %q: %w", id.ContainerID, err)

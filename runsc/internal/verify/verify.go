@@ -8,11 +8,15 @@ import (
 
 // verify compares a container, or all of its sandbox.
 func verify(conf *config.Config, id string, all bool, maxDirectories int) (*Report, error) {
-	p, m, err := load(conf, id)
+	at, err := locate(conf, id)
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Sandbox: p.first.ID}
+	p, m, err := load(at)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{Root: at.root, Sandbox: p.first.ID}
 	held, err := r.sandbox(p, maxDirectories)
 	if err != nil {
 		return nil, stillRunning(p, err)
@@ -31,7 +35,6 @@ func verify(conf *config.Config, id string, all bool, maxDirectories int) (*Repo
 			return nil, stillRunning(p, err)
 		}
 	}
-	r.finish()
 	return r, nil
 }
 
