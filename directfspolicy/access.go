@@ -45,11 +45,11 @@ const (
 	DonatingGofer
 )
 
-// Served reports whether a gofer process serves the mount.
-func (b Backend) Served() bool { return b != NoGofer && b.known() }
+// served reports whether a gofer process serves the mount.
+func (b Backend) served() bool { return b != NoGofer && b.known() }
 
-// CanDonate reports whether the backend has a root FD to hand over.
-func (b Backend) CanDonate() bool { return b == StockGofer || b == DonatingGofer }
+// canDonate reports whether the backend has a root FD to hand over.
+func (b Backend) canDonate() bool { return b == StockGofer || b == DonatingGofer }
 
 func (b Backend) known() bool { return b <= DonatingGofer }
 

@@ -52,7 +52,7 @@ func TestZeroPlanIsNotAdmitted(t *testing.T) {
 			t.Errorf("the zero plan admits: %v", err)
 		}
 	}
-	if s := (Plan{}).Sandbox(); s.Raised || s.WritesHost || len(s.Capabilities) > 0 || s.UserNamespace != NewUserNamespace || s.UmaskZero {
+	if s := (Plan{}).Sandbox(); s.Raised || s.WritesHost || len(s.Capabilities) > 0 || s.SpecUserNamespace || s.UmaskZero {
 		t.Errorf("the zero plan grants %+v", s)
 	}
 }

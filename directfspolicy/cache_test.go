@@ -21,7 +21,7 @@ var cacheOracle = map[Setting][2]string{
 }
 
 // cacheVerdict is what a request that is accepted leads to for the mount.
-func cacheVerdict(m Mount) (Cache, Reason) {
+func cacheVerdict(m Mount) (Cache, reason) {
 	s := Unset
 	for _, h := range about(m.Hints, CacheKnob) {
 		if h.Setting != Unset {
@@ -30,14 +30,14 @@ func cacheVerdict(m Mount) (Cache, Reason) {
 	}
 	switch cacheOracle[s][0] {
 	case "S":
-		return CacheShared, BecauseHintShared
+		return CacheShared, becauseHintShared
 	case "E":
-		return CacheExclusive, BecauseHintExclusive
+		return CacheExclusive, becauseHintExclusive
 	}
 	if m.Cache == CacheExclusive {
-		return CacheExclusive, BecauseDefaultExclusive
+		return CacheExclusive, becauseDefaultExclusive
 	}
-	return CacheShared, BecauseDefaultShared
+	return CacheShared, becauseDefaultShared
 }
 
 func TestCacheTable(t *testing.T) {
@@ -56,7 +56,7 @@ func TestCacheTable(t *testing.T) {
 func testCacheLine(t *testing.T, m Mount, hint Setting) {
 	var refusal error
 	switch verdict := cacheOracle[hint]; {
-	case !m.Backend.Served() && verdict[0] != "=":
+	case !m.Backend.served() && verdict[0] != "=":
 		refusal = ErrNotGoferMount
 	case m.Overlay && verdict[1] == "O":
 		refusal = ErrOverlay
@@ -72,8 +72,8 @@ func testCacheLine(t *testing.T, m Mount, hint Setting) {
 			continue
 		}
 		d := p.decisions[len(p.decisions)-1]
-		if cache, why := cacheVerdict(m); d.Cache != cache || d.WhyCache.Reason != why {
-			t.Errorf("%v because %v, want %v because %v", d.Cache, d.WhyCache.Reason, cache, why)
+		if cache, why := cacheVerdict(m); d.Cache != cache || d.WhyCache.reason != why {
+			t.Errorf("%v because %v, want %v because %v", d.Cache, d.WhyCache.reason, cache, why)
 		}
 	}
 }
@@ -134,10 +134,10 @@ func pathOf(sources []Source) string {
 
 func promises(m Mount) bool {
 	cache, why := cacheVerdict(m)
-	return cache == CacheExclusive && why == BecauseHintExclusive
+	return cache == CacheExclusive && why == becauseHintExclusive
 }
 
-func writesHost(m Mount) bool { return m.Backend.Served() && !m.ReadOnly }
+func writesHost(m Mount) bool { return m.Backend.served() && !m.ReadOnly }
 
 // broken lists the mounts of a request, 0 for the rootfs, whose promise to be
 // alone another mount breaks.
@@ -164,13 +164,13 @@ func drawSharing(t *rapid.T) Request {
 		m := &r.Mounts[i]
 		m.Sources = src(rapid.SampledFrom([]string{"", "/", "/s", "/s/a", "/s/a/b", "/s/ab", "/t", "bucket/a"}).Draw(t, "source"))
 		m.Hints = drop(m.Hints, CacheKnob)
-		if m.Backend.Served() && rapid.Bool().Draw(t, "exclusive") {
+		if m.Backend.served() && rapid.Bool().Draw(t, "exclusive") {
 			m.Hints = append(m.Hints, cached(cacheKeyOf(m.Destination), Exclusive))
 		}
 	}
 	for i := range r.Mounts {
 		for j := range i {
-			if r.Mounts[j].Destination == r.Mounts[i].Destination && r.Mounts[i].Backend.Served() && r.Mounts[j].Backend.Served() {
+			if r.Mounts[j].Destination == r.Mounts[i].Destination && r.Mounts[i].Backend.served() && r.Mounts[j].Backend.served() {
 				r.Mounts[i] = r.Mounts[j]
 			}
 		}

@@ -5,35 +5,27 @@ import (
 	"slices"
 )
 
-// CauseKind says what kind of thing asks for a privilege.
-type CauseKind string
-
+// The kinds of causes.
 const (
-	// CauseMount: a mount of the container.
-	CauseMount CauseKind = "mount"
-
-	// CauseJoiningHint: a hint that every container of the pod has, so that one
-	// that joins may bring it to life.
-	CauseJoiningHint CauseKind = "joining-hint"
-
-	// CauseJoiningFlag: --directfs=true, for containers that may join.
-	CauseJoiningFlag CauseKind = "joining-flag"
-
-	// CauseHostNetwork: the host's network stack.
-	CauseHostNetwork CauseKind = "host-network"
-
-	// CauseHostDevices: host devices, served by RPC.
-	CauseHostDevices CauseKind = "host-devices"
+	causeMount       = "mount"
+	causeJoiningHint = "joining-hint"
+	causeJoiningFlag = "joining-flag"
+	causeHostNetwork = "host-network"
+	causeHostDevices = "host-devices"
 )
 
 // Cause is one thing that asks for a privilege.
 type Cause struct {
-	Kind CauseKind `json:"kind"`
+	// Kind is "mount" for a mount of the container; "joining-hint" for a hint
+	// that every container of the pod has, so that one that joins may bring it
+	// to life; "joining-flag" for --directfs=true and containers that may join;
+	// "host-network"; or "host-devices" for devices that are served by RPC.
+	Kind string `json:"kind"`
 
-	// Mount is the destination, of CauseMount.
+	// Mount is the destination, of a mount.
 	Mount string `json:"mount,omitempty"`
 
-	// Hint is that of CauseJoiningHint.
+	// Hint is that of a joining hint.
 	Hint Hint `json:"hint,omitzero"`
 
 	// Writes says whether writes may reach the host for its sake. Of a mount
@@ -45,18 +37,18 @@ type Cause struct {
 // String names the cause for people.
 func (c Cause) String() string {
 	switch c.Kind {
-	case CauseMount:
+	case causeMount:
 		return c.Mount
-	case CauseJoiningHint:
+	case causeJoiningHint:
 		return fmt.Sprintf("containers that may join (%v)", c.Hint)
-	case CauseJoiningFlag:
+	case causeJoiningFlag:
 		return "containers that may join (--directfs=true)"
-	case CauseHostNetwork:
+	case causeHostNetwork:
 		return "host network"
-	case CauseHostDevices:
+	case causeHostDevices:
 		return "host devices"
 	}
-	return string(c.Kind)
+	return c.Kind
 }
 
 // served are the mounts with the access, as causes.
@@ -64,7 +56,7 @@ func (p Plan) served(a Access) []Cause {
 	var all []Cause
 	for _, d := range p.decisions {
 		if d.Access == a {
-			all = append(all, Cause{Kind: CauseMount, Mount: d.Mount, Writes: !d.ReadOnly})
+			all = append(all, Cause{Kind: causeMount, Mount: d.Mount, Writes: !d.ReadOnly})
 		}
 	}
 	return all
@@ -79,13 +71,13 @@ func (p Plan) raisedFor() []Cause {
 		return all
 	}
 	if p.flag {
-		all = append(all, Cause{Kind: CauseJoiningFlag, Writes: true})
+		all = append(all, Cause{Kind: causeJoiningFlag, Writes: true})
 	}
 	seen := map[string]bool{}
 	join := func(h Hint) {
 		if h.Setting == On && !seen[h.Key] {
 			seen[h.Key] = true
-			all = append(all, Cause{Kind: CauseJoiningHint, Hint: h, Writes: true})
+			all = append(all, Cause{Kind: causeJoiningHint, Hint: h, Writes: true})
 		}
 	}
 	for _, d := range p.decisions {

@@ -1,6 +1,9 @@
 package directfspolicy
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Ceiling is the operator's limit on what hints may ask for: --directfs-hints.
 // The zero value, AllHints, is for a runtime whose specs are written by root.
@@ -29,7 +32,7 @@ func (c Ceiling) String() string { return ceilingNames.name(c) }
 func ParseCeiling(word string) (Ceiling, error) {
 	c, err := ceilingNames.parse(word)
 	if err != nil {
-		return NoHints, fmt.Errorf("--directfs-hints=%q: %w: %w", word, ErrInvalidValue, err)
+		return NoHints, fmt.Errorf("--directfs-hints=%q: %w; allowed: %s", word, ErrInvalidValue, strings.Join(ceilingNames.words, ", "))
 	}
 	return c, nil
 }

@@ -45,10 +45,10 @@ func requestFor(p Plan) Request {
 				m.Hints = append(m.Hints, h)
 			}
 		}
-		switch d.WhyAccess.Reason {
-		case BecauseCannotDonate:
+		switch d.WhyAccess.reason {
+		case becauseCannotDonate:
 			m.Backend = VirtualGofer
-		case BecauseNotGofer:
+		case becauseNotGofer:
 			m.Backend = NoGofer
 		}
 		if i == 0 {
@@ -73,7 +73,7 @@ func checkDecoded(t rapid.TB, p Plan) {
 	checkInvariants(t, p)
 	want := mustResolve(t, requestFor(p))
 	for i, d := range p.decisions {
-		want.decisions[i].WhyAccess.Backend = d.WhyAccess.Backend
+		want.decisions[i].WhyAccess.backend = d.WhyAccess.backend
 	}
 	if !reflect.DeepEqual(p, want) {
 		t.Fatalf("%+v was decoded, %+v is what it follows from", p, want)

@@ -5,8 +5,8 @@
 //
 // The package is pure: it reads no file, no environment and no clock, so the
 // same [Request] gives the same [Plan] on every machine. It knows nothing of
-// any container engine; package ociconfig of this module builds a Request from
-// an OCI spec.
+// any container engine, or of how hints are spelled; package ociconfig of this
+// module builds a Request from an OCI spec.
 //
 // # The decision
 //
@@ -34,11 +34,18 @@
 // check but one looks at the other mounts of the container and, in
 // [Plan.Coexist], at those of the other containers in its sandbox.
 //
+// # Which hints count
+//
+// A mount's own hints count for it. A [SourceHint] counts for every mount, but
+// not the rootfs, whose files are its [Source]'s or inside it, by whatever road.
+// All that count for one mount must agree. The [Ceiling] says which hints may
+// count at all.
+//
 // # What follows
 //
 // The sandbox is raised if one of its mounts uses directfs or, in a pod, may
-// still come to. Everything else in a Plan is derived from the decisions and
-// that one bit; see [Plan].
+// still come to. A Plan keeps what was asked and decided; all else is derived
+// by its methods, with the causes: see [Plan.Grants].
 //
 // # Zero values
 //

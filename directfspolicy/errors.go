@@ -16,9 +16,6 @@ var (
 	// ErrConflict: two hints for one mount differ.
 	ErrConflict = errors.New("contradicts another hint for the same mount")
 
-	// ErrNoSource: a hint has no way to find its mount.
-	ErrNoSource = errors.New("hint names no mount source")
-
 	// ErrNoMount: a hint matches no mount of a standalone container.
 	ErrNoMount = errors.New("hint matches no mount of this container")
 
@@ -37,9 +34,6 @@ var (
 
 	// ErrCeiling: the operator does not let hints ask for this.
 	ErrCeiling = errors.New("not permitted by --directfs-hints")
-
-	// ErrMountOption: a mount option could smuggle in what the policy decides.
-	ErrMountOption = errors.New("mount option not allowed")
 
 	// ErrSandboxNotRaised: a joining container needs directfs and its sandbox
 	// was started without the privileges for it.
@@ -76,7 +70,7 @@ type HintError struct {
 	// Fix says what to do.
 	Fix string
 
-	// Err is one of this package's sentinels.
+	// Err says why; match it with errors.Is.
 	Err error
 }
 
@@ -174,10 +168,10 @@ func (e *AdmitError) Error() string {
 
 func (e *AdmitError) fix() string {
 	switch {
-	case e.Why.Reason == BecauseFlagOn:
+	case e.Why.reason == becauseFlagOn:
 		return "create the pod's sandbox with --directfs=true as well, or set the mount's hint to off"
-	case e.Why.PodWide:
-		return fmt.Sprintf("give the pod %s=on before its sandbox starts, or set the hint to off", e.Why.Key)
+	case e.Why.podWide:
+		return fmt.Sprintf("give the pod %s=on before its sandbox starts, or set the hint to off", e.Why.key)
 	case e.PodHint != "":
 		return fmt.Sprintf("give the pod %s before its sandbox starts, or set the hint to off", e.PodHint)
 	}

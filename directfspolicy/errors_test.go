@@ -132,11 +132,9 @@ func TestSentinels(t *testing.T) {
 	sentinels := map[error]string{
 		ErrInvalidValue:     "invalid value",
 		ErrConflict:         "contradicts another hint for the same mount",
-		ErrNoSource:         "hint names no mount source",
 		ErrNoMount:          "hint matches no mount of this container",
 		ErrCannotDonate:     "backend cannot donate a root FD",
 		ErrNotGoferMount:    "not a gofer mount",
-		ErrMountOption:      "mount option not allowed",
 		ErrCeiling:          "not permitted by --directfs-hints",
 		ErrOverlay:          "an overlay over the mount does not look for changes below it",
 		ErrNotExclusive:     "another mount changes the same files",

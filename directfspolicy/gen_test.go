@@ -10,7 +10,7 @@ import (
 
 // hintsFor are the settings that a mount with the backend can have.
 func hintsFor(b Backend) []Setting {
-	if b.CanDonate() {
+	if b.canDonate() {
 		return allHints
 	}
 	return notOn
@@ -46,7 +46,7 @@ func drawMount(t *rapid.T, dest string) Mount {
 // cacheHintsFor are the settings that the mount can have.
 func cacheHintsFor(m Mount) []Setting {
 	switch {
-	case !m.Backend.Served():
+	case !m.Backend.served():
 		return []Setting{Unset, Default}
 	case m.Overlay:
 		return []Setting{Unset, Default, Exclusive}
@@ -160,7 +160,7 @@ func copyOf(r Request) Request {
 func rehint(r Request, dest string, s Setting) Request {
 	r = copyOf(r)
 	set := func(m *Mount, at string) {
-		if at == dest && m.Backend.Served() {
+		if at == dest && m.Backend.served() {
 			m.Hints = append(drop(m.Hints, DirectFSKnob), hint(keyOf(dest), s))
 		}
 	}

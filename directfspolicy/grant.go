@@ -1,38 +1,29 @@
 package directfspolicy
 
-// Process is one of the two processes that hold what a Plan grants.
-type Process string
-
-// The processes that a Plan is about.
+// The processes that hold grants, and the kinds of grants.
 const (
-	SandboxProcess Process = "sandbox"
-	GoferProcess   Process = "gofer"
-)
+	sandboxProcess = "sandbox"
+	goferProcess   = "gofer"
 
-// GrantKind is a kind of privilege.
-type GrantKind string
-
-const (
-	// GrantCapability: Name is as in capabilities(7).
-	GrantCapability GrantKind = "capability"
-
-	// GrantUserNamespace: Name is a [UserNamespace].
-	GrantUserNamespace GrantKind = "user namespace"
-
-	// GrantUmask: Name is "0".
-	GrantUmask GrantKind = "umask"
-
-	// GrantSeccomp: Name is a [SetName].
-	GrantSeccomp GrantKind = "seccomp"
+	grantCapability    = "capability"
+	grantUserNamespace = "user namespace"
+	grantUmask         = "umask"
+	grantSeccomp       = "seccomp"
 )
 
 // Grant is one thing that a process holds, and what for. Without a cause, every
 // such process holds it.
 type Grant struct {
-	Process Process   `json:"process"`
-	Kind    GrantKind `json:"kind"`
-	Name    string    `json:"name"`
-	Causes  []Cause   `json:"causes"`
+	// Process is "sandbox" or "gofer".
+	Process string `json:"process"`
+
+	// Kind says what Name is: "capability", as in capabilities(7); "user
+	// namespace", which is "new" or "spec"; "umask", which is "0"; or
+	// "seccomp", a [SetName].
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+
+	Causes []Cause `json:"causes"`
 }
 
 // Grants is everything that the sandbox and this container's gofer hold because
@@ -48,32 +39,32 @@ func (p Plan) Grants() []Grant {
 		if readingCapabilities[name] {
 			causes = raised
 		}
-		g.add(SandboxProcess, GrantCapability, name, causes)
+		g.add(sandboxProcess, grantCapability, name, causes)
 	}
 	ns := raised
 	if p.hostNetwork {
-		ns = append(ns[:len(ns):len(ns)], Cause{Kind: CauseHostNetwork})
+		ns = append(ns[:len(ns):len(ns)], Cause{Kind: causeHostNetwork})
 	}
-	if !g.add(SandboxProcess, GrantUserNamespace, SpecUserNamespace.String(), ns) {
-		g.all = append(g.all, Grant{Process: SandboxProcess, Kind: GrantUserNamespace, Name: NewUserNamespace.String(), Causes: []Cause{}})
+	if !g.add(sandboxProcess, grantUserNamespace, specNamespace, ns) {
+		g.all = append(g.all, Grant{Process: sandboxProcess, Kind: grantUserNamespace, Name: newNamespace, Causes: []Cause{}})
 	}
-	g.add(SandboxProcess, GrantUmask, "0", raised)
-	g.seccomp(SandboxProcess, SentryBase)
-	g.readOrWrite(SandboxProcess, SentryHostFilesystemRead, SentryHostFilesystem, raised)
-	g.seccomp(GoferProcess, GoferBase)
-	g.readOrWrite(GoferProcess, GoferDirectFSFallbackRead, GoferDirectFSFallback, p.served(DirectFS))
+	g.add(sandboxProcess, grantUmask, "0", raised)
+	g.seccomp(sandboxProcess, SentryBase)
+	g.readOrWrite(sandboxProcess, SentryHostFilesystemRead, SentryHostFilesystem, raised)
+	g.seccomp(goferProcess, GoferBase)
+	g.readOrWrite(goferProcess, GoferDirectFSFallbackRead, GoferDirectFSFallback, p.served(DirectFS))
 	lisafs := p.served(LisaFS)
 	if p.hostDevices && !p.DonatesDevices() {
-		lisafs = append(lisafs, Cause{Kind: CauseHostDevices})
+		lisafs = append(lisafs, Cause{Kind: causeHostDevices})
 	}
-	g.readOrWrite(GoferProcess, GoferLisaFSRead, GoferLisaFS, lisafs)
+	g.readOrWrite(goferProcess, GoferLisaFSRead, GoferLisaFS, lisafs)
 	return g.all
 }
 
 type grants struct{ all []Grant }
 
 // add grants the name for the causes, if there are any.
-func (g *grants) add(p Process, k GrantKind, name string, causes []Cause) bool {
+func (g *grants) add(p, k, name string, causes []Cause) bool {
 	if len(causes) == 0 {
 		return false
 	}
@@ -82,23 +73,23 @@ func (g *grants) add(p Process, k GrantKind, name string, causes []Cause) bool {
 }
 
 // seccomp grants a set that every such process has.
-func (g *grants) seccomp(p Process, name SetName) {
-	g.all = append(g.all, Grant{p, GrantSeccomp, string(name), []Cause{}})
+func (g *grants) seccomp(p string, name SetName) {
+	g.all = append(g.all, Grant{p, grantSeccomp, string(name), []Cause{}})
 }
 
 // readOrWrite grants the set for reading, or the one for writing if any cause
 // needs that.
-func (g *grants) readOrWrite(p Process, read, write SetName, causes []Cause) {
-	if !g.add(p, GrantSeccomp, string(write), writing(causes)) {
-		g.add(p, GrantSeccomp, string(read), causes)
+func (g *grants) readOrWrite(p string, read, write SetName, causes []Cause) {
+	if !g.add(p, grantSeccomp, string(write), writing(causes)) {
+		g.add(p, grantSeccomp, string(read), causes)
 	}
 }
 
 // sets lists the seccomp sets of the process.
-func (p Plan) sets(of Process) []SetName {
+func (p Plan) sets(of string) []SetName {
 	var all []SetName
 	for _, g := range p.Grants() {
-		if g.Process == of && g.Kind == GrantSeccomp {
+		if g.Process == of && g.Kind == grantSeccomp {
 			all = append(all, SetName(g.Name))
 		}
 	}
@@ -107,7 +98,7 @@ func (p Plan) sets(of Process) []SetName {
 
 // Sentry names the sets of system calls that the seccomp filter of the sandbox
 // process allows; see [Calls].
-func (p Plan) Sentry() []SetName { return p.sets(SandboxProcess) }
+func (p Plan) Sentry() []SetName { return p.sets(sandboxProcess) }
 
 // Gofer names the sets that the filter of this container's gofer allows.
-func (p Plan) Gofer() []SetName { return p.sets(GoferProcess) }
+func (p Plan) Gofer() []SetName { return p.sets(goferProcess) }

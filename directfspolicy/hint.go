@@ -56,8 +56,12 @@ type SourceHint struct {
 // word outside [Knob.Allowed], the empty one included, is a *HintError with
 // ErrInvalidValue: a typo never falls back to a default.
 func ParseHint(k Knob, key, value, mount string) (Hint, error) {
-	if s, ok := k.rule().words[value]; ok {
-		return Hint{Knob: k, Key: key, Setting: s}, nil
+	if r := k.rule(); r != nil {
+		for _, w := range r.words {
+			if w.text == value {
+				return Hint{Knob: k, Key: key, Setting: w.means}, nil
+			}
+		}
 	}
 	return Hint{}, invalidValue(key, value, mount, k.Allowed())
 }

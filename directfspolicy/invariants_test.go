@@ -62,19 +62,22 @@ func texts[T fmt.Stringer](list []T) []string {
 // each grant has a cause that asks for it.
 func checkGrants(t rapid.TB, p Plan) {
 	t.Helper()
-	base := map[string]bool{string(SentryBase): true, string(GoferBase): true, NewUserNamespace.String(): true}
+	base := map[string]bool{string(SentryBase): true, string(GoferBase): true, newNamespace: true}
 	var caps []string
 	for _, g := range p.Grants() {
 		if (len(g.Causes) == 0) != base[g.Name] {
 			t.Fatalf("%+v has %d causes", g, len(g.Causes))
 		}
-		if g.Kind == GrantCapability {
+		if g.Kind == grantCapability {
 			caps = append(caps, g.Name)
 		}
 		for _, c := range g.Causes {
-			d, ok := p.Decision(c.Mount)
-			if (c.Kind == CauseMount) != ok || ok && c.Writes == d.ReadOnly {
-				t.Fatalf("%+v: cause %+v and decision %+v", g, c, d)
+			// Two mounts may be at one destination.
+			served := slices.ContainsFunc(p.decisions, func(d Decision) bool {
+				return d.Mount == c.Mount && d.Access != NoAccess && d.ReadOnly != c.Writes
+			})
+			if (c.Kind == causeMount) != served {
+				t.Fatalf("%+v: cause %+v in\n%v", g, c, p)
 			}
 			changes := slices.Contains([]string{"CAP_CHOWN", "CAP_FOWNER", string(SentryHostFilesystem), string(GoferLisaFS), string(GoferDirectFSFallback)}, g.Name)
 			if changes && !c.Writes {
@@ -94,65 +97,67 @@ func warnings(p Plan) []string {
 		out = append(out, fmt.Sprintf("hint %s=%v matches no mount of this container", h.Key, h.Setting))
 	}
 	for _, d := range p.decisions {
-		if d.WhyCache.Reason == BecauseHintExclusive {
+		if d.WhyCache.reason == becauseHintExclusive {
 			and := map[bool]string{true: "", false: ", and can overwrite it"}[d.ReadOnly]
 			out = append(out, fmt.Sprintf("mount %q has an exclusive cache: the container sees late or never what anybody else writes there%s", d.Mount, and))
 		}
 	}
-	for i, d := range p.decisions {
-		if d.WhyAccess.Reason != BecauseHintOff || !slices.ContainsFunc(p.decisions, func(o Decision) bool {
+	reachable := slices.DeleteFunc(p.Warnings(), func(w Warning) bool { return w.Kind != warnReachable })
+	for _, d := range p.decisions {
+		if d.WhyAccess.reason != becauseHintOff || !slices.ContainsFunc(p.decisions, func(o Decision) bool {
 			return o.Access == DirectFS && o.Mount != d.Mount && overlap(pathOf(d.Sources), pathOf(o.Sources))
 		}) {
 			continue
 		}
 		// Which of several mounts it names is for another test.
-		for _, w := range p.Warnings() {
-			if w.Kind == WarnReachable && w.Mount == p.decisions[i].Mount {
-				if o, ok := p.Decision(w.OtherMount); !ok || o.Access != DirectFS || !overlap(pathOf(d.Sources), w.OtherSource.Path) {
-					out = append(out, "a warning about a mount of other files")
-				}
-				out = append(out, w.String())
-				break
+		said := fmt.Sprintf("a warning about %q", d.Mount)
+		if len(reachable) > 0 {
+			w := reachable[0]
+			reachable = reachable[1:]
+			donated := slices.ContainsFunc(p.decisions, func(o Decision) bool { return o.Mount == w.OtherMount && o.Access == DirectFS })
+			if donated && w.Mount == d.Mount && w.OtherMount != d.Mount && overlap(pathOf(d.Sources), w.OtherSource.Path) {
+				said = w.String()
 			}
 		}
+		out = append(out, said)
 	}
 	return out
 }
 
 // impliedAccess is property 9: the reason alone implies the access.
-var impliedAccess = map[Reason]Access{
-	BecauseFlagOff:      LisaFS,
-	BecauseFlagOn:       DirectFS,
-	BecauseHintOff:      LisaFS,
-	BecauseHintOn:       DirectFS,
-	BecauseCannotDonate: LisaFS,
-	BecauseNotGofer:     NoAccess,
+var impliedAccess = map[reason]Access{
+	becauseFlagOff:      LisaFS,
+	becauseFlagOn:       DirectFS,
+	becauseHintOff:      LisaFS,
+	becauseHintOn:       DirectFS,
+	becauseCannotDonate: LisaFS,
+	becauseNotGofer:     NoAccess,
 }
 
-var impliedCache = map[Reason]Cache{
-	BecauseDefaultShared:    CacheShared,
-	BecauseDefaultExclusive: CacheExclusive,
-	BecauseHintShared:       CacheShared,
-	BecauseHintExclusive:    CacheExclusive,
+var impliedCache = map[reason]Cache{
+	becauseDefaultShared:    CacheShared,
+	becauseDefaultExclusive: CacheExclusive,
+	becauseHintShared:       CacheShared,
+	becauseHintExclusive:    CacheExclusive,
 }
 
 func checkDecision(t rapid.TB, d Decision) {
 	t.Helper()
-	if want, ok := impliedAccess[d.WhyAccess.Reason]; !ok || d.Access != want {
+	if want, ok := impliedAccess[d.WhyAccess.reason]; !ok || d.Access != want {
 		t.Fatalf("mount %q has %v because %v", d.Mount, d.Access, d.WhyAccess)
 	}
-	if want, ok := impliedCache[d.WhyCache.Reason]; !ok || d.Cache != want {
+	if want, ok := impliedCache[d.WhyCache.reason]; !ok || d.Cache != want {
 		t.Fatalf("mount %q has %v because %v", d.Mount, d.Cache, d.WhyCache)
 	}
-	if d.Donated() != (d.Access == DirectFS) {
-		t.Fatalf("mount %q with %v is donated: %t", d.Mount, d.Access, d.Donated())
+	if d.donated() != (d.Access == DirectFS) {
+		t.Fatalf("mount %q with %v is donated: %t", d.Mount, d.Access, d.donated())
 	}
 	for k, w := range map[Knob]Why{DirectFSKnob: d.WhyAccess, CacheKnob: d.WhyCache} {
 		h, ok := w.Hint()
-		if ok != (w.Key != "") || ok && (h.Knob != k || h.Key != w.Key || h.PodWide != w.PodWide || w.String() != "hint "+h.String()) {
+		if ok != (w.key != "") || ok && (h.Knob != k || h.Key != w.key || h.PodWide != w.podWide || w.String() != "hint "+h.String()) {
 			t.Fatalf("mount %q: %+v is because of hint %+v", d.Mount, w, h)
 		}
-		if w.String() == "" || !strings.Contains(w.String(), w.Key) || !strings.Contains(w.String(), w.Backend) {
+		if w.String() == "" || !strings.Contains(w.String(), w.key) || !strings.Contains(w.String(), w.backend) {
 			t.Fatalf("mount %q: %q does not say all of %+v", d.Mount, w, w)
 		}
 	}
@@ -165,17 +170,17 @@ func checkSandbox(t rapid.TB, p Plan, writes bool) {
 	var raisedFor []Cause
 	for _, d := range p.decisions {
 		if d.Access == DirectFS {
-			raisedFor = append(raisedFor, Cause{Kind: CauseMount, Mount: d.Mount, Writes: !d.ReadOnly})
+			raisedFor = append(raisedFor, Cause{Kind: causeMount, Mount: d.Mount, Writes: !d.ReadOnly})
 		}
 	}
 	own := len(raisedFor)
 	if p.scope == PodSandbox && p.flag {
-		raisedFor = append(raisedFor, Cause{Kind: CauseJoiningFlag, Writes: true})
+		raisedFor = append(raisedFor, Cause{Kind: causeJoiningFlag, Writes: true})
 	}
 	var on []Hint
 	for _, d := range p.decisions {
-		if d.WhyAccess.Reason == BecauseHintOn && d.WhyAccess.PodWide {
-			on = append(on, Hint{DirectFSKnob, d.WhyAccess.Key, On, true})
+		if d.WhyAccess.reason == becauseHintOn && d.WhyAccess.podWide {
+			on = append(on, Hint{DirectFSKnob, d.WhyAccess.key, On, true})
 		}
 	}
 	for _, h := range p.unmatched {
@@ -185,13 +190,13 @@ func checkSandbox(t rapid.TB, p Plan, writes bool) {
 	}
 	for i, h := range on {
 		if p.scope == PodSandbox && !slices.ContainsFunc(on[:i], func(o Hint) bool { return o.Key == h.Key }) {
-			raisedFor = append(raisedFor, Cause{Kind: CauseJoiningHint, Hint: h, Writes: true})
+			raisedFor = append(raisedFor, Cause{Kind: causeJoiningHint, Hint: h, Writes: true})
 		}
 	}
 	want := Sandbox{RaisedFor: raisedFor}
 	sentry := []SetName{SentryBase}
 	if len(raisedFor) > 0 {
-		want.Raised, want.UmaskZero, want.UserNamespace = true, true, SpecUserNamespace
+		want.Raised, want.UmaskZero, want.SpecUserNamespace = true, true, true
 		want.Capabilities = []string{"CAP_DAC_READ_SEARCH"}
 		sentry = []SetName{SentryBase, SentryHostFilesystemRead}
 	}
@@ -201,7 +206,7 @@ func checkSandbox(t rapid.TB, p Plan, writes bool) {
 		sentry = []SetName{SentryBase, SentryHostFilesystem}
 	}
 	if p.HostNetwork() {
-		want.UserNamespace = SpecUserNamespace
+		want.SpecUserNamespace = true
 	}
 	if !reflect.DeepEqual(p.Sandbox(), want) {
 		t.Fatalf("sandbox %+v, want %+v", p.Sandbox(), want)
@@ -219,7 +224,7 @@ func heldBy(p Plan) held {
 	for _, c := range p.Sandbox().Capabilities {
 		h[c] = true
 	}
-	for _, c := range Calls(p.Sentry()...).Names() {
+	for _, c := range callsOf(p.Sentry()...).Names() {
 		h["call "+c] = true
 	}
 	for _, m := range p.Donations() {
@@ -228,7 +233,7 @@ func heldBy(p Plan) held {
 	h["raised"] = p.Sandbox().Raised
 	h["writes the host"] = p.Sandbox().WritesHost
 	h["umask 0"] = p.Sandbox().UmaskZero
-	h["the spec's user namespace"] = p.Sandbox().UserNamespace == SpecUserNamespace
+	h["the spec's user namespace"] = p.Sandbox().SpecUserNamespace
 	maps.DeleteFunc(h, func(_ string, has bool) bool { return !has })
 	return h
 }

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// PlanVersion is the version of the JSON form that this package writes.
-const PlanVersion = 3
+// planVersion is the version of the JSON form that this package writes.
+const planVersion = 3
 
 // versions are the JSON forms that this package reads. A version that was
 // released stays here, or in the message of ErrPlanVersion.
@@ -45,7 +45,7 @@ type wireWhy struct {
 	Backend string `json:"backend,omitempty"`
 }
 
-func (w Why) wire() wireWhy { return wireWhy{w.Reason.String(), w.Key, w.PodWide, w.Backend} }
+func (w Why) wire() wireWhy { return wireWhy{w.reason.String(), w.key, w.podWide, w.backend} }
 
 func (w wireWhy) why() (Why, error) {
 	r, err := reasonNames.parse(w.Reason)
@@ -55,7 +55,7 @@ func (w wireWhy) why() (Why, error) {
 // MarshalJSON writes the versioned JSON form.
 func (p Plan) MarshalJSON() ([]byte, error) {
 	w := wirePlan{
-		Version: PlanVersion, Flag: p.flag, Ceiling: p.ceiling.String(), Scope: p.scope.String(),
+		Version: planVersion, Flag: p.flag, Ceiling: p.ceiling.String(), Scope: p.scope.String(),
 		HostNetwork: p.hostNetwork, HostDevices: p.hostDevices,
 		Decisions: make([]wireDecision, len(p.decisions)), Unmatched: append([]Hint{}, p.unmatched...),
 	}
@@ -82,7 +82,7 @@ func (p *Plan) UnmarshalJSON(b []byte) error {
 	}
 	read, ok := versions[*v.Version]
 	if !ok {
-		return fmt.Errorf("%w: %d, where 2 to %d can be read; delete the container and create it again", ErrPlanVersion, *v.Version, PlanVersion)
+		return fmt.Errorf("%w: %d, where 2 to %d can be read; delete the container and create it again", ErrPlanVersion, *v.Version, planVersion)
 	}
 	q, err := read(b)
 	if err != nil {
@@ -116,7 +116,7 @@ func readVersion3(b []byte) (Plan, error) {
 		p.unmatched = w.Unmatched
 	}
 	for _, wd := range w.Decisions {
-		d := Decision{Mount: wd.Mount, Sources: wd.Sources, ReadOnly: wd.ReadOnly, SpecialFiles: wd.SpecialFiles}
+		d := Decision{Mount: wd.Mount, Sources: append([]Source(nil), wd.Sources...), ReadOnly: wd.ReadOnly, SpecialFiles: wd.SpecialFiles}
 		if d.WhyAccess, err = wd.DirectFS.why(); err != nil {
 			return Plan{}, fmt.Errorf("mount %q: %w", wd.Mount, err)
 		}

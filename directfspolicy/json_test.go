@@ -52,7 +52,7 @@ const mixedJSON = `{
 }`
 
 // The form is stored by one process and read by another: a change of it needs
-// a new PlanVersion.
+// a new planVersion.
 func TestJSONForm(t *testing.T) {
 	got, err := json.Marshal(mustResolve(t, mixed))
 	if err != nil {
@@ -75,7 +75,7 @@ func TestJSONForm(t *testing.T) {
 func TestZeroPlan(t *testing.T) {
 	var zero, p Plan
 	base := held{}
-	for _, c := range Calls(SentryBase).Names() {
+	for _, c := range callsOf(SentryBase).Names() {
 		base["call "+c] = true
 	}
 	if got := heldBy(zero); !reflect.DeepEqual(got, base) {
@@ -98,6 +98,21 @@ func TestZeroPlan(t *testing.T) {
 		s := strings.NewReplacer(edit...).Replace(string(b))
 		if err := p.UnmarshalJSON([]byte(s)); !errors.Is(err, ErrInvalidPlan) || !strings.Contains(err.Error(), "no decision for the rootfs") {
 			t.Errorf("%s: error %v", s, err)
+		}
+	}
+}
+
+// A list that is empty, null or absent is one and the same.
+func TestEmptyLists(t *testing.T) {
+	const root = `{"version":3,"flag":false,"hints":"all","scope":"standalone","hostNetwork":false,"hostDevices":false,"decisions":[{"mount":"/","directfs":{"reason":"flag-off"},"cache":{"reason":"default-shared"},"readOnly":false}]}`
+	want := mustResolve(t, Request{Rootfs: Mount{Backend: StockGofer, Sources: []Source{}}})
+	for _, list := range []string{"", `,"sources":[]`, `,"sources":null`} {
+		for _, unmatched := range []string{"", `,"unmatched":[]`, `,"unmatched":null`} {
+			in := strings.Replace(root, `"readOnly":false}]}`, `"readOnly":false`+list+`}]`+unmatched+`}`, 1)
+			var p Plan
+			if err := json.Unmarshal([]byte(in), &p); err != nil || !reflect.DeepEqual(p, want) {
+				t.Errorf("%s: %+v, %v", in, p, err)
+			}
 		}
 	}
 }

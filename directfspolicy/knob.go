@@ -18,13 +18,12 @@ const (
 type rule struct {
 	knob Knob
 
-	// allowed is what users may write, in the order in which they are told;
-	// words says what each of them means.
-	allowed []string
-	words   map[string]Setting
+	// words is what users may write, in the order in which they are told, and
+	// what each of them means.
+	words []word
 
 	// reasons are those that a decision about the knob can have.
-	reasons []Reason
+	reasons []reason
 
 	// decide is the whole rule for one mount. It looks at the mount's own hint,
 	// its own backend and the flag, and at nothing else.
@@ -34,21 +33,25 @@ type rule struct {
 	why func(*Decision) *Why
 }
 
+// word is something that users may write about a knob.
+type word struct {
+	text  string
+	means Setting
+}
+
 // rules has every knob, in the order in which they are decided.
 var rules = []rule{
 	{
 		knob:    DirectFSKnob,
-		allowed: []string{"on", "true", "off", "false", "default"},
-		words:   map[string]Setting{"on": On, "true": On, "off": Off, "false": Off, "default": Default},
-		reasons: []Reason{BecauseFlagOff, BecauseFlagOn, BecauseHintOff, BecauseHintOn, BecauseCannotDonate, BecauseNotGofer},
+		words:   []word{{"on", On}, {"true", On}, {"off", Off}, {"false", Off}, {"default", Default}},
+		reasons: []reason{becauseFlagOff, becauseFlagOn, becauseHintOff, becauseHintOn, becauseCannotDonate, becauseNotGofer},
 		decide:  decideAccess,
 		why:     func(d *Decision) *Why { return &d.WhyAccess },
 	},
 	{
 		knob:    CacheKnob,
-		allowed: []string{"shared", "exclusive", "default"},
-		words:   map[string]Setting{"shared": Shared, "exclusive": Exclusive, "default": Default},
-		reasons: []Reason{BecauseDefaultShared, BecauseDefaultExclusive, BecauseHintShared, BecauseHintExclusive},
+		words:   []word{{"shared", Shared}, {"exclusive", Exclusive}, {"default", Default}},
+		reasons: []reason{becauseDefaultShared, becauseDefaultExclusive, becauseHintShared, becauseHintExclusive},
 		decide:  decideCache,
 		why:     func(d *Decision) *Why { return &d.WhyCache },
 	},
@@ -75,18 +78,16 @@ func Knobs() []Knob {
 // Allowed lists the words that a user may write for the knob. "true" means
 // "on", and "false" means "off".
 func (k Knob) Allowed() []string {
+	var all []string
 	if r := k.rule(); r != nil {
-		return slices.Clone(r.allowed)
+		for _, w := range r.words {
+			all = append(all, w.text)
+		}
 	}
-	return nil
+	return all
 }
 
 // knows reports whether some word of the knob means the setting.
 func (r *rule) knows(s Setting) bool {
-	for _, known := range r.words {
-		if s == known {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.words, func(w word) bool { return w.means == s })
 }

@@ -123,12 +123,12 @@ func checkSourceHints(t rapid.TB, r Request, counts func(hint, mount int) bool) 
 			t.Fatalf("%+v is decided by %v, want one of %v", d, h, keys)
 		}
 		for i, h := range r.SourceHints {
-			if counts(i, j) && h.Setting != Default && d.WhyAccess.Key == "" {
+			if counts(i, j) && h.Setting != Default && d.WhyAccess.key == "" {
 				t.Fatalf("%v does not count for %+v", h, d)
 			}
 		}
 	}
-	if p.decisions[0].WhyAccess.Key != "" {
+	if p.decisions[0].WhyAccess.key != "" {
 		t.Fatalf("the rootfs is decided by %v", p.decisions[0].WhyAccess)
 	}
 	for i, h := range r.SourceHints {
@@ -168,7 +168,7 @@ func propSharingByIdentity(t *rapid.T) {
 	warned := slices.Clone(mounts)
 	warned[0].Hints = []Hint{hint("k", Off)}
 	p := mustResolve(t, Request{Flag: true, Mounts: warned})
-	if w := p.Warnings(); (len(w) > 0) != shared || shared && (w[0].Kind != WarnReachable || w[0].Mount != "/m0" || w[0].OtherMount != "/m1") {
+	if w := p.Warnings(); (len(w) > 0) != shared || shared && (w[0].Kind != warnReachable || w[0].Mount != "/m0" || w[0].OtherMount != "/m1") {
 		t.Fatalf("%+v share files: %t, warnings %v", mounts, shared, w)
 	}
 	mounts[0].Hints = []Hint{cached("k", Exclusive)}
@@ -211,14 +211,14 @@ func TestRoads(t *testing.T) {
 	} {
 		r := Request{Scope: PodMember, SourceHints: []SourceHint{{hint("k", Off), volume}},
 			Mounts: []Mount{{Destination: "/m", Backend: StockGofer, Sources: []Source{tt.mount}}}}
-		if got := mustResolve(t, r).decisions[1].WhyAccess.Key == "k"; got != tt.counts || volume.Contains(tt.mount) != tt.counts {
+		if got := mustResolve(t, r).decisions[1].WhyAccess.key == "k"; got != tt.counts || volume.Contains(tt.mount) != tt.counts {
 			t.Errorf("%s: the hint counts: %t; contained: %t", name, got, volume.Contains(tt.mount))
 		}
 	}
 	// What is mounted below its source does not make it another mount.
 	below := Mount{Destination: "/m", Backend: StockGofer, Sources: []Source{{Path: "/srv"}, volume}}
 	p := mustResolve(t, Request{Scope: PodMember, SourceHints: []SourceHint{{hint("k", Off), volume}}, Mounts: []Mount{below}})
-	if p.decisions[1].WhyAccess.Key != "" || len(p.Unmatched()) != 1 {
+	if p.decisions[1].WhyAccess.key != "" || len(p.Unmatched()) != 1 {
 		t.Errorf("a submount's hint decides: %v", p)
 	}
 }

@@ -121,11 +121,11 @@ func checkOracle(t rapid.TB, r Request, verdicts []string) {
 		if d.ReadOnly != mountAt(r, i).ReadOnly {
 			t.Fatalf("%+v: decision %d is read-only: %t", r, i, d.ReadOnly)
 		}
-		if cache, reason := cacheVerdict(mountAt(r, i)); d.Cache != cache || d.WhyCache.Reason != reason || d.Access != NoAccess && !slices.Equal(d.Sources, mountAt(r, i).Sources) {
-			t.Fatalf("%+v: decision %d is cached as %v because %v, want %v because %v", r, i, d.Cache, d.WhyCache.Reason, cache, reason)
+		if cache, reason := cacheVerdict(mountAt(r, i)); d.Cache != cache || d.WhyCache.reason != reason || d.Access != NoAccess && !slices.Equal(d.Sources, mountAt(r, i).Sources) {
+			t.Fatalf("%+v: decision %d is cached as %v because %v, want %v because %v", r, i, d.Cache, d.WhyCache.reason, cache, reason)
 		}
-		if d.Access != oracleAccess[verdicts[i][0]] || d.WhyAccess.Reason.String() != verdicts[i][2:] {
-			t.Fatalf("%+v: decision %d is %v because %v, want %s", r, i, d.Access, d.WhyAccess.Reason, verdicts[i])
+		if d.Access != oracleAccess[verdicts[i][0]] || d.WhyAccess.reason.String() != verdicts[i][2:] {
+			t.Fatalf("%+v: decision %d is %v because %v, want %s", r, i, d.Access, d.WhyAccess.reason, verdicts[i])
 		}
 	}
 	checkOracleGrants(t, r, p, word)
@@ -178,13 +178,13 @@ func checkOracleGrants(t rapid.TB, r Request, p Plan, word string) {
 	writes := strings.Contains(word, "D") || hopes
 
 	var caps []string
-	ns, sentry := NewUserNamespace, []SetName{"sentry-base"}
+	ns, sentry := false, []SetName{"sentry-base"}
 	if r.HostNetwork {
-		ns = SpecUserNamespace
+		ns = true
 	}
 	if raised {
 		caps = []string{"CAP_DAC_READ_SEARCH"}
-		ns = SpecUserNamespace
+		ns = true
 		sentry = []SetName{"sentry-base", "sentry-host-filesystem-read"}
 	}
 	if writes {
@@ -209,7 +209,7 @@ func checkOracleGrants(t rapid.TB, r Request, p Plan, word string) {
 		gofer = append(gofer, "gofer-lisafs-read")
 	}
 	s := p.Sandbox()
-	if s.Raised != raised || s.WritesHost != writes || s.UmaskZero != raised || s.UserNamespace != ns || !slices.Equal(s.Capabilities, caps) {
+	if s.Raised != raised || s.WritesHost != writes || s.UmaskZero != raised || s.SpecUserNamespace != ns || !slices.Equal(s.Capabilities, caps) {
 		t.Fatalf("%+v: sandbox %+v, want raised=%t and user namespace %v", r, s, raised, ns)
 	}
 	if !slices.Equal(p.Sentry(), sentry) || !slices.Equal(p.Gofer(), gofer) {
@@ -221,7 +221,7 @@ func checkOracleGrants(t rapid.TB, r Request, p Plan, word string) {
 		if direct {
 			donations = append(donations, d.Mount)
 		}
-		if d.Donated() != direct {
+		if d.donated() != direct {
 			t.Fatalf("%+v: %+v for %s", r, d, word)
 		}
 	}

@@ -4,8 +4,7 @@ import "slices"
 
 // Decision is what the policy decided for one mount.
 //
-// Invariant: WhyAccess.Reason alone implies Access, and WhyCache.Reason alone
-// implies Cache.
+// Invariant: WhyAccess alone implies Access, and WhyCache alone implies Cache.
 type Decision struct {
 	// Mount is the destination; "/" is the rootfs.
 	Mount string
@@ -29,16 +28,16 @@ type Decision struct {
 
 // imply sets the values that the reasons imply.
 func (d *Decision) imply() {
-	d.Access = reasonTable[d.WhyAccess.Reason].access
-	d.Cache = reasonTable[d.WhyCache.Reason].cache
+	d.Access = reasonTable[d.WhyAccess.reason].access
+	d.Cache = reasonTable[d.WhyCache.reason].cache
 }
 
-// Donated says whether the gofer hands the mount's root FD to the sandbox.
-func (d Decision) Donated() bool { return d.Access == DirectFS }
+// donated says whether the gofer hands the mount's root FD to the sandbox.
+func (d Decision) donated() bool { return d.Access == DirectFS }
 
 // promisedExclusive reports whether a user promised that nothing but the mount
 // changes its files.
-func (d Decision) promisedExclusive() bool { return d.WhyCache.Reason == BecauseHintExclusive }
+func (d Decision) promisedExclusive() bool { return d.WhyCache.reason == becauseHintExclusive }
 
 // writes reports whether what is written to the mount reaches the host.
 func (d Decision) writes() bool { return d.Access != NoAccess && !d.ReadOnly }
@@ -114,7 +113,7 @@ func (p Plan) Uses(a Access) bool {
 func (p Plan) Donations() []string {
 	var all []string
 	for _, d := range p.decisions {
-		if d.Donated() {
+		if d.donated() {
 			all = append(all, d.Mount)
 		}
 	}

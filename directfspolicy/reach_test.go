@@ -52,8 +52,8 @@ func TestGeneratorReachesEveryPlan(t *testing.T) {
 	seen := count(rapid.Custom(drawRequest), func(r Request, saw func(string, ...any)) {
 		p := mustResolve(t, r)
 		for _, d := range p.Decisions() {
-			saw("reason %v", d.WhyAccess.Reason)
-			saw("reason %v", d.WhyCache.Reason)
+			saw("reason %v", d.WhyAccess.reason)
+			saw("reason %v", d.WhyCache.reason)
 		}
 		saw("%v raised %t", r.Scope, p.Sandbox().Raised)
 		saw("%v flag %t", r.Scope, r.Flag)
@@ -98,7 +98,7 @@ func TestGeneratorReachesEveryPlan(t *testing.T) {
 func noteMounts(r Request, saw func(string, ...any)) {
 	at := map[string]bool{}
 	for _, m := range r.Mounts {
-		if at[m.Destination] && m.Backend.Served() {
+		if at[m.Destination] && m.Backend.served() {
 			saw("twins")
 		}
 		at[m.Destination] = true

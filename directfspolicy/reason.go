@@ -2,37 +2,37 @@ package directfspolicy
 
 import "slices"
 
-// Reason says why a mount got what it got of one knob. The reason alone implies
+// reason says why a mount got what it got of one knob. The reason alone implies
 // the value.
-type Reason uint8
+type reason uint8
 
 const (
-	// BecauseFlagOff: --directfs=false and no hint.
-	BecauseFlagOff Reason = iota
+	// becauseFlagOff: --directfs=false and no hint.
+	becauseFlagOff reason = iota
 
-	// BecauseFlagOn: --directfs=true and no hint.
-	BecauseFlagOn
+	// becauseFlagOn: --directfs=true and no hint.
+	becauseFlagOn
 
-	// BecauseHintOff: a hint asks for LisaFS.
-	BecauseHintOff
+	// becauseHintOff: a hint asks for LisaFS.
+	becauseHintOff
 
-	// BecauseHintOn: a hint asks for directfs.
-	BecauseHintOn
+	// becauseHintOn: a hint asks for directfs.
+	becauseHintOn
 
-	// BecauseCannotDonate: --directfs=true, and the backend has no root FD.
-	BecauseCannotDonate
+	// becauseCannotDonate: --directfs=true, and the backend has no root FD.
+	becauseCannotDonate
 
-	// BecauseNotGofer: no gofer serves the mount.
-	BecauseNotGofer
+	// becauseNotGofer: no gofer serves the mount.
+	becauseNotGofer
 
-	// BecauseDefaultShared and BecauseDefaultExclusive: no hint asks for a
+	// becauseDefaultShared and becauseDefaultExclusive: no hint asks for a
 	// cache mode. It is what the runtime does with such a mount.
-	BecauseDefaultShared
-	BecauseDefaultExclusive
+	becauseDefaultShared
+	becauseDefaultExclusive
 
-	// BecauseHintShared and BecauseHintExclusive: a hint asks for it.
-	BecauseHintShared
-	BecauseHintExclusive
+	// becauseHintShared and becauseHintExclusive: a hint asks for it.
+	becauseHintShared
+	becauseHintExclusive
 )
 
 // reasonTable says for each reason what it implies: a value of its knob, and
@@ -44,35 +44,34 @@ var reasonTable = [...]struct {
 	setting Setting // of the hint
 	backend bool    // whether the backend is named
 }{
-	BecauseFlagOff:          {word: "flag-off"},
-	BecauseFlagOn:           {word: "flag-on", access: DirectFS},
-	BecauseHintOff:          {word: "hint-off", setting: Off},
-	BecauseHintOn:           {word: "hint-on", access: DirectFS, setting: On},
-	BecauseCannotDonate:     {word: "cannot-donate", backend: true},
-	BecauseNotGofer:         {word: "not-gofer", access: NoAccess},
-	BecauseDefaultShared:    {word: "default-shared"},
-	BecauseDefaultExclusive: {word: "default-exclusive", cache: CacheExclusive},
-	BecauseHintShared:       {word: "hint-shared", setting: Shared},
-	BecauseHintExclusive:    {word: "hint-exclusive", cache: CacheExclusive, setting: Exclusive},
+	becauseFlagOff:          {word: "flag-off"},
+	becauseFlagOn:           {word: "flag-on", access: DirectFS},
+	becauseHintOff:          {word: "hint-off", setting: Off},
+	becauseHintOn:           {word: "hint-on", access: DirectFS, setting: On},
+	becauseCannotDonate:     {word: "cannot-donate", backend: true},
+	becauseNotGofer:         {word: "not-gofer", access: NoAccess},
+	becauseDefaultShared:    {word: "default-shared"},
+	becauseDefaultExclusive: {word: "default-exclusive", cache: CacheExclusive},
+	becauseHintShared:       {word: "hint-shared", setting: Shared},
+	becauseHintExclusive:    {word: "hint-exclusive", cache: CacheExclusive, setting: Exclusive},
 }
 
-var reasonNames = func() enum[Reason] {
-	e := enum[Reason]{kind: "reason"}
+var reasonNames = func() enum[reason] {
+	e := enum[reason]{kind: "reason"}
 	for _, r := range reasonTable {
 		e.words = append(e.words, r.word)
 	}
 	return e
 }()
 
-// String returns the reason as one word, such as "flag-on" or "hint-off".
-func (r Reason) String() string { return reasonNames.name(r) }
+func (r reason) String() string { return reasonNames.name(r) }
 
 // possible reports whether the reason can be given under the flag.
-func (r Reason) possible(flag bool) bool {
+func (r reason) possible(flag bool) bool {
 	switch r {
-	case BecauseFlagOff:
+	case becauseFlagOff:
 		return !flag
-	case BecauseFlagOn, BecauseCannotDonate:
+	case becauseFlagOn, becauseCannotDonate:
 		return flag
 	}
 	return true
@@ -80,31 +79,37 @@ func (r Reason) possible(flag bool) bool {
 
 // Why is the reason of one decision, with what it names.
 //
-// Invariants: Key is set exactly where a hint decided, and Backend exactly
+// Invariants: key is set exactly where a hint decided, and backend exactly
 // where it cannot donate.
 type Why struct {
-	Reason Reason
+	reason reason
 
-	// Key is the key of the hint, and PodWide is as in [Hint].
-	Key     string
-	PodWide bool
+	// key is the key of the hint, and podWide is as in [Hint].
+	key     string
+	podWide bool
 
-	// Backend names the backend, for people.
-	Backend string
+	// backend names the backend, for people.
+	backend string
 }
+
+// Reason returns the reason as one word: "flag-off", "flag-on", "hint-off",
+// "hint-on", "cannot-donate" or "not-gofer" for the access, and
+// "default-shared", "default-exclusive", "hint-shared" or "hint-exclusive" for
+// the cache mode. It alone implies the value.
+func (w Why) Reason() string { return w.reason.String() }
 
 // Hint returns the hint that decided, if one did.
 func (w Why) Hint() (Hint, bool) {
-	if w.Key == "" || !reasonNames.knows(w.Reason) {
+	if w.key == "" || !reasonNames.knows(w.reason) {
 		return Hint{}, false
 	}
 	k := DirectFSKnob
 	for _, r := range rules {
-		if slices.Contains(r.reasons, w.Reason) {
+		if slices.Contains(r.reasons, w.reason) {
 			k = r.knob
 		}
 	}
-	return Hint{Knob: k, Key: w.Key, Setting: reasonTable[w.Reason].setting, PodWide: w.PodWide}, true
+	return Hint{Knob: k, Key: w.key, Setting: reasonTable[w.reason].setting, PodWide: w.podWide}, true
 }
 
 // String returns the reason in words, with what it names.
@@ -112,28 +117,28 @@ func (w Why) String() string {
 	if h, ok := w.Hint(); ok {
 		return "hint " + h.String()
 	}
-	switch w.Reason {
-	case BecauseFlagOff:
+	switch w.reason {
+	case becauseFlagOff:
 		return "--directfs=false"
-	case BecauseFlagOn:
+	case becauseFlagOn:
 		return "--directfs=true"
-	case BecauseCannotDonate:
-		return w.Backend + " cannot donate a root FD"
-	case BecauseNotGofer:
+	case becauseCannotDonate:
+		return w.backend + " cannot donate a root FD"
+	case becauseNotGofer:
 		return "not a gofer mount"
-	case BecauseDefaultShared, BecauseDefaultExclusive:
+	case becauseDefaultShared, becauseDefaultExclusive:
 		return "default"
 	}
-	return w.Reason.String()
+	return w.reason.String()
 }
 
 // consistent reports whether the reason is one of the rule's, and names what it
 // must and nothing else.
 func (w Why) consistent(r rule) bool {
-	if !slices.Contains(r.reasons, w.Reason) {
+	if !slices.Contains(r.reasons, w.reason) {
 		return false
 	}
-	e := reasonTable[w.Reason]
-	return (e.setting != Unset) == (w.Key != "") && e.backend == (w.Backend != "") &&
-		(w.Key != "" || !w.PodWide) && isText(w.Key) && isText(w.Backend)
+	e := reasonTable[w.reason]
+	return (e.setting != Unset) == (w.key != "") && e.backend == (w.backend != "") &&
+		(w.key != "" || !w.podWide) && isText(w.key) && isText(w.backend)
 }

@@ -39,7 +39,7 @@ func Resolve(r Request) (Plan, error) {
 	if len(s.errs) == 0 {
 		s.refuse(checkIdentities(p.decisions))
 	}
-	s.refuse(checkPromises(p.decisions))
+	s.refuse(checkPromises(p.decisions, s.bySource))
 	if len(s.errs) > 0 {
 		return Plan{}, join(s.errs...)
 	}
@@ -60,6 +60,11 @@ func (s *resolver) refuse(errs ...error) {
 			s.errs = append(s.errs, err)
 		}
 	}
+}
+
+// bySource reports whether the reason is a source hint.
+func (s *resolver) bySource(w Why) bool {
+	return slices.ContainsFunc(s.r.SourceHints, func(h SourceHint) bool { return h.Key == w.key })
 }
 
 // permitted refuses what is wrong with a source hint wherever it counts, and
@@ -104,7 +109,7 @@ func (s *resolver) mount(m *Mount, hints []Hint) {
 
 // decide is the whole decision for one mount, a knob at a time.
 func (s *resolver) decide(m *Mount, hints []Hint, d *Decision) {
-	if m.Backend.Served() && len(m.Sources) > 0 {
+	if m.Backend.served() && len(m.Sources) > 0 {
 		d.Sources = slices.Clone(m.Sources)
 	}
 	for i := range rules {

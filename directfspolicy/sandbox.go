@@ -1,22 +1,12 @@
 package directfspolicy
 
-// UserNamespace says in which user namespace the sandbox process runs
-// (user_namespaces(7)).
-type UserNamespace uint8
-
+// The user namespaces in which a sandbox process runs (user_namespaces(7)): a
+// fresh one with a single unprivileged user; or the one the spec asks for, or
+// else the runtime's own or one with identity mappings into it.
 const (
-	// NewUserNamespace is a fresh one with a single unprivileged user.
-	NewUserNamespace UserNamespace = iota
-
-	// SpecUserNamespace is the one the spec asks for, or else the runtime's own
-	// or one with identity mappings into it.
-	SpecUserNamespace
+	newNamespace  = "new"
+	specNamespace = "spec"
 )
-
-var userNamespaceNames = enum[UserNamespace]{"user namespace", []string{"new", "spec"}}
-
-// String returns "new" or "spec".
-func (u UserNamespace) String() string { return userNamespaceNames.name(u) }
 
 // Sandbox is what the sandbox process holds because of directfs. The zero
 // value holds nothing.
@@ -25,7 +15,7 @@ type Sandbox struct {
 	RaisedFor []Cause
 
 	// Raised says whether the sandbox has what directfs needs. All other
-	// fields but UserNamespace follow from it.
+	// fields but SpecUserNamespace follow from it.
 	Raised bool
 
 	// WritesHost says whether any mount that raised the sandbox, or may yet be
@@ -37,10 +27,11 @@ type Sandbox struct {
 	// has for the sake of directfs.
 	Capabilities []string
 
-	// UserNamespace is the process's user namespace. In NewUserNamespace it
-	// runs as an unprivileged user, in SpecUserNamespace as that namespace's
-	// root.
-	UserNamespace UserNamespace
+	// SpecUserNamespace says whether the process runs in the user namespace that
+	// the spec asks for, or else the runtime's own or one with identity mappings
+	// into it, as that namespace's root (user_namespaces(7)). Otherwise it runs
+	// in a fresh one, as its single, unprivileged user.
+	SpecUserNamespace bool
 
 	// UmaskZero says whether the process runs with umask 0, so that modes
 	// reach the host as the container set them. Otherwise its umask is left
@@ -70,14 +61,12 @@ func (p Plan) Sandbox() Sandbox {
 	s.WritesHost = len(writing(s.RaisedFor)) > 0
 	for _, g := range p.Grants() {
 		switch g.Kind {
-		case GrantCapability:
+		case grantCapability:
 			s.Capabilities = append(s.Capabilities, g.Name)
-		case GrantUmask:
+		case grantUmask:
 			s.UmaskZero = true
-		case GrantUserNamespace:
-			if g.Name == SpecUserNamespace.String() {
-				s.UserNamespace = SpecUserNamespace
-			}
+		case grantUserNamespace:
+			s.SpecUserNamespace = g.Name == specNamespace
 		}
 	}
 	return s

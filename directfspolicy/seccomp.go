@@ -1,5 +1,7 @@
 package directfspolicy
 
+import "slices"
+
 // SetName names a set of system calls that a seccomp filter allows. A Plan
 // names sets; [Calls] lists what is in them.
 type SetName string
@@ -45,15 +47,21 @@ var SetNames = []SetName{
 
 // seccompSet is a set with its source, relative to the gVisor module.
 type seccompSet struct {
-	calls  SyscallSet
+	calls  []string
 	source string
+}
+
+// calls makes a sorted list without duplicates.
+func calls(names ...string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // fallbackCalls are part of the engine's base rules for every gofer, because
 // both ways of serving need them.
 var (
-	fallbackReadCalls = NewSyscallSet("lgetxattr", "llistxattr")
-	fallbackCalls     = NewSyscallSet("fchmod", "fchmodat", "fchownat", "lremovexattr", "lsetxattr").Union(fallbackReadCalls)
+	fallbackReadCalls = calls("lgetxattr", "llistxattr")
+	fallbackCalls     = append(calls("fchmod", "fchmodat", "fchownat", "lremovexattr", "lsetxattr"), fallbackReadCalls...)
 )
 
 // seccompSets holds the names that the sets have on amd64; arm64 has the same
@@ -63,7 +71,7 @@ var (
 var seccompSets = map[SetName]seccompSet{
 	SentryBase: {
 		source: "runsc/boot/filter/config/config_main.go, allowedSyscalls, selfPIDFilters and controlServerFilters",
-		calls: NewSyscallSet(
+		calls: calls(
 			"accept4", "clock_gettime", "clone", "close", "dup", "dup3", "epoll_create1", "epoll_ctl", "epoll_pwait",
 			"eventfd2", "exit", "exit_group", "fallocate", "fchmod", "fcntl", "fdatasync", "fstat", "fstatfs", "fsync",
 			"ftruncate", "futex", "getcpu", "getpid", "getrandom", "getsockopt", "gettid", "gettimeofday", "io_destroy",
@@ -77,18 +85,18 @@ var seccompSets = map[SetName]seccompSet{
 	},
 	SentryHostFilesystem: {
 		source: "runsc/boot/filter/config/config_main.go, hostFilesystemFilters; utimensat is in the base as well, there only for an FD without a path",
-		calls: NewSyscallSet(
+		calls: calls(
 			"fchmodat", "fchownat", "fgetxattr", "flistxattr", "fremovexattr", "fsetxattr", "getdents64", "linkat",
 			"mkdirat", "mknodat", "newfstatat", "openat", "readlinkat", "renameat2", "symlinkat", "unlinkat", "utimensat",
 		),
 	},
 	SentryHostFilesystemRead: {
 		source: "the calls of hostFilesystemFilters that read; pkg/sentry/fsimpl/gofer/directfs_inode.go",
-		calls:  NewSyscallSet("fgetxattr", "flistxattr", "getdents64", "newfstatat", "openat", "readlinkat"),
+		calls:  calls("fgetxattr", "flistxattr", "getdents64", "newfstatat", "openat", "readlinkat"),
 	},
 	GoferBase: {
 		source: "runsc/fsgofer/filter/config/config_main.go, allowedSyscalls and selfPIDFilters, less the directfs fallback",
-		calls: NewSyscallSet(
+		calls: calls(
 			"accept", "clock_gettime", "clone", "close", "dup", "epoll_ctl", "epoll_pwait", "eventfd2", "exit",
 			"exit_group", "fcntl", "fsync", "futex", "getcpu", "getpid", "getrandom", "gettid", "gettimeofday", "lseek",
 			"madvise", "memfd_create", "mmap", "mprotect", "munmap", "nanosleep", "newfstatat", "openat", "openat2",
@@ -107,25 +115,26 @@ var seccompSets = map[SetName]seccompSet{
 	},
 	GoferLisaFSRead: {
 		source: "the calls of lisafsFilters that read; pkg/flipcall/packet_window.go:161 for ftruncate",
-		calls:  NewSyscallSet("fgetxattr", "flistxattr", "fstatfs", "ftruncate", "getdents64", "readlinkat").Union(fallbackReadCalls),
+		calls:  append(calls("fgetxattr", "flistxattr", "fstatfs", "ftruncate", "getdents64", "readlinkat"), fallbackReadCalls...),
 	},
 	GoferLisaFS: {
 		source: "runsc/fsgofer/filter/config/config_main.go, lisafsFilters, and the calls that it shares with the directfs fallback",
-		calls: NewSyscallSet(
+		calls: append(calls(
 			"fallocate", "fgetxattr", "flistxattr", "fremovexattr", "fsetxattr", "fstatfs", "ftruncate", "getdents64",
 			"linkat", "mkdirat", "mknodat", "readlinkat", "renameat2", "symlinkat", "unlinkat", "utimensat",
-		).Union(fallbackCalls),
+		), fallbackCalls...),
 	},
 }
 
-// Calls returns the union of the named sets. An unknown name contributes
-// nothing, so that a Plan of another version never seems to allow more.
-func Calls(names ...SetName) SyscallSet {
+// Calls returns the union of the named sets: the names of system calls
+// (syscalls(2)), sorted. An unknown set contributes nothing, so that a Plan of
+// another version never seems to allow more.
+func Calls(names ...SetName) []string {
 	var all []string
 	for _, n := range names {
-		all = append(all, seccompSets[n].calls.names...)
+		all = append(all, seccompSets[n].calls...)
 	}
-	return NewSyscallSet(all...)
+	return calls(all...)
 }
 
 // Source says where the engine defines the set, relative to its module.

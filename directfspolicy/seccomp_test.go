@@ -15,7 +15,7 @@ func TestSeccompSets(t *testing.T) {
 		t.Fatalf("SetNames = %v", SetNames)
 	}
 	for _, n := range SetNames {
-		s := Calls(n)
+		s := callsOf(n)
 		if s.Len() == 0 || !strings.Contains(n.Source(), ".go") {
 			t.Errorf("%s: %d calls from %q", n, s.Len(), n.Source())
 		}
@@ -28,36 +28,36 @@ func TestSeccompSets(t *testing.T) {
 }
 
 func TestCalls(t *testing.T) {
-	if n := Calls().Len(); n != 0 {
+	if n := callsOf().Len(); n != 0 {
 		t.Errorf("no set has %d calls", n)
 	}
-	if s := Calls("all"); s.Len() != 0 || SetName("all").Source() != "" {
+	if s := callsOf("all"); s.Len() != 0 || SetName("all").Source() != "" {
 		t.Errorf("an unknown set has %v", s)
 	}
 	for _, a := range SetNames {
 		for _, b := range SetNames {
-			if got := Calls(a, "all", b); !equalSets(got, Calls(a).Union(Calls(b))) {
-				t.Errorf("Calls(%s, %s) = %v", a, b, got)
+			if got := callsOf(a, "all", b); !equalSets(got, callsOf(a).Union(callsOf(b))) {
+				t.Errorf("callsOf(%s, %s) = %v", a, b, got)
 			}
 		}
 	}
-	Calls(SentryBase).Names()[0] = "mount"
-	if Calls(SentryBase).Contains("mount") {
+	callsOf(SentryBase).Names()[0] = "mount"
+	if callsOf(SentryBase).Contains("mount") {
 		t.Error("a set can be changed from outside")
 	}
 }
 
 // What each process may do with files, by the set that lets it.
 func TestSetsRelate(t *testing.T) {
-	base, host := Calls(SentryBase), Calls(SentryHostFilesystem)
-	if got := host.Difference(host.Difference(base)); !equalSets(got, NewSyscallSet("utimensat")) {
+	base, host := callsOf(SentryBase), callsOf(SentryHostFilesystem)
+	if got := host.Difference(host.Difference(base)); !equalSets(got, newCallSet("utimensat")) {
 		t.Errorf("both sets of the sentry have %v", got)
 	}
-	opening := NewSyscallSet("fchmodat", "fchownat", "linkat", "mkdirat", "mknodat", "openat", "renameat2", "symlinkat", "unlinkat")
+	opening := newCallSet("fchmodat", "fchownat", "linkat", "mkdirat", "mknodat", "openat", "renameat2", "symlinkat", "unlinkat")
 	if !opening.SubsetOf(host) || opening.Difference(base).Len() != opening.Len() {
 		t.Errorf("the base opens files, or the host filesystem set does not: %v, %v", base, host)
 	}
-	gofer, fallback, lisafs := Calls(GoferBase), Calls(GoferDirectFSFallback), Calls(GoferLisaFS)
+	gofer, fallback, lisafs := callsOf(GoferBase), callsOf(GoferDirectFSFallback), callsOf(GoferLisaFS)
 	if !fallback.SubsetOf(lisafs) || lisafs.SubsetOf(fallback) {
 		t.Errorf("a gofer that serves LisaFS lacks %v", fallback.Difference(lisafs))
 	}
@@ -65,7 +65,7 @@ func TestSetsRelate(t *testing.T) {
 		t.Errorf("a gofer without a LisaFS mount has %v of its set", got)
 	}
 	for _, n := range SetNames {
-		if got := NewSyscallSet("execve", "execveat", "mount", "open", "open_by_handle_at", "ptrace", "setns", "unshare"); got.Difference(Calls(n)).Len() != got.Len() {
+		if got := newCallSet("execve", "execveat", "mount", "open", "open_by_handle_at", "ptrace", "setns", "unshare"); got.Difference(callsOf(n)).Len() != got.Len() {
 			t.Errorf("%s has one of %v", n, got)
 		}
 	}
@@ -73,7 +73,7 @@ func TestSetsRelate(t *testing.T) {
 
 // A set for reading is a smaller one for writing, and changes no file.
 func TestReadingSets(t *testing.T) {
-	changing := NewSyscallSet(
+	changing := newCallSet(
 		"fallocate", "fchmod", "fchmodat", "fchown", "fchownat", "fremovexattr", "fsetxattr", "linkat", "lremovexattr",
 		"lsetxattr", "mkdirat", "mknodat", "renameat2", "symlinkat", "unlinkat", "utimensat", "write",
 	)
@@ -82,18 +82,18 @@ func TestReadingSets(t *testing.T) {
 		GoferDirectFSFallbackRead: GoferDirectFSFallback,
 		GoferLisaFSRead:           GoferLisaFS,
 	} {
-		r, w := Calls(reading), Calls(writing)
+		r, w := callsOf(reading), callsOf(writing)
 		if !r.SubsetOf(w) || w.SubsetOf(r) {
 			t.Errorf("%s has %v beyond %s", reading, r.Difference(w), writing)
 		}
 		if got := changing.Difference(changing.Difference(r)); got.Len() != 0 {
 			t.Errorf("%s has %v", reading, got)
 		}
-		if got := w.Difference(r).Difference(changing); got.Len() > 0 && !equalSets(got, NewSyscallSet("ftruncate")) {
+		if got := w.Difference(r).Difference(changing); got.Len() > 0 && !equalSets(got, newCallSet("ftruncate")) {
 			t.Errorf("%s lacks %v, which changes no file", reading, got)
 		}
 	}
-	if !Calls(GoferDirectFSFallbackRead).SubsetOf(Calls(GoferLisaFSRead)) {
-		t.Errorf("a gofer that reads for LisaFS lacks %v", Calls(GoferDirectFSFallbackRead).Difference(Calls(GoferLisaFSRead)))
+	if !callsOf(GoferDirectFSFallbackRead).SubsetOf(callsOf(GoferLisaFSRead)) {
+		t.Errorf("a gofer that reads for LisaFS lacks %v", callsOf(GoferDirectFSFallbackRead).Difference(callsOf(GoferLisaFSRead)))
 	}
 }

@@ -7,13 +7,15 @@ import "errors"
 // that a user promised to be alone in changing its files, where a mount of the
 // other container writes to them. Each of the two has a cache of its own, and
 // what one writes at a stale end of a file would overwrite what the other wrote
-// there. name and otherName call the two containers in the errors.
+// there. name and otherName call the two containers in the errors; "" is for
+// one that needs no name.
 //
 // Mounts are compared by [Decision.Sources].
 func (p Plan) Coexist(name string, other Plan, otherName string) error {
 	anyMount := func(Decision) string { return "" }
-	one := brokenPromises(p.decisions, other.decisions, anyMount)
-	two := brokenPromises(other.decisions, p.decisions, anyMount)
+	podWide := func(w Why) bool { return w.podWide }
+	one := brokenPromises(p.decisions, other.decisions, anyMount, podWide)
+	two := brokenPromises(other.decisions, p.decisions, anyMount, podWide)
 	var errs []error
 	for _, e := range one {
 		e.Container, e.WriterContainer = name, otherName
@@ -31,9 +33,10 @@ func (p Plan) Coexist(name string, other Plan, otherName string) error {
 
 // checkPromises is Coexist for the mounts of one container. Of two mounts at one
 // destination only the last can be seen, so that they do not count as others.
-func checkPromises(ds []Decision) error {
+// bySource says which reasons are hints that may be for several mounts.
+func checkPromises(ds []Decision, bySource func(Why) bool) error {
 	var errs []error
-	for _, e := range brokenPromises(ds, ds, func(d Decision) string { return d.Mount }) {
+	for _, e := range brokenPromises(ds, ds, func(d Decision) string { return d.Mount }, bySource) {
 		errs = append(errs, e)
 	}
 	return errors.Join(errs...)
@@ -41,7 +44,7 @@ func checkPromises(ds []Decision) error {
 
 // brokenPromises finds the promises among the decisions that one of the others
 // breaks, but for those at the destination that except returns.
-func brokenPromises(ds, others []Decision, except func(Decision) string) []*SharingError {
+func brokenPromises(ds, others []Decision, except func(Decision) string, bySource func(Why) bool) []*SharingError {
 	var writers *sourceIndex
 	var errs []*SharingError
 	for _, d := range ds {
@@ -52,12 +55,12 @@ func brokenPromises(ds, others []Decision, except func(Decision) string) []*Shar
 			writers = indexSources(others, Decision.writes)
 		}
 		if o, ok := writers.overlapping(d, except(d)); ok {
-			both := o.d.WhyCache == d.WhyCache
+			both := o.d.WhyCache == d.WhyCache && bySource(d.WhyCache)
 			if both && d.writes() && except(d) != "" && o.d.Mount < d.Mount {
 				continue // the same again, seen from the other side
 			}
 			errs = append(errs, &SharingError{
-				Key: d.WhyCache.Key, Mount: d.Mount,
+				Key: d.WhyCache.key, Mount: d.Mount,
 				Writer: o.d.Mount, Source: o.source, SpecialFiles: o.d.SpecialFiles,
 				Both: both,
 			})
@@ -106,10 +109,16 @@ func indexSources(ds []Decision, pick func(Decision) bool) *sourceIndex {
 func note(m map[place][2]sharer, key place, h sharer) {
 	pair := m[key]
 	for i, o := range pair {
+		if o.d != nil && o.d.Mount == h.d.Mount {
+			if h.source.String() < o.source.String() {
+				pair[i] = h
+			}
+			break
+		}
 		if o.d == nil || h.d.Mount < o.d.Mount {
 			pair[i], h = h, o
 		}
-		if h.d == nil || h.d.Mount == pair[i].d.Mount {
+		if h.d == nil {
 			break
 		}
 	}

@@ -43,7 +43,7 @@ func sharingMounts(lines []string) []Decision {
 		for j, c := range line {
 			switch c {
 			case '!':
-				d.Cache, d.WhyCache = CacheExclusive, Why{Reason: BecauseHintExclusive, Key: "k"}
+				d.Cache, d.WhyCache = CacheExclusive, Why{reason: becauseHintExclusive, key: "k"}
 			case '-':
 				d.ReadOnly = true
 			case '@':
@@ -65,7 +65,7 @@ func sharingMounts(lines []string) []Decision {
 func TestSharing(t *testing.T) {
 	for _, tt := range sharing {
 		ds := sharingMounts(tt.mounts)
-		err := checkPromises(ds)
+		err := checkPromises(ds, func(Why) bool { return false })
 		if errors.Is(err, ErrNotExclusive) != tt.refused || (err == nil) == tt.refused {
 			t.Errorf("%q: %v", tt.mounts, err)
 		}
@@ -102,5 +102,19 @@ func TestWarningHasNoOrder(t *testing.T) {
 				t.Errorf("%q, want %q", w, want)
 			}
 		}
+	}
+}
+
+// Neither does which source of two mounts at one destination.
+func TestWarningOfTwinsHasNoOrder(t *testing.T) {
+	mount := func(dest, source string, s Setting) Mount {
+		m := hinted(dest, StockGofer, s)
+		m.Sources = src(source)
+		return m
+	}
+	off, one, other := mount("/a", "/s", Off), mount("/b", "/s/a", On), mount("/b", "/s/a/b", On)
+	first, second := mustResolve(t, Request{Mounts: []Mount{off, one, other}}), mustResolve(t, Request{Mounts: []Mount{other, one, off}})
+	if a, b := texts(first.Warnings()), texts(second.Warnings()); len(a) != 1 || a[0] != b[0] {
+		t.Errorf("%q, in another order %q", a, b)
 	}
 }

@@ -34,20 +34,20 @@ type tableRow struct {
 	hint    []Setting
 	backend []Backend
 	access  Access
-	reason  Reason
+	reason  reason
 	err     error
 }
 
 // decisionTable is the table of the package comment, line by line.
 var decisionTable = []tableRow{
-	{yes, silent, canDonate, DirectFS, BecauseFlagOn, nil},
-	{yes, silent, cannot, LisaFS, BecauseCannotDonate, nil},
-	{either, on, canDonate, DirectFS, BecauseHintOn, nil},
+	{yes, silent, canDonate, DirectFS, becauseFlagOn, nil},
+	{yes, silent, cannot, LisaFS, becauseCannotDonate, nil},
+	{either, on, canDonate, DirectFS, becauseHintOn, nil},
 	{either, on, cannot, 0, 0, ErrCannotDonate},
-	{either, off, served, LisaFS, BecauseHintOff, nil},
-	{no, silent, served, LisaFS, BecauseFlagOff, nil},
+	{either, off, served, LisaFS, becauseHintOff, nil},
+	{no, silent, served, LisaFS, becauseFlagOff, nil},
 	{either, on, unserved, 0, 0, ErrNotGoferMount},
-	{either, notOn, unserved, NoAccess, BecauseNotGofer, nil},
+	{either, notOn, unserved, NoAccess, becauseNotGofer, nil},
 }
 
 // linesOf returns the lines of the table that speak of the combination.
@@ -154,8 +154,8 @@ func testLine(t *testing.T, want tableRow, flag bool, s Setting, b Backend) {
 			continue
 		}
 		d := p.Decisions()[len(p.Decisions())-1]
-		if d.Mount != dest || d.Access != want.access || d.WhyAccess.Reason != want.reason {
-			t.Errorf("%s: got %s %v because %v, want %v because %v", dest, d.Mount, d.Access, d.WhyAccess.Reason, want.access, want.reason)
+		if d.Mount != dest || d.Access != want.access || d.WhyAccess.reason != want.reason {
+			t.Errorf("%s: got %s %v because %v, want %v because %v", dest, d.Mount, d.Access, d.WhyAccess.reason, want.access, want.reason)
 		}
 		if got, ok := p.Decision(dest); ok != (want.access != NoAccess) || ok && !reflect.DeepEqual(got, d) {
 			t.Errorf("Decision(%q) = %+v, %t; Decisions hold %+v", dest, got, ok, d)
@@ -165,10 +165,10 @@ func testLine(t *testing.T, want tableRow, flag bool, s Setting, b Backend) {
 
 func TestBackends(t *testing.T) {
 	for _, b := range append(slices.Clone(allServers), Backend(99)) {
-		if got, want := b.Served(), slices.Contains(served, b); got != want {
+		if got, want := b.served(), slices.Contains(served, b); got != want {
 			t.Errorf("%v: Served() = %t", b, got)
 		}
-		if got, want := b.CanDonate(), slices.Contains(canDonate, b); got != want {
+		if got, want := b.canDonate(), slices.Contains(canDonate, b); got != want {
 			t.Errorf("%v: CanDonate() = %t", b, got)
 		}
 	}

@@ -36,7 +36,7 @@ func (d Decision) cells() []string {
 	if _, hinted := d.WhyCache.Hint(); hinted {
 		why += "; " + d.WhyCache.String()
 	}
-	return []string{d.Mount, d.Access.String(), yesNo(!d.ReadOnly), yesNo(d.Donated()), d.Cache.String(), why}
+	return []string{d.Mount, d.Access.String(), yesNo(!d.ReadOnly), yesNo(d.donated()), d.Cache.String(), why}
 }
 
 func yesNo(b bool) string {
@@ -48,7 +48,11 @@ func yesNo(b bool) string {
 
 // String says in one line what the sandbox holds and why.
 func (s Sandbox) String() string {
-	ns := fmt.Sprintf("%s user namespace", s.UserNamespace)
+	ns := newNamespace
+	if s.SpecUserNamespace {
+		ns = specNamespace
+	}
+	ns += " user namespace"
 	if !s.Raised {
 		return "not raised: no capabilities for files, umask unchanged, " + ns
 	}

@@ -42,19 +42,19 @@ func TestWhy(t *testing.T) {
 		why  Why
 		want string
 	}{
-		{Why{Reason: BecauseFlagOff}, "--directfs=false"},
-		{Why{Reason: BecauseFlagOn}, "--directfs=true"},
-		{Why{Reason: BecauseHintOff, Key: "k"}, "hint k=off"},
-		{Why{Reason: BecauseHintOn, Key: "k"}, "hint k=on"},
-		{Why{Reason: BecauseCannotDonate, Backend: "virtual gofer"}, "virtual gofer cannot donate a root FD"},
-		{Why{Reason: BecauseNotGofer}, "not a gofer mount"},
-		{Why{Reason: BecauseDefaultShared}, "default"},
-		{Why{Reason: BecauseDefaultExclusive}, "default"},
-		{Why{Reason: BecauseHintShared, Key: "k"}, "hint k=shared"},
-		{Why{Reason: BecauseHintExclusive, Key: "k"}, "hint k=exclusive"},
+		{Why{reason: becauseFlagOff}, "--directfs=false"},
+		{Why{reason: becauseFlagOn}, "--directfs=true"},
+		{Why{reason: becauseHintOff, key: "k"}, "hint k=off"},
+		{Why{reason: becauseHintOn, key: "k"}, "hint k=on"},
+		{Why{reason: becauseCannotDonate, backend: "virtual gofer"}, "virtual gofer cannot donate a root FD"},
+		{Why{reason: becauseNotGofer}, "not a gofer mount"},
+		{Why{reason: becauseDefaultShared}, "default"},
+		{Why{reason: becauseDefaultExclusive}, "default"},
+		{Why{reason: becauseHintShared, key: "k"}, "hint k=shared"},
+		{Why{reason: becauseHintExclusive, key: "k"}, "hint k=exclusive"},
 	} {
 		if got := tt.why.String(); got != tt.want {
-			t.Errorf("%v: %q, want %q", tt.why.Reason, got, tt.want)
+			t.Errorf("%v: %q, want %q", tt.why.reason, got, tt.want)
 		}
 	}
 }

@@ -85,7 +85,7 @@ func (p Plan) check() error {
 			return err
 		}
 	}
-	return errors.Join(checkIdentities(p.decisions), checkPromises(p.decisions))
+	return errors.Join(checkIdentities(p.decisions), checkPromises(p.decisions, func(w Why) bool { return w.podWide }))
 }
 
 // checkDecision refuses a decoded decision to which no Mount leads.
@@ -98,8 +98,8 @@ func (p Plan) checkDecision(i int, d Decision) error {
 	}
 	for _, r := range rules {
 		w := *r.why(&d)
-		if !w.consistent(r) || !w.Reason.possible(p.flag) {
-			return fmt.Errorf("mount %q: reason %v for %s, with key %q, backend %q and --directfs=%t, is none", d.Mount, w.Reason, r.knob, w.Key, w.Backend, p.flag)
+		if !w.consistent(r) || !w.reason.possible(p.flag) {
+			return fmt.Errorf("mount %q: reason %v for %s, with key %q, backend %q and --directfs=%t, is none", d.Mount, w.reason, r.knob, w.key, w.backend, p.flag)
 		}
 		if h, ok := w.Hint(); ok {
 			if err := p.ceiling.permit(p.flag, d.Mount, h); err != nil {

@@ -91,20 +91,20 @@ func readVersion2(b []byte) (Plan, error) {
 func (d2 decision2) decision(s sandbox2) (Decision, error) {
 	d := Decision{Mount: d2.Mount, ReadOnly: d2.ReadOnly}
 	var err error
-	if d.WhyAccess.Reason, err = reasonNames.parse(d2.Reason); err != nil {
+	if d.WhyAccess.reason, err = reasonNames.parse(d2.Reason); err != nil {
 		return d, err
 	}
-	if reasonTable[d.WhyAccess.Reason].backend {
-		d.WhyAccess.Backend = d2.Detail
+	if reasonTable[d.WhyAccess.reason].backend {
+		d.WhyAccess.backend = d2.Detail
 	} else {
-		d.WhyAccess.Key = d2.Detail
+		d.WhyAccess.key = d2.Detail
 	}
 	if h, ok := d.WhyAccess.Hint(); ok {
-		joining := Cause{Kind: CauseJoiningHint, Hint: h}
-		d.WhyAccess.PodWide = slices.Contains(s.RaisedFor, joining.String())
+		joining := Cause{Kind: causeJoiningHint, Hint: h}
+		d.WhyAccess.podWide = slices.Contains(s.RaisedFor, joining.String())
 	}
-	d.WhyCache.Key = d2.CacheDetail
-	if d.WhyCache.Reason, err = reasonNames.parse(d2.CacheReason + "-" + d2.Cache); err != nil {
+	d.WhyCache.key = d2.CacheDetail
+	if d.WhyCache.reason, err = reasonNames.parse(d2.CacheReason + "-" + d2.Cache); err != nil {
 		return d, err
 	}
 	if d2.Source != "" {
@@ -118,7 +118,7 @@ func (d2 decision2) decision(s sandbox2) (Decision, error) {
 	case LisaFS:
 		options = []string{"cache=" + d2.Cache}
 	}
-	if d2.Access != d.Access.String() || d2.Donated != d.Donated() || !slices.Equal(d2.Options, options) {
+	if d2.Access != d.Access.String() || d2.Donated != d.donated() || !slices.Equal(d2.Options, options) {
 		return d, fmt.Errorf("access %s, donated=%t and options %q do not follow from reason %s", d2.Access, d2.Donated, d2.Options, d2.Reason)
 	}
 	return d, nil
@@ -132,7 +132,8 @@ func (w plan2) check(p Plan) error {
 		raisedFor = append(raisedFor, c.String())
 	}
 	same := w.Sandbox.Raised == s.Raised && w.Sandbox.WritesHost == s.WritesHost && w.Sandbox.UmaskZero == s.UmaskZero &&
-		w.Sandbox.UserNamespace == s.UserNamespace.String() && slices.Equal(w.Sandbox.Capabilities, s.Capabilities) &&
+		(w.Sandbox.UserNamespace == specNamespace) == s.SpecUserNamespace &&
+		(s.SpecUserNamespace || w.Sandbox.UserNamespace == newNamespace) && slices.Equal(w.Sandbox.Capabilities, s.Capabilities) &&
 		slices.Equal(w.Sandbox.RaisedFor, raisedFor) && slices.Equal(w.Donations, p.Donations()) &&
 		slices.Equal(w.Sentry, p.Sentry()) && slices.Equal(w.Gofer, p.Gofer())
 	if !same {

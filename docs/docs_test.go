@@ -156,13 +156,13 @@ func TestDecisionTable(t *testing.T) {
 func fitsBackend(word string, b directfspolicy.Backend) bool {
 	switch word {
 	case "donating":
-		return b.CanDonate()
+		return b == directfspolicy.StockGofer || b == directfspolicy.DonatingGofer
 	case "virtual":
-		return b.Served() && !b.CanDonate()
+		return b == directfspolicy.VirtualGofer
 	case "any gofer":
-		return b.Served()
+		return b != directfspolicy.NoGofer
 	}
-	return word == "none" && !b.Served()
+	return word == "none" && b == directfspolicy.NoGofer
 }
 
 func resolved(f bool, s directfspolicy.Setting, b directfspolicy.Backend) (access, reason string) {
@@ -172,14 +172,14 @@ func resolved(f bool, s directfspolicy.Setting, b directfspolicy.Backend) (acces
 	if err != nil {
 		return "refused", err.Error()
 	}
-	return p.Decisions()[0].Access.String(), p.Decisions()[0].WhyAccess.Reason.String()
+	return p.Decisions()[0].Access.String(), p.Decisions()[0].WhyAccess.Reason()
 }
 
 func seccompSets(*testing.T) string {
 	var b strings.Builder
 	b.WriteString("| set | calls | from |\n| --- | --- | --- |\n")
 	for _, n := range directfspolicy.SetNames {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", n, strings.Join(directfspolicy.Calls(n).Names(), " "), n.Source())
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", n, strings.Join(directfspolicy.Calls(n), " "), n.Source())
 	}
 	return b.String()
 }
@@ -223,14 +223,17 @@ func whatFollows(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		umask, caps := "unchanged", "none"
+		umask, caps, ns := "unchanged", "none", "new"
+		if p.Sandbox().SpecUserNamespace {
+			ns = "spec"
+		}
 		if p.Sandbox().UmaskZero {
 			umask = "0"
 		}
 		if len(p.Sandbox().Capabilities) > 0 {
 			caps = strings.ReplaceAll(strings.Join(p.Sandbox().Capabilities, " "), "CAP_", "")
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %v | %s | %s |\n", s.name, caps, umask, p.Sandbox().UserNamespace, sets(p.Sentry()), sets(p.Gofer()))
+		fmt.Fprintf(&b, "| %s | %s | %s | %v | %s | %s |\n", s.name, caps, umask, ns, sets(p.Sentry()), sets(p.Gofer()))
 	}
 	return b.String()
 }

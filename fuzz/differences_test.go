@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/ociconfig"
 	"github.com/directfs/runsc/runsc/enginetest"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -69,10 +70,10 @@ type difference struct {
 var differences = []difference{
 	// What upstream ignores, or takes with a warning, is an error.
 	{"bad value refused", []kind{refusedHere}, badValue},
-	{"option injection refused", []kind{refusedHere}, refusedFor(directfspolicy.ErrMountOption)},
+	{"option injection refused", []kind{refusedHere}, refusedFor(ociconfig.ErrMountOption)},
 	{"conflicting hints refused", []kind{refusedHere}, conflict},
 	{"tmpfs by bind refused", []kind{refusedHere}, tmpfsByBind},
-	{"hint without source refused", []kind{refusedHere}, refusedFor(directfspolicy.ErrNoSource)},
+	{"hint without source refused", []kind{refusedHere}, refusedFor(ociconfig.ErrNoSource)},
 	{"hint without mount refused", []kind{refusedHere}, noMount},
 	{"hint without gofer refused", []kind{refusedHere}, withoutGofer},
 	{"shared cache under an overlay refused", []kind{refusedHere}, refusedFor(directfspolicy.ErrOverlay)},
@@ -88,7 +89,7 @@ var differences = []difference{
 
 	// What upstream ignores is honoured.
 	{"on under --directfs=false", []kind{access, donation, privileges}, onUnderFalse},
-	{"cache hint", []kind{cacheMode}, func(o observed) bool { return o.decision.WhyCache.Key != "" }},
+	{"cache hint", []kind{cacheMode}, func(o observed) bool { return o.decision.WhyCache.Reason()[:4] == "hint" }},
 	{"off as a mount option", []kind{access}, offBecause(func(s statement) bool { return s.option })},
 	{"false means off", []kind{access}, offBecause(func(s statement) bool { return s.value == "false" })},
 	{"source and directfs alone", []kind{access}, offBecause(func(s statement) bool { return !s.complete })},
@@ -227,11 +228,11 @@ func onUnderFalse(o observed) bool {
 	if o.kind == privileges {
 		return o.plan.Sandbox().Raised && (o.plan.Uses(directfspolicy.DirectFS) || len(o.plan.Unmatched()) > 0)
 	}
-	return o.decision.WhyAccess.Reason == directfspolicy.BecauseHintOn
+	return o.decision.WhyAccess.Reason() == "hint-on"
 }
 
 func offNotDonated(o observed) bool {
-	return o.c.Conf.DirectFS && o.decision.WhyAccess.Reason == directfspolicy.BecauseHintOff
+	return o.c.Conf.DirectFS && o.decision.WhyAccess.Reason() == "hint-off"
 }
 
 func notUsed(o observed) bool {
@@ -252,6 +253,6 @@ func nothingWritten(o observed) bool {
 // hint, or, in a pod, because its gofer does not know what its sentry does.
 func lisaFSNeeded(o observed) bool {
 	return o.c.Conf.DirectFS && slices.ContainsFunc(o.plan.Decisions(), func(d directfspolicy.Decision) bool {
-		return d.WhyAccess.Reason == directfspolicy.BecauseHintOff
+		return d.WhyAccess.Reason() == "hint-off"
 	})
 }

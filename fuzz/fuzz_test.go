@@ -63,7 +63,7 @@ func checkBytes(t rapid.TB, raw []byte, flag bool) {
 			t.Fatalf("plan %v and error %v", p, err)
 		}
 		if err == nil {
-			if err := enginetest.StoreAndLoad(spec, p); err != nil {
+			if err := enginetest.StoreAndLoad(p); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/directfs/runsc/directfspolicy"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -84,7 +83,7 @@ func statements(o observed) (all []statement) {
 // excluded: then there is no difference.
 func offBecause(ignored func(statement) bool) func(observed) bool {
 	return func(o observed) bool {
-		if o.index == 0 || !o.c.Conf.DirectFS || o.decision.WhyAccess.Reason != directfspolicy.BecauseHintOff {
+		if o.index == 0 || !o.c.Conf.DirectFS || o.decision.WhyAccess.Reason() != "hint-off" {
 			return false
 		}
 		m := o.spec.Mounts[o.index-1]

@@ -95,7 +95,7 @@ func compareAccepted(o observed) (out []observed, err error) {
 		if here.Cache != there.Cache {
 			out = append(out, o.as(cacheMode))
 		}
-		if d.Donated() != flag {
+		if d.Access == directfspolicy.DirectFS != flag {
 			out = append(out, o.as(donation))
 		}
 	}

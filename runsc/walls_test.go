@@ -165,13 +165,13 @@ var switches = map[string]map[string]string{
 	"DirectFS": {
 		"runsc/internal/engine/conf.go Options":                               "the user's flag, on its way into the Request",
 		"runsc/internal/engine/conf.go ConfigureCreate":                       "assigned from a Plan",
+		"runsc/internal/engine/conf.go CheckCreate":                           "compared with what ConfigureCreate assigns",
 		"runsc/internal/engine/conf.go ConfigureStart":                        "assigned from a Plan",
 		"runsc/internal/engine/conf.go GoferFilter":                           "constant: the LisaFS calls come by LisafsNeeded alone",
 		"runsc/internal/engine/filters/precompile/precompile.go goferOptions": "one of the filters that are compiled beforehand; the Plan picks among them",
 		"runsc/internal/boot/boot.go lower":                                   "compared with the Plan; a difference stops the sandbox",
 		"runsc/internal/boot/boot.go Execute":                                 "picks the filter that was compiled beforehand for it",
 		"runsc/internal/sandbox/do.go prepare":                                "copied from what ConfigureCreate assigned",
-		"runsc/internal/sandbox/do.go SandboxExec":                            "the user's flag, for a spec that cannot have hints",
 	},
 	"LisafsNeeded": {
 		"runsc/internal/engine/filters/precompile/precompile.go goferOptions": "one of the filters that are compiled beforehand; the Plan picks among them",

@@ -96,7 +96,7 @@ var unisolatedSource []byte
 const (
 	isolateFile  = "runsc/internal/gofer/isolate.go"
 	isolateBegin = "\tif err := makeWrapper(); err != nil {\n"
-	isolateOff   = "\tif unisolated {\n\t\treturn -1, serveTogether(root)\n\t}\n"
+	isolateOff   = "\tif unisolated {\n\t\treturn -1, serveTogether(conns)\n\t}\n"
 )
 
 func (b builder) buildUnisolated(target, dir string) error {

@@ -38,8 +38,8 @@ func TestCacheValues(t *testing.T) {
 				"and off":    container(join(cacheNote("data", "/a", value), hint("data", "/a", "off")), bind("/data", "/a")),
 			} {
 				p := mustPlan(t, spec, o)
-				if d := p.Decisions()[1]; d.Cache != want || (d.WhyCache.Key != "") != (value != "default") {
-					t.Errorf("%s %s, default %v: %v because %v", key, value, standard, d.Cache, d.WhyCache.Reason)
+				if d := p.Decisions()[1]; d.Cache != want || (d.WhyCache.Reason()[:4] == "hint") != (value != "default") {
+					t.Errorf("%s %s, default %v: %v because %v", key, value, standard, d.Cache, d.WhyCache.Reason())
 				}
 				if d := p.Decisions()[0]; d.Cache != standard {
 					t.Errorf("%s %s, default %v: the rootfs has %v", key, value, standard, d.Cache)
@@ -148,8 +148,8 @@ func TestPodCacheHints(t *testing.T) {
 	o := ociconfig.Options{Pod: pod}
 	member := container(notes{criType: "container"}, bind("/d", "/a"))
 	p := mustPlan(t, member, o)
-	if d := p.Decisions()[1]; d.Cache != directfspolicy.CacheExclusive || d.WhyCache.Key != mountKey+"a.cache" {
-		t.Errorf("%v because of %q", d.Cache, d.WhyCache.Key)
+	if d := p.Decisions()[1]; d.Cache != directfspolicy.CacheExclusive || keyOf(d.WhyCache) != mountKey+"a.cache" {
+		t.Errorf("%v because of %q", d.Cache, keyOf(d.WhyCache))
 	}
 	if want := (directfspolicy.Hint{Knob: directfspolicy.CacheKnob, Key: mountKey + "gone.cache", Setting: directfspolicy.Shared, PodWide: true}); len(p.Unmatched()) != 1 || p.Unmatched()[0] != want {
 		t.Errorf("unmatched %v", p.Unmatched())
@@ -169,8 +169,8 @@ func TestWhatIfCache(t *testing.T) {
 		}
 		for i, d := range mustPlan(t, s, o).Decisions() {
 			before := mustPlan(t, spec, o).Decisions()[i]
-			if changed := d.Cache != before.Cache; changed != (d.Mount == tt.dest) || d.Access != before.Access || d.WhyAccess.Reason != before.WhyAccess.Reason {
-				t.Errorf("%s: %s is %v because %v", tt.name, d.Mount, d.Cache, d.WhyAccess.Reason)
+			if changed := d.Cache != before.Cache; changed != (d.Mount == tt.dest) || d.Access != before.Access || d.WhyAccess.Reason() != before.WhyAccess.Reason() {
+				t.Errorf("%s: %s is %v because %v", tt.name, d.Mount, d.Cache, d.WhyAccess.Reason())
 			}
 		}
 	}

@@ -84,3 +84,9 @@ func checkError(t *testing.T, spec *specs.Spec, o ociconfig.Options, sentinel er
 		t.Errorf("an error comes with the plan %v", p)
 	}
 }
+
+// keyOf is the key of the hint that decided, or "".
+func keyOf(w directfspolicy.Why) string {
+	h, _ := w.Hint()
+	return h.Key
+}

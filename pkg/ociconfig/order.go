@@ -13,7 +13,7 @@ import (
 func checkOrder(mounts []directfspolicy.Mount) error {
 	below := map[string]string{} // directory -> a mount below it
 	for _, m := range mounts {
-		if !m.Backend.Served() {
+		if m.Backend == directfspolicy.NoGofer {
 			continue
 		}
 		if hidden, ok := below[m.Destination]; ok {

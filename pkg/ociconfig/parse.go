@@ -1,6 +1,7 @@
 package ociconfig
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -9,6 +10,16 @@ import (
 
 	"github.com/directfs/runsc/directfspolicy"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// The reasons for which this package refuses a hint, beside those of
+// directfspolicy. Match them with errors.Is.
+var (
+	// ErrNoSource: a hint has no way to find its mount.
+	ErrNoSource = errors.New("hint names no mount source")
+
+	// ErrMountOption: a mount option could smuggle in what the policy decides.
+	ErrMountOption = errors.New("mount option not allowed")
 )
 
 // This file reads what users said: annotations about names and the rootfs, and
@@ -86,7 +97,7 @@ func (p *parser) noSource(m mountHint, key, value string) error {
 	if _, typed := m.fields["type"]; !typed && p.scope != directfspolicy.Standalone {
 		fix = fmt.Sprintf("add %s.type=bind and, if the name is that of a volume of the pod, the gVisor shim fills in the source; or, for a hostPath volume, add %s.source with its path", name, name)
 	}
-	return &directfspolicy.HintError{Key: key, Value: value, Fix: fix, Err: directfspolicy.ErrNoSource}
+	return &directfspolicy.HintError{Key: key, Value: value, Fix: fix, Err: ErrNoSource}
 }
 
 // rootfs reads the hints about the rootfs.
@@ -112,7 +123,7 @@ func (p *parser) options(sm specs.Mount, bind bool) []directfspolicy.Hint {
 	for _, opt := range sm.Options {
 		key, value, hasValue := strings.Cut(opt, "=")
 		refuse := func(fix string) {
-			p.refuse(&directfspolicy.HintError{Key: optionKey, Value: opt, Mount: destination, Fix: fix, Err: directfspolicy.ErrMountOption})
+			p.refuse(&directfspolicy.HintError{Key: optionKey, Value: opt, Mount: destination, Fix: fix, Err: ErrMountOption})
 		}
 		like := strings.ToLower(strings.TrimSpace(key))
 		switch {

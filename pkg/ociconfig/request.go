@@ -53,8 +53,8 @@ func Admit(running, joining directfspolicy.Plan) error {
 			continue
 		}
 		e.PodHint = fmt.Sprintf("%s=on, and %s of this mount,", MountKey("<NAME>", string(directfspolicy.DirectFSKnob)), MountKey("<NAME>", "source"))
-		if strings.HasPrefix(e.Why.Key, mountPrefix) || strings.HasPrefix(e.Why.Key, rootfsPrefix) {
-			e.PodHint = e.Why.Key + "=on"
+		if h, _ := e.Why.Hint(); strings.HasPrefix(h.Key, mountPrefix) || strings.HasPrefix(h.Key, rootfsPrefix) {
+			e.PodHint = h.String()
 		}
 	}
 	return err

@@ -33,7 +33,7 @@ import (
 func Main() {
 	alias.HandleAlias()
 	flag.Var(versionFlag{}, "version", "show version and exit.")
-	flag.Var(&engine.Hints, "directfs-hints", "which directfs and cache hints may count: all, narrow (none that asks for directfs where --directfs=false) or none")
+	flag.Var(&engine.Hints, "directfs-hints", "hints about directfs and cache modes that may count: all (default), narrow (none that asks for directfs where --directfs=false) or none")
 	enginecli.Run(nil, commands(), []subcommands.Command{new(cmd.Platforms), new(cmd.Syscalls)})
 }
 
@@ -47,8 +47,9 @@ func commands() map[util.SubCommand]string {
 		}
 	}
 	add("", sandbox.Create(), sandbox.Run(), sandbox.Start(), sandbox.Restore(), sandbox.Do(), sandbox.SandboxExec())
-	add("", new(cmd.Checkpoint), new(cmd.Delete), new(cmd.Events), new(cmd.Exec), new(cmd.Kill), new(cmd.List), new(cmd.PS),
-		new(cmd.Pause), new(cmd.Resume), new(cmd.Spec), new(cmd.State), new(cmd.Update), new(cmd.Wait),
+	add("", sandbox.Delete(), sandbox.Clean(new(cmd.Kill)), sandbox.Clean(new(cmd.List)), sandbox.Clean(new(cmd.State)))
+	add("", new(cmd.Checkpoint), new(cmd.Events), new(cmd.Exec), new(cmd.PS),
+		new(cmd.Pause), new(cmd.Resume), new(cmd.Spec), new(cmd.Update), new(cmd.Wait),
 		new(cmd.FSCheckpoint), new(cmd.PortForward), new(cmd.Read), new(cmd.Tar))
 	add("helpers", new(cmd.Install), new(cmd.Mitigate), new(cmd.Uninstall), new(nvproxy.Nvproxy), new(trace.Trace),
 		new(cmd.CPUFeatures), new(cmd.Features), policy.Command())

@@ -1,12 +1,12 @@
 package enginetest
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // AcceptMountOptions prepares the engine as the sandbox process does.
@@ -24,13 +24,15 @@ func ParseBytes(raw []byte) error {
 	return nil
 }
 
-// StoreAndLoad keeps the Plan as the client does and fails where it reads
-// another one back.
-func StoreAndLoad(spec specs.Spec, p directfspolicy.Plan) error {
-	if err := engine.StorePlan(&spec, p); err != nil {
-		return err
+// StoreAndLoad encodes the Plan as it is kept with a container, and fails where
+// it reads another one back.
+func StoreAndLoad(p directfspolicy.Plan) error {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("storing %v: %w", p, err)
 	}
-	if back, err := engine.StoredPlan(&spec); err != nil || !reflect.DeepEqual(back, p) {
+	var back directfspolicy.Plan
+	if err := json.Unmarshal(b, &back); err != nil || !reflect.DeepEqual(back, p) {
 		return fmt.Errorf("stored %v, read %v: %w", p, back, err)
 	}
 	return nil

@@ -43,6 +43,7 @@ func ReadSpec(raw []byte) (*specs.Spec, error) {
 type Pod struct {
 	Plan    directfspolicy.Plan
 	Stored  *specs.Spec // what the client keeps of the first container
+	Hidden  *specs.Spec // the same, as the engine sees it
 	Lowered []byte      // the spec that the sandbox process reads
 }
 
@@ -61,11 +62,10 @@ func First(raw []byte, conf config.Config) (*Pod, Container, error) {
 	if err != nil {
 		return nil, Container{}, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	if err := engine.StorePlan(spec, plan); err != nil {
-		return nil, Container{}, err
-	}
+	stored := *spec
+	engine.HideHints(spec)
 	engine.ConfigureCreate(&conf, plan)
-	pod := &Pod{Plan: plan, Stored: spec}
+	pod := &Pod{Plan: plan, Stored: &stored, Hidden: spec}
 	confs, err := GoferConfs(spec, spec, conf.GetOverlay2())
 	if err != nil {
 		return pod, Container{}, err
@@ -148,10 +148,9 @@ func (pod *Pod) Join(raw []byte, conf config.Config) (directfspolicy.Plan, Conta
 	if err != nil {
 		return plan, Container{}, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	if err := engine.StorePlan(spec, plan); err != nil {
-		return plan, Container{}, err
-	}
-	confs, err := GoferConfs(spec, pod.Stored, conf.GetOverlay2())
+	engine.HideOptions(spec)
+	engine.LowerMember(spec, plan)
+	confs, err := GoferConfs(spec, pod.Hidden, conf.GetOverlay2())
 	if err != nil {
 		return plan, Container{}, err
 	}
@@ -159,17 +158,13 @@ func (pod *Pod) Join(raw []byte, conf config.Config) (directfspolicy.Plan, Conta
 	if err != nil {
 		return plan, Container{}, err
 	}
-	got, err := pod.start(spec, message, confs, conf)
+	got, err := pod.start(spec, plan, message, confs, conf)
 	return plan, got, err
 }
 
 // start is the client's part of starting a joining container: it puts the
 // gofer's list in the spec that it sends to the sandbox, and restores it.
-func (pod *Pod) start(spec *specs.Spec, message []byte, confs []specutils.GoferMountConf, conf config.Config) (Container, error) {
-	plan, err := engine.StoredPlan(spec)
-	if err != nil {
-		return Container{}, err
-	}
+func (pod *Pod) start(spec *specs.Spec, plan directfspolicy.Plan, message []byte, confs []specutils.GoferMountConf, conf config.Config) (Container, error) {
 	engine.ConfigureStart(&conf, plan)
 	before := slices.Clone(spec.Mounts)
 	spec.Mounts = nil

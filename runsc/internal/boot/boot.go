@@ -14,6 +14,7 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/engine/filters"
+	"github.com/directfs/runsc/runsc/internal/supervise"
 	"github.com/google/subcommands"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/runsc/cmd/sentry/sentrycmd"
@@ -30,6 +31,10 @@ type Boot struct{ sentrycmd.Boot }
 // credentials; the second time everything is lowered already.
 func (b *Boot) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
 	conf := args[0].(*config.Config)
+	client, err := joinClient()
+	if err != nil {
+		util.Fatalf("%v", err)
+	}
 	if err := lower(f, conf); err != nil {
 		util.Fatalf("directfs plan: %v", err)
 	}
@@ -37,7 +42,21 @@ func (b *Boot) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcom
 	if err := filters.RegisterSentry(conf.DirectFS); err != nil {
 		util.Fatalf("%v", err)
 	}
+	// The engine's command tells the client that the sandbox runs. Before that
+	// the client must have done what it does while the engine waits.
+	client.AwaitReady()
 	return b.Boot.Execute(ctx, f, args...)
+}
+
+// joinClient takes up the connection to the client. It stays open when the
+// engine's command executes the process again; other programs are not executed
+// here.
+func joinClient() (*supervise.Client, error) {
+	client, err := supervise.Join(supervise.Sandbox)
+	if err != nil {
+		return nil, err
+	}
+	return client, client.KeepOverExec()
 }
 
 // lower replaces the spec and the mount list behind the FDs that the engine's
@@ -90,6 +109,9 @@ func lowerMounts(f *flag.FlagSet, raised bool) (directfspolicy.Plan, error) {
 	raw, err := readFD(fd)
 	if err != nil {
 		return directfspolicy.Plan{}, fmt.Errorf("reading mounts: %w", err)
+	}
+	if len(raw) == 0 {
+		return directfspolicy.Plan{}, errors.New("the gofer ended before it sent the mounts")
 	}
 	plan, list, wrapped, err := engine.Unwrap(raw)
 	switch {

@@ -47,18 +47,19 @@ func TestPodSharesNoExclusiveMount(t *testing.T) {
 	member := func(source string, options ...string) *harness.Bundle {
 		return lab.Bundle(t, harness.PodMember(pause.ID, "app"), harness.MountFrom(source, "/a", append(options, "rw")...), harness.Args("serve", "/a"))
 	}
-	refuse := func(first *harness.Container, b *harness.Bundle, writer string) {
+	refuse := func(promised, writes string, b *harness.Bundle, writer string) {
 		t.Helper()
-		message := fmt.Sprintf(`container %q of the same sandbox: mount option cache="exclusive" (mount "/a"): another mount changes the same files; allowed: shared, default; `+
-			`mount "/a" writes to the same files (%s): write one of the allowed values, or mount it read-only there`, first.ID, writer)
+		message := fmt.Sprintf(`mount option cache="exclusive" (mount %[1]s): another mount changes the same files; mount %[2]s writes to them (%[3]s); `+
+			`allowed: shared, default; write one of these for mount %[1]s, or make mount %[2]s read-only`, promised, writes, writer)
 		checkRefusedBy(t, lab, lab.Runtime, message, "create", "--bundle="+b.Dir)
 	}
 	exclusive := lab.Serve(t, member(dir, "cache=exclusive"))
 	readReport(t, exclusive)
-	refuse(exclusive, member(dir), dir)
-	refuse(exclusive, member(dir, "cache=exclusive"), dir)
-	refuse(exclusive, member(dir+"/sub"), dir+"/sub")
-	refuse(exclusive, member(alias), dir)
+	const own = `"/a"`
+	theirs := fmt.Sprintf(`"/a" of container %q`, exclusive.ID)
+	refuse(theirs, own, member(dir), dir)
+	refuse(theirs, own, member(dir+"/sub"), dir+"/sub")
+	refuse(theirs, own, member(alias), dir)
 	reader := lab.Bundle(t, harness.PodMember(pause.ID, "reader"), harness.MountFrom(dir, "/a", "ro"), harness.Args("serve"))
 	reading := lab.Serve(t, reader)
 	readReport(t, reading)
@@ -73,7 +74,7 @@ func TestPodSharesNoExclusiveMount(t *testing.T) {
 	}
 	shared := lab.Serve(t, member(dir))
 	readReport(t, shared)
-	refuse(shared, member(dir, "cache=exclusive"), dir)
+	refuse(own, fmt.Sprintf(`"/a" of container %q`, shared.ID), member(dir, "cache=exclusive"), dir)
 	if err := exclusive.Delete(harness.Context(t)); err != nil {
 		t.Error(err)
 	}

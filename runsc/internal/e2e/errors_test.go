@@ -48,7 +48,7 @@ func refusals() []refusal {
 		refusal{"no source", []harness.Option{mountA(), harness.Annotation(mountKey, "off")},
 			mountKey + `="off": hint names no mount source; add dev.gvisor.spec.mount.a.source with the source of the mount that is meant`},
 		refusal{"no mount", []harness.Option{mountA(), podHint("a", "/none", "off")},
-			mountKey + `="off": hint matches no mount of this container; make the hint's source equal a mount's source, or remove the hint`},
+			mountKey + `="off": hint matches no mount of this container; make the hint's source that of a mount, or a directory above it, or remove the hint`},
 		refusal{"option against annotation", []harness.Option{mountA("rw", "directfs=on"), harness.MountHint("a", "/a", "off")},
 			`mount option directfs="on" (mount "/a"): contradicts another hint for the same mount; allowed: off; make it agree with ` + mountKey + `=off, or remove one of the two`},
 		refusal{"two names", []harness.Option{mountA(), harness.MountHint("a", "/a", "off"), harness.MountHint("b", "/a", "on")},
@@ -68,7 +68,7 @@ func refusals() []refusal {
 		refusal{"comma", []harness.Option{mountA("rw", "dcache=-1,directfs")},
 			`mount option="dcache=-1,directfs" (mount "/a"): mount option not allowed; give each option an entry of its own; an option has no comma`},
 		refusal{"bare option", []harness.Option{mountA("rw", "directfs")},
-			`mount option="directfs" (mount "/a"): mount option not allowed; write directfs=on, directfs=off or directfs=default`},
+			`mount option="directfs" (mount "/a"): mount option not allowed; write one of directfs=on, directfs=true, directfs=off, directfs=false, directfs=default`},
 		refusal{"dot in a name", []harness.Option{mountA(), harness.Annotation("dev.gvisor.spec.mount.a.b.directfs", "off")},
 			`dev.gvisor.spec.mount.a.b.directfs="off": invalid value; allowed: dev.gvisor.spec.mount.<NAME>.<FIELD>; write a key of that form; a name has no dot`},
 		refusal{"source of the runtime's own", []harness.Option{harness.RawMount(specs.Mount{Destination: "/s", Type: "bind", Source: "/.directfs-policy/directfs/shared"})},
@@ -92,10 +92,10 @@ func cacheRefusals() []refusal {
 	return []refusal{
 		{"cache annotation", []harness.Option{mountA(), cacheHint("a", "/none", "Shared")}, key + `="Shared" (mount "/none"): invalid value; ` + allowed},
 		{"cache option", []harness.Option{mountA("rw", "cache=none")}, `mount option cache="none" (mount "/a"): invalid value; ` + allowed},
-		{"bare cache option", []harness.Option{mountA("rw", "cache")}, `mount option="cache" (mount "/a"): mount option not allowed; write cache=shared, cache=exclusive or cache=default`},
+		{"bare cache option", []harness.Option{mountA("rw", "cache")}, `mount option="cache" (mount "/a"): mount option not allowed; write one of cache=shared, cache=exclusive, cache=default`},
 		{"cache of the rootfs", []harness.Option{harness.Annotation("dev.gvisor.spec.rootfs.cache", "")}, `dev.gvisor.spec.rootfs.cache="" (mount "/"): invalid value; ` + allowed},
 		{"cache without a mount", []harness.Option{mountA(), cacheHint("a", "/none", "shared")},
-			key + `="shared": hint matches no mount of this container; make the hint's source equal a mount's source, or remove the hint`},
+			key + `="shared": hint matches no mount of this container; make the hint's source that of a mount, or a directory above it, or remove the hint`},
 		{"cache without a source", []harness.Option{mountA(), harness.Annotation(key, "shared")},
 			key + `="shared": hint names no mount source; add dev.gvisor.spec.mount.a.source with the source of the mount that is meant`},
 		{"cache of a tmpfs", []harness.Option{harness.RawMount(specs.Mount{Destination: "/t", Type: "tmpfs", Source: "tmpfs", Options: []string{"cache=exclusive"}})},
@@ -103,7 +103,7 @@ func cacheRefusals() []refusal {
 		{"shared under an overlay", []harness.Option{harness.MountFrom("/tmp", "/a", "rw", "cache=shared"), local},
 			`mount option cache="shared" (mount "/a"): an overlay over the mount does not look for changes below it; allowed: exclusive, default; remove the hint, or the overlay`},
 		{"exclusive and another writer", []harness.Option{harness.MountFrom("/usr", "/a", "rw", "cache=exclusive"), harness.MountFrom("/usr/share", "/b")},
-			`mount option cache="exclusive" (mount "/a"): another mount changes the same files; allowed: shared, default; mount "/b" writes to the same files (/usr/share): write one of the allowed values, or mount it read-only there`},
+			`mount option cache="exclusive" (mount "/a"): another mount changes the same files; mount "/b" writes to them (/usr/share); allowed: shared, default; write one of these for mount "/a", or make mount "/b" read-only`},
 	}
 }
 

@@ -163,7 +163,7 @@ func TestPodCeiling(t *testing.T) {
 		lab.CheckGone(t, id)
 	}
 	const hinted = `mount "/a" needs directfs (hint dev.gvisor.spec.mount.a.directfs=on): sandbox was started without directfs privileges; ` +
-		`add the annotation dev.gvisor.spec.mount.a.directfs=on to the pod, so that its sandbox starts with them, or set the hint to off`
+		`give the pod dev.gvisor.spec.mount.a.directfs=on before its sandbox starts, or set the hint to off`
 	refused("create", lab.Runtime, member(pause), hinted)
 	refused("run", lab.Runtime, member(pause), hinted)
 	refused("create", lab.With(flag(true)), member(pause, harness.MountHint("a", "/a", "off")),
@@ -172,7 +172,7 @@ func TestPodCeiling(t *testing.T) {
 	option := lab.Bundle(t, harness.PodMember(pause.ID, "app"), harness.Mount("/b", "rw", "directfs=on"))
 	refused("create", lab.Runtime, option,
 		`mount "/b" needs directfs (hint mount option directfs=on): sandbox was started without directfs privileges; `+
-			`add the annotation dev.gvisor.spec.mount.<NAME>.directfs=on (and .source) for this mount to the pod, so that its sandbox starts with them, or set the hint to off`)
+			`give the pod dev.gvisor.spec.mount.<NAME>.directfs=on, and dev.gvisor.spec.mount.<NAME>.source of this mount, before its sandbox starts, or set the hint to off`)
 	stop(t, lab, pause)
 
 	// What the first message says helps.

@@ -2,31 +2,53 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
+	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/harness"
 )
 
-// planText is the start of the Plan in a state file, where the JSON of the
-// Plan is a string in the JSON of the container.
+// Texts of a plan file.
 const (
-	planText   = `"dev.gvisor.internal.directfs-plan":"{\"version\":2,`
-	planOf99   = `"dev.gvisor.internal.directfs-plan":"{\"version\":99,`
-	planGone   = `"gone":"{\"version\":2,`
-	donatedYes = `\"donated\":true`
-	donatedNo  = `\"donated\":false`
+	planText   = `"plan":{"version":3,`
+	planOf99   = `"plan":{"version":99,`
+	createdAt  = `"createdAt":"2`
+	createdAgo = `"createdAt":"1` // a thousand years before: of another container
+	flagOn     = `"reason":"flag-on"`
+	flagOff    = `"reason":"flag-off"`
 )
 
 const noPlan = "container has no directfs plan; it was created by another runtime or version: delete it and create it again"
 
-// tamper replaces a text in a container's state file and returns a function
-// that puts the file back.
-func tamper(t *testing.T, r *harness.Runtime, id, old, new string) (undo func()) {
+// planPath finds the file that keeps a container's Plan.
+func planPath(t *testing.T, r *harness.Runtime, id string) string {
 	t.Helper()
-	path := readStored(t, r, id).path
+	paths, err := filepath.Glob(filepath.Join(r.Root, id+"_sandbox:*.plan"))
+	if err != nil || len(paths) != 1 {
+		t.Fatalf("plan files of %s: %q, %v", id, paths, err)
+	}
+	return paths[0]
+}
+
+// tamper replaces a text in a container's plan file and returns a function
+// that puts the file back.
+func tamper(t *testing.T, r *harness.Runtime, id string, old, new string) (undo func()) {
+	t.Helper()
+	return tamperFile(t, planPath(t, r, id), old, new)
+}
+
+// tamperState is tamper for the engine's file.
+func tamperState(t *testing.T, r *harness.Runtime, id string, old, new string) (undo func()) {
+	t.Helper()
+	return tamperFile(t, readStored(t, r, id).path, old, new)
+}
+
+func tamperFile(t *testing.T, path, old, new string) (undo func()) {
+	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +58,7 @@ func tamper(t *testing.T, r *harness.Runtime, id, old, new string) (undo func())
 		t.Fatalf("%s is not in %s: %s", old, path, data)
 	}
 	write := func(data []byte) {
-		if err := os.WriteFile(path, data, 0o640); err != nil {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -50,11 +72,11 @@ func TestMemberOfSandboxWithBadPlan(t *testing.T) {
 	lab := newLab(t)
 	pause := servePod(t, lab, lab.Runtime, true, harness.PodSandbox())
 	b := lab.Bundle(t, harness.PodMember(pause.ID, "app"), harness.Args("serve", "/"))
-	for _, c := range []struct{ name, text, message string }{
-		{"version 99", planOf99, "stored plan: unsupported plan version: 99, want 2"},
-		{"removed", planGone, noPlan},
+	for _, c := range []struct{ old, new, message string }{
+		{planText, planOf99, "stored plan: unsupported plan version: 99, where 2 to 3 can be read; delete the container and create it again"},
+		{createdAt, createdAgo, noPlan},
 	} {
-		undo := tamper(t, lab.Runtime, pause.ID, planText, c.text)
+		undo := tamper(t, lab.Runtime, pause.ID, c.old, c.new)
 		for _, command := range []string{"create", "run"} {
 			checkRefusedBy(t, lab, lab.Runtime, `sandbox "`+pause.ID+`": `+c.message, command, "--bundle="+b.Dir)
 		}
@@ -79,9 +101,9 @@ func TestStartWithBadPlan(t *testing.T) {
 		}
 		lab.Keep(t, c)
 		for _, change := range []struct{ old, new, message string }{
-			{planText, planOf99, "stored plan: unsupported plan version: 99, want 2"},
-			{planText, planGone, noPlan},
-			{donatedYes, donatedNo, "stored plan: invalid plan: it does not follow from its own decisions; recreate the container"},
+			{planText, planOf99, "stored plan: unsupported plan version: 99, where 2 to 3 can be read; delete the container and create it again"},
+			{createdAt, createdAgo, noPlan},
+			{flagOn, flagOff, `stored plan: invalid plan: mount "/": reason flag-off for directfs, with key "", backend "" and --directfs=true, is none; delete the container and create it again`},
 		} {
 			undo := tamper(t, lab.Runtime, c.ID, change.old, change.new)
 			res, err := lab.Command(harness.Context(t), "start", c.ID)
@@ -136,5 +158,83 @@ func TestSidecarSentry(t *testing.T) {
 	}
 	if res, err := beside.Run(harness.Context(t), lab.ID(), b); err != nil || res.ExitCode != 0 {
 		t.Errorf("without it: %+v, %v", res, err)
+	}
+}
+
+// A container that the version before created is started by the plan that it
+// stored.
+func TestStartAfterUpgrade(t *testing.T) {
+	lab := newLab(t, flag(false))
+	b := lab.Bundle(t, mountA(), harness.MountHint("a", "/a", "on"), harness.Mount("/b"), harness.Args("serve", "/", "/a", "/b"))
+	c, err := lab.Create(harness.Context(t), lab.ID(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lab.Keep(t, c)
+	asVersion2(t, lab.Runtime, c.ID)
+	if err := c.Start(harness.Context(t)); err != nil {
+		t.Fatal(err)
+	}
+	want := access{"/": false, "/a": true, "/b": false}
+	r := readReport(t, c)
+	checkOps(t, b, r)
+	checkMountOptions(t, want, r)
+	checkHeld(t, c, direct(want))
+	checkVerified(t, lab.Runtime, c.ID)
+	stop(t, lab, c)
+}
+
+// asVersion2 changes what is stored of a container to what the version before
+// stored: the plan and the hints in annotations of its own, in the engine's file.
+func asVersion2(t *testing.T, r *harness.Runtime, id string) {
+	t.Helper()
+	file := planPath(t, r, id)
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stored struct{ Plan directfspolicy.Plan }
+	if err := json.Unmarshal(raw, &stored); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	hints := readStored(t, r, id).Spec.Annotations
+	annotations := map[string]string{
+		"dev.gvisor.internal.directfs-plan":  string(mustJSON(t, version2(stored.Plan))),
+		"dev.gvisor.internal.directfs-hints": string(mustJSON(t, hints)),
+	}
+	tamperState(t, r, id, `"annotations":`+string(mustJSON(t, hints)), `"annotations":`+string(mustJSON(t, annotations)))
+}
+
+// version2 is the form in which version 2 stored the plan of a container that
+// has its sandbox to itself.
+func version2(p directfspolicy.Plan) map[string]any {
+	s := p.Sandbox()
+	decisions := []any{}
+	for _, d := range p.Decisions() {
+		v := map[string]any{"mount": d.Mount, "access": d.Access.String(), "reason": d.WhyAccess.Reason(), "cache": d.Cache.String(), "cacheReason": "default",
+			"readOnly": d.ReadOnly, "donated": d.Access == directfspolicy.DirectFS, "options": []string{}}
+		if h, ok := d.WhyAccess.Hint(); ok {
+			v["detail"] = h.Key
+		}
+		if len(d.Sources) > 0 {
+			v["source"] = d.Sources[0].Path
+		}
+		switch d.Access {
+		case directfspolicy.DirectFS:
+			v["options"] = []string{"directfs", "cache=" + d.Cache.String()}
+		case directfspolicy.LisaFS:
+			v["options"] = []string{"cache=" + d.Cache.String()}
+		}
+		decisions = append(decisions, v)
+	}
+	return map[string]any{
+		"version": 2, "flag": p.Flag(), "scope": "standalone", "hostNetwork": p.HostNetwork(), "decisions": decisions,
+		"unmatched": []any{}, "unmatchedCache": []any{}, "diagnostics": []string{},
+		"sandbox": map[string]any{"raised": s.Raised, "raisedFor": p.Donations(), "writesHost": s.WritesHost, "capabilities": s.Capabilities,
+			"userNamespace": "spec", "umaskZero": s.UmaskZero},
+		"sentry": p.Sentry(), "gofer": p.Gofer(), "donations": p.Donations(),
 	}
 }

@@ -95,7 +95,7 @@ func TestVerifyNoticesWhatIsAbove(t *testing.T) {
 	// The sentry holds the directory on which /a is mounted. By this plan it
 	// is a mount's root, donated from amid the rootfs.
 	rootfs := c.Bundle.Rootfs()
-	undo := tamper(t, lab.Runtime, c.ID, quoted(t, rootfs), quoted(t, path.Join(rootfs, "a")))
+	undo := tamperState(t, lab.Runtime, c.ID, quoted(t, rootfs), quoted(t, path.Join(rootfs, "a")))
 	checkNoticed(t, lab.Runtime, c.ID, []string{"above the held directories", "other directories held"})
 	undo()
 	stop(t, lab, c)
@@ -114,7 +114,7 @@ func TestVerifyNoticesDeadGofer(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid := fmt.Sprintf(`"goferPid":%d`, c.GoferPID)
-	undo := tamper(t, lab.Runtime, c.ID, pid, `"goferPid":1`)
+	undo := tamperState(t, lab.Runtime, c.ID, pid, `"goferPid":1`)
 	checkNoticed(t, lab.Runtime, c.ID, []string{"gofer: process"})
 	undo()
 	stop(t, lab, c)
@@ -146,9 +146,9 @@ func TestVerifyErrors(t *testing.T) {
 		t.Errorf("the report is about %q, want %s", report.Containers, c.ID)
 	}
 	for _, change := range []struct{ old, new, message string }{
-		{planText, planOf99, "stored plan: unsupported plan version: 99, want 2"},
-		{planText, planGone, noPlan},
-		{donatedYes, donatedNo, "stored plan: invalid plan: it does not follow from its own decisions; recreate the container"},
+		{planText, planOf99, "stored plan: unsupported plan version: 99, where 2 to 3 can be read; delete the container and create it again"},
+		{createdAt, createdAgo, noPlan},
+		{flagOn, flagOff, `stored plan: invalid plan: mount "/": reason flag-off for directfs, with key "", backend "" and --directfs=true, is none; delete the container and create it again`},
 	} {
 		undo := tamper(t, lab.Runtime, c.ID, change.old, change.new)
 		checkVerifyError(t, lab.Runtime, 5, fmt.Sprintf("container %q: %s", c.ID, change.message), c.ID)

@@ -47,10 +47,16 @@ func checkNoticed(t *testing.T, r *harness.Runtime, id string, items []string) {
 // with other hints.
 func replan(t *testing.T, r *harness.Runtime, id string, edit func(*directfspolicy.Request)) (undo func()) {
 	t.Helper()
-	stored := readStored(t, r, id)
-	old := stored.Spec.Annotations["dev.gvisor.internal.directfs-plan"]
+	data, err := os.ReadFile(planPath(t, r, id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stored struct{ Plan json.RawMessage }
+	if err := json.Unmarshal(data, &stored); err != nil {
+		t.Fatal(err)
+	}
 	var p directfspolicy.Plan
-	if err := json.Unmarshal([]byte(old), &p); err != nil {
+	if err := json.Unmarshal(stored.Plan, &p); err != nil {
 		t.Fatal(err)
 	}
 	req := directfspolicy.Request{Flag: p.Flag(), Scope: p.Scope(), HostNetwork: p.HostNetwork()}
@@ -71,7 +77,7 @@ func replan(t *testing.T, r *harness.Runtime, id string, edit func(*directfspoli
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tamper(t, r, id, quoted(t, old), quoted(t, string(mustJSON(t, fresh))))
+	return tamper(t, r, id, string(stored.Plan), string(mustJSON(t, fresh)))
 }
 
 func setHint(m *directfspolicy.Mount, on bool) {

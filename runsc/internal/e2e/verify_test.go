@@ -150,7 +150,7 @@ func TestVerifyPod(t *testing.T) {
 	checkVerifyError(t, lab.Runtime, 4, fmt.Sprintf("container %q is not running: it is created", created.ID), created.ID)
 	// The plan of one member is part of what the sandbox may hold.
 	undo := tamper(t, lab.Runtime, b.ID, planText, planOf99)
-	checkVerifyError(t, lab.Runtime, 5, fmt.Sprintf("container %q: stored plan: unsupported plan version: 99, want 2", b.ID), a.ID)
+	checkVerifyError(t, lab.Runtime, 5, fmt.Sprintf("container %q: stored plan: unsupported plan version: 99, where 2 to 3 can be read; delete the container and create it again", b.ID), a.ID)
 	undo()
 	if err := created.Delete(harness.Context(t)); err != nil {
 		t.Error(err)
@@ -182,7 +182,7 @@ func TestVerifyUserNamespace(t *testing.T) {
 	c := lab.Serve(t, lab.Bundle(t, harness.UserNS(100000, 65536), harness.Mount("/a"), harness.Args("serve")))
 	readReport(t, c)
 	checkVerified(t, lab.Runtime, c.ID)
-	tamper(t, lab.Runtime, c.ID, `"hostID":100000`, `"hostID":0`)
+	tamperState(t, lab.Runtime, c.ID, `"hostID":100000`, `"hostID":0`)
 	checkNoticed(t, lab.Runtime, c.ID, []string{"uid_map (inside:outside:size)"})
 	stop(t, lab, c)
 }

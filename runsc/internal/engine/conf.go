@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/directfs/runsc/directfspolicy"
@@ -95,6 +96,16 @@ func ConfigureCreate(conf *config.Config, p directfspolicy.Plan) {
 		return
 	}
 	conf.DirectFS = p.Sandbox().Raised
+}
+
+// CheckCreate fails where ConfigureCreate, for which it is too late, would have
+// changed the engine's switch.
+func CheckCreate(conf *config.Config, p directfspolicy.Plan) error {
+	after := *conf
+	if ConfigureCreate(&after, p); after.DirectFS != conf.DirectFS {
+		return fmt.Errorf("the plan wants a sandbox with directfs=%t, the engine starts one with directfs=%t", after.DirectFS, conf.DirectFS)
+	}
+	return nil
 }
 
 // ConfigureStart sets the engine's switch for starting or restoring a created

@@ -10,12 +10,9 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
-	"github.com/directfs/runsc/pkg/ociconfig"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"gvisor.dev/gvisor/runsc/config"
 )
 
 // The engine starts the gofer itself, with an environment that is the client's
@@ -58,30 +55,41 @@ func HandToGofer(p directfspolicy.Plan) error {
 	return nil
 }
 
-// HandFlagToGofer is for commands of the engine that make a spec of their own,
-// without hints, only after they were handed over to: the gofer, who sees that
-// spec, resolves it with nothing but the flag.
-func HandFlagToGofer(flag bool) error {
-	if err := os.Setenv(planVariable, flagOnly+strconv.FormatBool(flag)); err != nil {
-		return fmt.Errorf("handing flag to gofer: %w", err)
+// LetGoferAsk is for a command of the engine that makes a spec of its own after
+// it was handed over to: the gofer asks the client for the Plan, which resolves
+// it then; see EncodePlan.
+func LetGoferAsk() error {
+	if err := os.Setenv(planVariable, askClient); err != nil {
+		return fmt.Errorf("handing plan to gofer: %w", err)
 	}
 	return nil
 }
 
-const flagOnly = "flag="
+const askClient = "ask"
 
-// TakeInGofer returns the Plan that HandToGofer left. There is no default: a
-// gofer without a Plan serves nothing.
-func TakeInGofer(spec *specs.Spec, conf *config.Config) (directfspolicy.Plan, error) {
+// EncodePlan encodes the answer to a gofer that asks for its Plan.
+func EncodePlan(p directfspolicy.Plan) ([]byte, error) {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("encoding plan: %w", err)
+	}
+	return b, nil
+}
+
+// TakeInGofer returns the Plan that the client resolved: what HandToGofer left,
+// or, where the client said so, the answer to ask. There is no default: a gofer
+// without a Plan serves nothing.
+func TakeInGofer(ask func() []byte) (directfspolicy.Plan, error) {
 	var p directfspolicy.Plan
-	if v, ok := strings.CutPrefix(os.Getenv(planVariable), flagOnly); ok {
-		flag, err := strconv.ParseBool(v)
-		if err != nil {
-			return p, fmt.Errorf("reading flag: %w", err)
+	if os.Getenv(planVariable) == askClient {
+		answer := ask()
+		if len(answer) == 0 {
+			return p, errors.New("the client has no plan for the gofer")
 		}
-		o := Options(conf, nil)
-		o.Flag = flag
-		return ociconfig.Plan(spec, o)
+		if err := json.Unmarshal(answer, &p); err != nil {
+			return directfspolicy.Plan{}, fmt.Errorf("reading plan: %w", err)
+		}
+		return p, nil
 	}
 	pieces, err := strconv.Atoi(os.Getenv(planVariable))
 	if err != nil || pieces < 1 || pieces > maxPlanPieces {

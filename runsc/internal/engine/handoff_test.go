@@ -14,7 +14,6 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"gvisor.dev/gvisor/runsc/config"
 )
 
 const planVariable = "RUNSC_DIRECTFS_PLAN"
@@ -51,7 +50,7 @@ func TestHandToGofer(t *testing.T) {
 		if err := engine.HandToGofer(p); err != nil {
 			t.Fatal(err)
 		}
-		got, err := engine.TakeInGofer(&specs.Spec{}, &config.Config{})
+		got, err := engine.TakeInGofer(nil)
 		if err != nil || !reflect.DeepEqual(got, p) {
 			t.Fatalf("took a plan of %d mounts, want %d: %v", len(got.Decisions()), len(p.Decisions()), err)
 		}
@@ -88,13 +87,12 @@ func TestTakeInGoferErrors(t *testing.T) {
 		"cut":            {planVariable + "_0": first[:len(first)-4]},
 		"not base64":     {planVariable + "_0": "!" + first[1:]},
 		"corrupt":        {planVariable + "_0": strings.Repeat("A", 400) + first[400:]},
-		"bad flag":       {planVariable: "flag=maybe"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for k, v := range env {
 				t.Setenv(k, v)
 			}
-			p, err := engine.TakeInGofer(&specs.Spec{}, &config.Config{})
+			p, err := engine.TakeInGofer(nil)
 			if err == nil || !reflect.DeepEqual(p, directfspolicy.Plan{}) {
 				t.Errorf("took a plan of %d mounts: %v", len(p.Decisions()), err)
 			}
@@ -102,16 +100,25 @@ func TestTakeInGoferErrors(t *testing.T) {
 	}
 }
 
-func TestHandFlagToGofer(t *testing.T) {
+// A gofer asks only where the client says so, and takes what the client
+// answers or nothing.
+func TestGoferAsks(t *testing.T) {
 	keepEnv(t)
-	spec := &specs.Spec{Root: &specs.Root{Path: "/r"}, Mounts: []specs.Mount{{Destination: "/d", Type: "bind", Source: "/s"}}}
-	for _, flag := range []bool{false, true} {
-		if err := engine.HandFlagToGofer(flag); err != nil {
-			t.Fatal(err)
-		}
-		p, err := engine.TakeInGofer(spec, &config.Config{DirectFS: !flag})
-		if err != nil || p.Flag() != flag || p.Uses(directfspolicy.DirectFS) != flag || len(p.Decisions()) != 2 {
-			t.Errorf("flag %t: %v, %v", flag, p, err)
+	if err := engine.LetGoferAsk(); err != nil {
+		t.Fatal(err)
+	}
+	want := bigPlan(t)
+	good, err := engine.EncodePlan(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := engine.TakeInGofer(func() []byte { return good }); err != nil || !reflect.DeepEqual(p, want) {
+		t.Errorf("took a plan of %d mounts: %v", len(p.Decisions()), err)
+	}
+	for _, bad := range []string{"", "x", "null", "{}", string(good[:len(good)-1])} {
+		p, err := engine.TakeInGofer(func() []byte { return []byte(bad) })
+		if err == nil || !reflect.DeepEqual(p, directfspolicy.Plan{}) {
+			t.Errorf("%.20q: took a plan of %d mounts: %v", bad, len(p.Decisions()), err)
 		}
 	}
 }

@@ -14,14 +14,14 @@ import (
 	"gvisor.dev/gvisor/runsc/boot"
 )
 
-// planAnnotation keeps the Plan in a container's stored spec. Annotations with
-// this prefix may differ between a checkpoint and its restore
-// (runsc/specutils/restore.go:154).
-const planAnnotation = "dev.gvisor.internal.directfs-plan"
-
-// hintsAnnotation keeps the hints that StorePlan takes out of the engine's
-// sight, because containers that join the pod need them.
-const hintsAnnotation = "dev.gvisor.internal.directfs-hints"
+// planAnnotation and hintsAnnotation kept the Plan, and the hints that the
+// engine must not see, in the stored spec of containers that earlier versions
+// made. Nobody writes them now: annotations are shown to everybody who asks for
+// a container's state, and to its hooks.
+const (
+	planAnnotation  = "dev.gvisor.internal.directfs-plan"
+	hintsAnnotation = "dev.gvisor.internal.directfs-hints"
+)
 
 // decisionsAnnotation keeps the decisions where the engine compares them when a
 // checkpoint is restored (runsc/specutils/restore.go:200). A file system that
@@ -66,36 +66,47 @@ func CheckBundle(spec *specs.Spec) error {
 	return nil
 }
 
-// StorePlan prepares the client's spec object, which the engine saves as the
-// container's state: the Plan goes in, and the hints that the engine's own
-// parser would refuse go out. It never writes to the bundle.
-func StorePlan(spec *specs.Spec, p directfspolicy.Plan) error {
-	b, err := json.Marshal(p)
-	if err != nil {
-		return fmt.Errorf("storing plan: %w", err)
+// HideHints takes what the engine's own parsers would refuse, or would act
+// upon, out of the client's spec object: hints in annotations and in mount
+// options. The engine parses annotations before it starts a container's first
+// process, and shows the same map to hooks and in the container's state after
+// that. show puts the user's annotations back into the map, and must be called
+// in between. Nothing is written to maps and lists that the caller has.
+func HideHints(spec *specs.Spec) (show func()) {
+	user := spec.Annotations
+	hidden := ociconfig.StripAnnotations(user)
+	if hidden == nil && user != nil {
+		hidden = map[string]string{}
 	}
-	annotations := ociconfig.StripAnnotations(spec.Annotations)
-	if annotations == nil {
-		annotations = map[string]string{}
-	}
-	hints := maps.Clone(spec.Annotations)
-	maps.DeleteFunc(hints, func(key, _ string) bool { _, kept := annotations[key]; return kept })
-	h, err := json.Marshal(hints)
-	if err != nil {
-		return fmt.Errorf("storing hints: %w", err)
-	}
-	annotations[planAnnotation] = string(b)
-	annotations[hintsAnnotation] = string(h)
-	annotations[decisionsAnnotation] = decisions(p)
-	spec.Annotations = annotations
+	spec.Annotations = hidden
+	HideOptions(spec)
+	return func() { maps.Copy(hidden, user) }
+}
+
+// HideOptions is HideHints for mount options alone. They are in no state that
+// the engine shows.
+func HideOptions(spec *specs.Spec) {
 	spec.Mounts = slices.Clone(spec.Mounts)
 	for i := range spec.Mounts {
 		spec.Mounts[i].Options = ociconfig.StripOptions(spec.Mounts[i].Options)
 	}
-	return nil
 }
 
-// StoredPlan reads the Plan back from a container's stored spec. Errors are
+// LowerMember lowers the annotations of a container that joins a sandbox, for
+// as long as it is started: the sandbox process gets the client's spec object.
+// undo puts the user's back.
+func LowerMember(spec *specs.Spec, p directfspolicy.Plan) (undo func()) {
+	user := spec.Annotations
+	lowered := map[string]string{decisionsAnnotation: decisions(p)}
+	maps.Copy(lowered, ociconfig.StripAnnotations(user))
+	delete(lowered, planAnnotation)
+	delete(lowered, hintsAnnotation)
+	spec.Annotations = lowered
+	return func() { spec.Annotations = user }
+}
+
+// StoredPlan reads the Plan from the stored spec of a container that an earlier
+// version made. Errors are
 // ErrNoPlan, or wrap directfspolicy.ErrPlanVersion or ErrInvalidPlan.
 func StoredPlan(spec *specs.Spec) (directfspolicy.Plan, error) {
 	v, ok := spec.Annotations[planAnnotation]
@@ -110,11 +121,16 @@ func StoredPlan(spec *specs.Spec) (directfspolicy.Plan, error) {
 }
 
 // StoredPodSpec returns the stored spec of a pod's first container with the
-// hints that its user gave it.
+// hints that its user gave it. They are there, unless an earlier version made
+// the container.
 func StoredPodSpec(stored *specs.Spec) (*specs.Spec, error) {
+	hints, ok := stored.Annotations[hintsAnnotation]
+	if !ok {
+		return stored, nil
+	}
 	pod := *stored
 	pod.Annotations = maps.Clone(stored.Annotations)
-	if err := json.Unmarshal([]byte(stored.Annotations[hintsAnnotation]), &pod.Annotations); err != nil {
+	if err := json.Unmarshal([]byte(hints), &pod.Annotations); err != nil {
 		return nil, fmt.Errorf("stored hints: %w", err)
 	}
 	return &pod, nil

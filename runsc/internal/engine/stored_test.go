@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"encoding/json"
 	"errors"
 	"maps"
 	"reflect"
@@ -19,8 +20,7 @@ const (
 	loweredKey = "dev.gvisor.internal.directfs-lowered"
 )
 
-func TestStoredPlan(t *testing.T) {
-	p := planFor(t, directfspolicy.PodSandbox, true, directRoot, []want{directWant, lisafsWant})
+func TestHideHints(t *testing.T) {
 	user := map[string]string{
 		"a":                               "1",
 		"dev.gvisor.spec.rootfs.directfs": "on",
@@ -30,59 +30,80 @@ func TestStoredPlan(t *testing.T) {
 	options := []string{"ro", "directfs=on"}
 	bundle := &specs.Spec{Annotations: maps.Clone(user), Mounts: []specs.Mount{{Destination: "/m0", Options: options}}}
 	spec := *bundle
-	if err := engine.StorePlan(&spec, p); err != nil {
-		t.Fatal(err)
-	}
-	if !reflect.DeepEqual(bundle.Annotations, user) || !slices.Equal(options, []string{"ro", "directfs=on"}) {
-		t.Error("StorePlan wrote to the maps and lists of the caller's spec")
-	}
-	kept := maps.Clone(spec.Annotations)
-	delete(kept, planKey)
-	delete(kept, hintsKey)
-	if got, want := kept["dev.gvisor.directfs-decisions"], "/=directfs,shared /m0=directfs,shared /m1=lisafs,shared"; got != want {
-		t.Errorf("a restore compares %q, want %q", got, want)
-	}
-	delete(kept, "dev.gvisor.directfs-decisions")
-	if want := map[string]string{"a": "1", "dev.gvisor.spec.mount.y.source": "/y", "dev.gvisor.spec.mount.y.type": "bind", "dev.gvisor.spec.mount.y.share": "pod"}; !reflect.DeepEqual(kept, want) {
-		t.Errorf("the engine sees %v, want %v", kept, want)
+	show := engine.HideHints(&spec)
+	if want := map[string]string{"a": "1", "dev.gvisor.spec.mount.y.source": "/y", "dev.gvisor.spec.mount.y.type": "bind", "dev.gvisor.spec.mount.y.share": "pod"}; !reflect.DeepEqual(spec.Annotations, want) {
+		t.Errorf("the engine sees %v, want %v", spec.Annotations, want)
 	}
 	if got := spec.Mounts[0].Options; !slices.Equal(got, []string{"ro"}) {
 		t.Errorf("the engine sees the options %v", got)
 	}
-	got, err := engine.StoredPlan(&spec)
-	if err != nil || !reflect.DeepEqual(got, p) {
-		t.Errorf("stored %v, read %v: %v", p, got, err)
+	// The engine shows the map that it was given.
+	seen := spec.Annotations
+	show()
+	if !reflect.DeepEqual(seen, user) {
+		t.Errorf("hooks see %v, the user wrote %v", seen, user)
 	}
-	pod, err := engine.StoredPodSpec(&spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for key, value := range user {
-		if pod.Annotations[key] != value {
-			t.Errorf("the pod's %s is %q, was %q", key, pod.Annotations[key], value)
-		}
+	if !reflect.DeepEqual(bundle.Annotations, user) || !slices.Equal(options, []string{"ro", "directfs=on"}) {
+		t.Error("HideHints wrote to the maps and lists of the caller's spec")
 	}
 }
 
-func TestStorePlanWithoutAnnotations(t *testing.T) {
+func TestHideHintsOfNone(t *testing.T) {
 	spec := &specs.Spec{}
-	if err := engine.StorePlan(spec, directfspolicy.Plan{}); err != nil {
+	engine.HideHints(spec)()
+	if spec.Annotations != nil {
+		t.Errorf("a spec without annotations has %v", spec.Annotations)
+	}
+}
+
+func TestLowerMember(t *testing.T) {
+	p := planFor(t, directfspolicy.PodSandbox, true, directRoot, []want{directWant, lisafsWant})
+	user := map[string]string{"a": "1", "dev.gvisor.spec.rootfs.directfs": "on", planKey: "{}", hintsKey: "{}"}
+	spec := &specs.Spec{Annotations: user}
+	undo := engine.LowerMember(spec, p)
+	want := map[string]string{"a": "1", "dev.gvisor.directfs-decisions": "/=directfs,shared /m0=directfs,shared /m1=lisafs,shared"}
+	if !reflect.DeepEqual(spec.Annotations, want) {
+		t.Errorf("the sandbox sees %v, want %v", spec.Annotations, want)
+	}
+	undo()
+	if len(user) != 4 || !reflect.DeepEqual(spec.Annotations, user) {
+		t.Errorf("put back %v", spec.Annotations)
+	}
+}
+
+// storedByVersion2 is what earlier versions kept in a container's spec.
+func storedByVersion2(t *testing.T, p directfspolicy.Plan) *specs.Spec {
+	t.Helper()
+	b, err := json.Marshal(p)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if p, err := engine.StoredPlan(spec); err != nil || p.Sandbox().Raised {
-		t.Errorf("%v, %v", p, err)
+	return &specs.Spec{Annotations: map[string]string{"a": "1", planKey: string(b), hintsKey: `{"dev.gvisor.spec.rootfs.directfs":"on"}`}}
+}
+
+func TestStoredPlan(t *testing.T) {
+	p := planFor(t, directfspolicy.PodSandbox, true, directRoot, []want{directWant, lisafsWant})
+	spec := storedByVersion2(t, p)
+	if got, err := engine.StoredPlan(spec); err != nil || !reflect.DeepEqual(got, p) {
+		t.Errorf("stored %v, read %v: %v", p, got, err)
 	}
-	if _, err := engine.StoredPodSpec(spec); err != nil {
-		t.Error(err)
+	pod, err := engine.StoredPodSpec(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{"a": "1", "dev.gvisor.spec.rootfs.directfs": "on"} {
+		if got := pod.Annotations[key]; got != want {
+			t.Errorf("the pod's %s is %q, want %q", key, got, want)
+		}
+	}
+	if pod, err := engine.StoredPodSpec(&specs.Spec{Annotations: map[string]string{"a": "1"}}); err != nil || pod.Annotations["a"] != "1" {
+		t.Errorf("the pod's spec is %v, %v", pod, err)
 	}
 }
 
 func TestStoredPlanErrors(t *testing.T) {
 	p := planFor(t, directfspolicy.Standalone, false, lisafsRoot, nil)
-	good := &specs.Spec{}
-	if err := engine.StorePlan(good, p); err != nil {
-		t.Fatal(err)
-	}
+	good := storedByVersion2(t, p)
 	v := good.Annotations[planKey]
 	edit := func(old, new string) string {
 		t.Helper()
@@ -116,9 +137,6 @@ func TestStoredPlanErrors(t *testing.T) {
 		if pod, err := engine.StoredPodSpec(&specs.Spec{Annotations: map[string]string{hintsKey: value}}); err == nil {
 			t.Errorf("hints %q give %v", value, pod.Annotations)
 		}
-	}
-	if _, err := engine.StoredPodSpec(&specs.Spec{}); err == nil {
-		t.Error("a spec without hints gives a pod")
 	}
 }
 

@@ -1,6 +1,7 @@
 package gofer
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/directfs/runsc/directfspolicy"
@@ -48,11 +49,15 @@ func arrange(rootfs layout.Mount, conns []connection) error {
 // serve what hides it: the sentry mounts the two in any order
 // (runsc/boot/vfs.go:989).
 func (c *connection) showAlso(o *connection) error {
-	tree, err := unix.OpenTree(o.tree, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|unix.AT_RECURSIVE)
+	first, second, err := copyTwice(o.tree, o.directory)
 	if err != nil {
 		return err
 	}
-	unix.Close(c.tree)
-	c.tree, c.directory, c.ReadOnly = tree, o.directory, o.ReadOnly
+	defer closeAll([]int{first, second})
+	// The layout goes on to use the FDs.
+	if err := errors.Join(unix.Dup3(first, c.tree, unix.O_CLOEXEC), unix.Dup3(second, o.tree, unix.O_CLOEXEC)); err != nil {
+		return err
+	}
+	c.directory, c.ReadOnly, c.Follows = o.directory, o.ReadOnly, o.Follows
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/supervise"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/pkg/unet"
@@ -49,6 +50,9 @@ type Command struct {
 
 	// preparedFD has what an earlier run of this process prepared.
 	preparedFD int
+
+	// client is the connection to the client that started the gofer.
+	client *supervise.Client
 
 	// procUnmounter keeps the FD of the procfs unmounter from being closed
 	// before the process executes itself again.
@@ -103,6 +107,11 @@ func (g *Command) Execute(_ context.Context, f *flag.FlagSet, args ...any) subco
 	}
 	conf := args[0].(*config.Config)
 	debug.SetTraceback(conf.Traceback)
+	client, err := supervise.Join(supervise.Gofer)
+	if err != nil {
+		util.Fatalf("gofer: %v", err)
+	}
+	g.client = client
 	if err := g.run(f, conf); err != nil {
 		util.Fatalf("gofer: %v", err)
 	}
@@ -117,7 +126,7 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("reading spec: %w", err)
 	}
-	plan, err := engine.TakeInGofer(spec, conf)
+	plan, err := engine.TakeInGofer(g.client.AwaitReady)
 	if err != nil {
 		return fmt.Errorf("directfs plan: %w", err)
 	}
@@ -154,6 +163,9 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 		return fmt.Errorf("preparing gofer extensions: %w", err)
 	}
 	if reexec {
+		if err := g.client.KeepOverExec(); err != nil {
+			return fmt.Errorf("keeping the connection to the client: %w", err)
+		}
 		return g.again(f, conf, mounts, extra.FlagOverrides)
 	}
 	spec.Mounts = mounts.Mounts

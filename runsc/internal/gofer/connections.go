@@ -48,7 +48,7 @@ func (g *Command) connections(conf *config.Config, spec *specs.Spec, pairs []eng
 			return fmt.Errorf("no FD for mount %q: got %d", c.path, len(g.ioFDs))
 		}
 		c.fd, fds = fds[0], fds[1:]
-		c.decision, c.donate, c.tree, c.Devices = p.Decision, p.Decision.Donated(), -1, devices
+		c.decision, c.donate, c.tree, c.Devices = p.Decision, p.Decision.Access == directfspolicy.DirectFS, -1, devices
 		conns = append(conns, c)
 		return nil
 	}
@@ -57,7 +57,11 @@ func (g *Command) connections(conf *config.Config, spec *specs.Spec, pairs []eng
 		return nil, err
 	}
 	if rootfs.Served {
-		if err := add(connection{source: spec.Root.Path, path: "/", Attributes: isolation.OfRootfs(spec, rootfs.Overlay)}, rootfs); err != nil {
+		a, err := isolation.OfRootfs(spec, rootfs.Overlay)
+		if err != nil {
+			return nil, fmt.Errorf("rootfs: %w", err)
+		}
+		if err := add(connection{source: spec.Root.Path, path: "/", Attributes: a}, rootfs); err != nil {
 			return nil, err
 		}
 	}
@@ -66,7 +70,11 @@ func (g *Command) connections(conf *config.Config, spec *specs.Spec, pairs []eng
 			continue
 		}
 		m := &spec.Mounts[i]
-		c := connection{source: m.Source, path: m.Destination, mount: m, index: i, Attributes: isolation.OfMount(*m, p.Overlay)}
+		a, err := isolation.OfMount(*m, p.Overlay)
+		if err != nil {
+			return nil, fmt.Errorf("mount %q: %w", m.Destination, err)
+		}
+		c := connection{source: m.Source, path: m.Destination, mount: m, index: i, Attributes: a}
 		if err := add(c, p); err != nil {
 			return nil, err
 		}

@@ -2,8 +2,10 @@ package gofer
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/moby/sys/mountinfo"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/log"
@@ -12,8 +14,8 @@ import (
 // runHooks runs the createContainer hooks, which find the container's rootfs at
 // spec.Root.Path with all mounts in their places, and may mount things there.
 // The connections' copies are then taken again with what the hooks mounted in
-// them. Mounts are known by FD, and each is taken away before the one that it
-// was mounted in is copied.
+// them. Mounts are known by FD, and all are set aside before one is copied, so
+// that none is in another's copy whatever the hooks covered or moved.
 //
 // It reports whether there was anything to run. The engine runs none where the
 // rootfs is an image (runsc/cmd/sandboxsetup/gofer_mount.go:256).
@@ -34,32 +36,33 @@ func runHooks(spec *specs.Spec, id, bundle string, conns []connection) (bool, er
 		}
 		shown = append(shown, fd)
 	}
+	before, err := mountsNow()
+	if err != nil {
+		return true, err
+	}
 	if err := engine.RunCreateContainerHooks(spec, id, bundle); err != nil {
 		return true, fmt.Errorf("createContainer hooks: %w", err)
 	}
-	for i := len(shown) - 1; i >= 0; i-- {
-		if err := conns[i].lift(shown[i]); err != nil {
-			return true, fmt.Errorf("taking mount %q back from hooks: %w", conns[i].path, err)
-		}
-	}
-	return true, nil
+	return true, takeBack(conns, shown, before)
 }
 
-// show mounts a copy of the connection's copy where hooks look for it and
-// returns its FD. before are those of the connections before this one; the first
-// is the rootfs's. The root directory of the process is there as it is: what is
-// mounted on it is not seen.
+// show mounts the connection's copy where hooks look for it and returns an FD
+// of it. Until lift takes another, the copy is that mount. before are the FDs of
+// the connections before this one; the first is the rootfs's. The root directory
+// of the process is there as it is: what is mounted on it is not seen.
 func (c *connection) show(rootfs string, before []int) (int, error) {
 	if c.isRootfs() && rootfs == "/" {
 		return unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	}
-	fd, err := unix.OpenTree(c.tree, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|unix.AT_RECURSIVE)
+	fd, err := unix.FcntlInt(uintptr(c.tree), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
 	}
 	dir, name := unix.AT_FDCWD, rootfs
 	if c.mount != nil {
-		how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+		// A place has no links in it. One that is there now is somebody's who
+		// shares a mount, and would choose where hooks see this one.
+		how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS}
 		point, err := unix.Openat2(before[0], c.path, &how)
 		if err != nil {
 			unix.Close(fd)
@@ -75,17 +78,46 @@ func (c *connection) show(rootfs string, before []int) (int, error) {
 	return fd, nil
 }
 
-// lift takes the connection's copy from what the hooks saw, and that away. The
-// mounts that the rootfs was shown in are left to the end of the namespace.
-func (c *connection) lift(shown int) error {
-	fd, err := unix.OpenTree(shown, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|unix.AT_RECURSIVE)
+// takeBack takes the connections' copies from what the hooks saw, the rootfs
+// last. The mounts that it was shown in are left to the end of the namespace.
+func takeBack(conns []connection, shown []int, before map[int]*mountinfo.Info) error {
+	// A hook may have made mounts shared, which cannot be moved.
+	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
+		return fmt.Errorf("making the mounts of hooks slaves: %w", err)
+	}
+	aside, err := makeAside()
 	if err != nil {
-		return fmt.Errorf("copying it (did a hook unmount it?): %w", err)
+		return err
+	}
+	defer unix.Close(aside)
+	for i := 1; i < len(conns); i++ {
+		if err := setAside(shown[i], aside, strconv.Itoa(i), conns[i].directory); err != nil {
+			return fmt.Errorf("taking mount %q back from hooks (did a hook unmount it?): %w", conns[i].path, err)
+		}
+	}
+	if err := checkViews(conns, shown, before); err != nil {
+		return err
+	}
+	for i := len(conns) - 1; i >= 0; i-- {
+		if i == 0 {
+			if err := removeAside(aside); err != nil {
+				return err
+			}
+		}
+		if err := conns[i].lift(shown[i]); err != nil {
+			return fmt.Errorf("taking mount %q back from hooks: %w", conns[i].path, err)
+		}
+	}
+	return nil
+}
+
+// lift replaces the connection's copy with one of what the hooks saw.
+func (c *connection) lift(shown int) error {
+	fd, err := copyTree(shown)
+	if err != nil {
+		return fmt.Errorf("copying it: %w", err)
 	}
 	unix.Close(c.tree)
 	c.tree = fd
-	if c.isRootfs() {
-		return nil
-	}
-	return unix.Unmount(fmt.Sprintf("/proc/self/fd/%d", shown), unix.MNT_DETACH)
+	return nil
 }

@@ -33,8 +33,9 @@ type prepared struct {
 }
 
 // prepare makes the mounts of the connections, and the root that the process
-// serves from. tell is called with the mounts as soon as they are known: the
-// sandbox process waits for that.
+// serves from. tell is called with the mounts when the hooks are done: creating
+// the container ends when the sandbox process knows them, and must not end
+// before, nor well if a hook failed.
 func (g *Command) prepare(conf *config.Config, spec *specs.Spec, id string, conns []connection, open opener, tell func([]specs.Mount) error) (prepared, error) {
 	// Nothing that is mounted from here on, or copied, reaches the host.
 	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
@@ -50,9 +51,6 @@ func (g *Command) prepare(conf *config.Config, spec *specs.Spec, id string, conn
 	if err != nil {
 		return prepared{}, err
 	}
-	if err := tell(mounts); err != nil {
-		return prepared{}, err
-	}
 	own := ownConnections(conns)
 	if err := restrict(own); err != nil {
 		return prepared{}, err
@@ -65,6 +63,9 @@ func (g *Command) prepare(conf *config.Config, spec *specs.Spec, id string, conn
 		if err := restrict(own); err != nil {
 			return prepared{}, err
 		}
+	}
+	if err := tell(mounts); err != nil {
+		return prepared{}, err
 	}
 	if err := g.pivot(conf, spec, id); err != nil {
 		return prepared{}, err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -61,28 +60,35 @@ func (r *Reader) Sources(name string, submounts bool) ([]directfspolicy.Source, 
 	if err != nil {
 		return nil, err
 	}
-	resolved, err := filepath.EvalSymlinks(name)
+	fd, err := unix.Open(name, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return []directfspolicy.Source{{Path: name}}, nil
 	}
-	all := []directfspolicy.Source{r.source(resolved)}
-	all[0].Path = text(resolved, name)
+	defer unix.Close(fd)
+	all := []directfspolicy.Source{r.source(fd, name)}
 	if submounts {
-		for _, m := range submountsOf(resolved, mounts) {
+		for _, m := range submountsOf(all[0].Path, mounts) {
 			all = append(all, r.submount(m))
 		}
 	}
 	return all, nil
 }
 
-// source identifies a path without symbolic links in it.
-func (r *Reader) source(resolved string) directfspolicy.Source {
-	s := directfspolicy.Source{Path: text(resolved, "")}
+// source identifies an open file. Its path is the one that the kernel has for
+// it, so that whoever exchanges directories meanwhile cannot make name and
+// identity those of two files. name is for where that is not text.
+func (r *Reader) source(fd int, name string) directfspolicy.Source {
+	s := directfspolicy.Source{Path: text(name, "")}
 	var st unix.Statx_t
-	if err := unix.Statx(unix.AT_FDCWD, resolved, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT|unix.AT_STATX_DONT_SYNC, unix.STATX_INO|unix.STATX_MNT_ID, &st); err != nil {
+	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_INO|unix.STATX_NLINK|unix.STATX_MNT_ID, &st); err != nil {
 		return s
 	}
 	s.Device, s.Inode = unix.Mkdev(st.Dev_major, st.Dev_minor), st.Ino
+	resolved, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
+	if err != nil || !path.IsAbs(resolved) || st.Nlink == 0 {
+		return s // of a file without a name, or one that this process cannot see
+	}
+	s.Path = text(resolved, s.Path)
 	if st.Mask&unix.STATX_MNT_ID == 0 {
 		return s
 	}
@@ -97,7 +103,11 @@ func (r *Reader) source(resolved string) directfspolicy.Source {
 // submount identifies the root of a mount, without a look at its path: another
 // mount may be over it.
 func (r *Reader) submount(m *mountinfo.Info) directfspolicy.Source {
-	s := r.source(m.Mountpoint)
+	s := directfspolicy.Source{Path: text(m.Mountpoint, "")}
+	if fd, err := unix.Open(m.Mountpoint, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0); err == nil {
+		s = r.source(fd, m.Mountpoint)
+		unix.Close(fd)
+	}
 	fs, in := within(m, "")
 	if fs != s.Filesystem || in != s.Within {
 		s.Device, s.Inode = 0, 0 // of the mount over it

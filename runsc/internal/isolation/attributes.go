@@ -4,7 +4,8 @@
 package isolation
 
 import (
-	"slices"
+	"fmt"
+	"math/bits"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -38,12 +39,14 @@ type Attributes struct {
 
 // OfRootfs are the attributes of the rootfs. overlay says whether an overlay
 // takes all writes.
-func OfRootfs(spec *specs.Spec, overlay bool) Attributes {
+func OfRootfs(spec *specs.Spec, overlay bool) (Attributes, error) {
 	a := Attributes{ReadOnly: overlay || spec.Root.Readonly}
-	if spec.Linux != nil {
-		a.Follows = followsHost([]string{spec.Linux.RootfsPropagation})
+	if spec.Linux == nil {
+		return a, nil
 	}
-	return a
+	var err error
+	a.Follows, err = followsHost([]string{spec.Linux.RootfsPropagation})
+	return a, err
 }
 
 // OfMount are the attributes of a mount of the spec.
@@ -52,12 +55,13 @@ func OfRootfs(spec *specs.Spec, overlay bool) Attributes {
 // everywhere all the same: a guest's program is mapped from the FD of its file
 // (pkg/sentry/platform/systrap/subprocess.go, MapFile), which the kernel
 // refuses on such a mount.
-func OfMount(m specs.Mount, overlay bool) Attributes {
-	a := Attributes{ReadOnly: overlay || specutils.IsReadonlyMount(m.Options), Follows: followsHost(m.Options)}
+func OfMount(m specs.Mount, overlay bool) (Attributes, error) {
+	follows, err := followsHost(m.Options)
+	a := Attributes{ReadOnly: overlay || specutils.IsReadonlyMount(m.Options), Follows: follows}
 	if specutils.OptionsToFlags(m.Options)&unix.MS_NOEXEC != 0 {
 		a.More = unix.MOUNT_ATTR_NOEXEC
 	}
-	return a
+	return a, err
 }
 
 // Flags are the attributes for mount_setattr(2). The sentry and the gofer open
@@ -83,7 +87,11 @@ func (a Attributes) Propagation() uint64 {
 }
 
 // followsHost says whether the options ask for the host's later mounts
-// (mount_namespaces(7)).
-func followsHost(options []string) bool {
-	return slices.Contains(options, "slave") || slices.Contains(options, "rslave")
+// (mount_namespaces(7)). Those of two kinds are refused, as by mount(2).
+func followsHost(options []string) (bool, error) {
+	kind := specutils.PropOptionsToFlags(options) &^ unix.MS_REC
+	if bits.OnesCount32(kind) > 1 {
+		return false, fmt.Errorf("options %q ask for more than one kind of propagation; give one of slave, rslave, private, rprivate, unbindable, runbindable", options)
+	}
+	return kind == unix.MS_SLAVE, nil
 }

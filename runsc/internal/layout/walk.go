@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,9 +32,9 @@ const maxLinks = 40
 
 // find returns the place that a destination leads to, and makes what is missing
 // there: directories, and a file as the last one unless the mount is of a
-// directory.
+// directory. Only links can have dots: the plan knows the clean destination.
 func (l *Layout) find(destination string, directory bool) (string, error) {
-	w := walk{l: l, todo: strings.Split(destination, "/"), left: maxLinks}
+	w := walk{l: l, todo: strings.Split(path.Clean(destination), "/"), left: maxLinks}
 	defer w.restart()
 	w.restart()
 	if err := w.start(); err != nil {
@@ -53,6 +54,10 @@ func (l *Layout) find(destination string, directory bool) (string, error) {
 		}
 	}
 	here := w.way[len(w.way)-1]
+	if !utf8.ValidString(here.path) {
+		// The sandbox is told in JSON, which would change the name.
+		return "", fmt.Errorf("it leads to %q, which is not UTF-8: remove or change the symbolic link in the image", here.path)
+	}
 	if here.fd == missing {
 		return here.path, nil
 	}

@@ -103,7 +103,7 @@ func (d *differ) sandbox(of string, before, after directfspolicy.Sandbox) {
 	d.list(of, "raisedFor", texts(before.RaisedFor), texts(after.RaisedFor))
 	d.value(of, "", "writesHost", yesNo(before.WritesHost), yesNo(after.WritesHost))
 	d.list(of, "capabilities", before.Capabilities, after.Capabilities)
-	d.value(of, "", "userNamespace", before.UserNamespace.String(), after.UserNamespace.String())
+	d.value(of, "", "userNamespace", namespace(before), namespace(after))
 	d.value(of, "", "umask", umask(before), umask(after))
 }
 
@@ -116,6 +116,14 @@ func texts[T fmt.Stringer](list []T) []string {
 	return all
 }
 
+// namespace is the word for the sandbox's user namespace.
+func namespace(s directfspolicy.Sandbox) string {
+	if s.SpecUserNamespace {
+		return "spec"
+	}
+	return "new"
+}
+
 func umask(s directfspolicy.Sandbox) string {
 	if s.UmaskZero {
 		return "0"
@@ -125,7 +133,7 @@ func umask(s directfspolicy.Sandbox) string {
 
 func (d *differ) filter(of string, before, after []directfspolicy.SetName) {
 	d.list(of, "seccomp", setNames(before), setNames(after))
-	d.list(of, callsField, directfspolicy.Calls(before...).Names(), directfspolicy.Calls(after...).Names())
+	d.list(of, callsField, directfspolicy.Calls(before...), directfspolicy.Calls(after...))
 }
 
 func setNames(sets []directfspolicy.SetName) []string {

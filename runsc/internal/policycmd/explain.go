@@ -134,8 +134,8 @@ func (e *explain) json(o outcome, answers []answer) (string, error) {
 	}
 	if e.calls {
 		v.Calls = &callLists{
-			Sentry: directfspolicy.Calls(o.plan.Sentry()...).Names(),
-			Gofer:  directfspolicy.Calls(o.plan.Gofer()...).Names(),
+			Sentry: directfspolicy.Calls(o.plan.Sentry()...),
+			Gofer:  directfspolicy.Calls(o.plan.Gofer()...),
 		}
 	}
 	return marshal(v)

@@ -90,7 +90,7 @@ func decide(flag bool, hint directfspolicy.Setting, backend directfspolicy.Backe
 		return row
 	}
 	d := p.Decisions()[1]
-	row.Access, row.Donated, row.Reason = d.Access.String(), d.Donated(), d.WhyAccess.Reason.String()
+	row.Access, row.Donated, row.Reason = d.Access.String(), d.Access == directfspolicy.DirectFS, d.WhyAccess.Reason()
 	return row
 }
 
@@ -161,7 +161,7 @@ func consequenceRows() ([]consequenceRow, error) {
 		rows = append(rows, consequenceRow{
 			Cause:         c.cause,
 			Capabilities:  append([]string{}, s.Capabilities...),
-			UserNamespace: s.UserNamespace.String(),
+			UserNamespace: namespace(s),
 			Umask:         umask(s),
 			Sentry:        setNames(p.Sentry()),
 			Gofer:         setNames(p.Gofer()),

@@ -52,7 +52,7 @@ func decideCache(name string, hint directfspolicy.Setting, mounts []directfspoli
 		return row
 	}
 	d := p.Decisions()[1]
-	row.Cache, row.Reason = d.Cache.String(), d.WhyCache.Reason.String()
+	row.Cache, row.Reason = d.Cache.String(), d.WhyCache.Reason()
 	if d.Access == directfspolicy.NoAccess {
 		row.Cache, row.Reason = "none", d.WhyAccess.String()
 	}

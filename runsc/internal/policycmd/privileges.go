@@ -15,39 +15,45 @@ type privilege struct {
 	causes  []string
 }
 
+// Kinds of grants, which are shown also where there is none.
+const (
+	capability = "capability"
+	umaskKind  = "umask"
+)
+
 // privileges lists what the sandbox and the gofer hold by the plan, and why, as
 // the Plan says.
 func privileges(p directfspolicy.Plan) []privilege {
 	var all []privilege
-	kinds := map[directfspolicy.GrantKind]bool{}
+	kinds := map[string]bool{}
 	for _, g := range p.Grants() {
 		kinds[g.Kind] = true
-		all = appendPrivilege(all, privilege{string(g.Process), kindName(g.Kind), []string{g.Name}, causesOf(g)})
+		all = appendPrivilege(all, privilege{g.Process, kindName(g.Kind), []string{g.Name}, causesOf(g)})
 	}
-	if !kinds[directfspolicy.GrantCapability] {
-		all = slices.Insert(all, 0, privilege{"sandbox", kindName(directfspolicy.GrantCapability), []string{"none for files"}, []string{"nothing needs one"}})
+	if !kinds[capability] {
+		all = slices.Insert(all, 0, privilege{"sandbox", kindName(capability), []string{"none for files"}, []string{"nothing needs one"}})
 	}
-	if !kinds[directfspolicy.GrantUmask] {
-		at := slices.IndexFunc(all, func(v privilege) bool { return v.kind == string(directfspolicy.GrantSeccomp) })
-		all = slices.Insert(all, at, privilege{"sandbox", string(directfspolicy.GrantUmask), []string{"unchanged"}, []string{"nothing needs 0"}})
+	if !kinds[umaskKind] {
+		at := slices.IndexFunc(all, func(v privilege) bool { return v.kind == "seccomp" })
+		all = slices.Insert(all, at, privilege{"sandbox", umaskKind, []string{"unchanged"}, []string{"nothing needs 0"}})
 	}
 	return all
 }
 
-func kindName(k directfspolicy.GrantKind) string {
-	if k == directfspolicy.GrantCapability {
+func kindName(k string) string {
+	if k == capability {
 		return "capabilities"
 	}
-	return string(k)
+	return k
 }
 
 // causesOf names what a grant is for.
 func causesOf(g directfspolicy.Grant) []string {
 	if len(g.Causes) == 0 {
-		if g.Kind == directfspolicy.GrantUserNamespace {
+		if g.Kind == "user namespace" {
 			return []string{"nothing needs more"}
 		}
-		return []string{"every " + string(g.Process)}
+		return []string{"every " + g.Process}
 	}
 	var names []string
 	for _, c := range g.Causes {
@@ -61,7 +67,7 @@ func causesOf(g directfspolicy.Grant) []string {
 // appendPrivilege joins the capabilities that are held for the same causes.
 func appendPrivilege(all []privilege, v privilege) []privilege {
 	for i, w := range all {
-		if v.kind == kindName(directfspolicy.GrantCapability) && w.kind == v.kind && slices.Equal(w.causes, v.causes) {
+		if v.kind == kindName(capability) && w.kind == v.kind && slices.Equal(w.causes, v.causes) {
 			all[i].names = append(w.names, v.names...)
 			return all
 		}

@@ -55,13 +55,13 @@ func writeTable(b *strings.Builder, rows [][]string) {
 func writeCalls(b *strings.Builder, process string, sets []directfspolicy.SetName) {
 	var before []directfspolicy.SetName
 	for _, s := range sets {
-		calls := directfspolicy.Calls(s).Difference(directfspolicy.Calls(before...))
+		calls := minus(directfspolicy.Calls(s), directfspolicy.Calls(before...))
 		also := ""
 		if len(before) > 0 {
 			also = " more"
 		}
-		fmt.Fprintf(b, "\n%s, %s: %d%s calls\n", process, s, calls.Len(), also)
-		writeWrapped(b, calls.Names())
+		fmt.Fprintf(b, "\n%s, %s: %d%s calls\n", process, s, len(calls), also)
+		writeWrapped(b, calls)
 		before = append(before, s)
 	}
 }

@@ -53,15 +53,15 @@ func viewOf(p directfspolicy.Plan) view {
 		Unmatched: append([]directfspolicy.Hint{}, p.Unmatched()...),
 		Sandbox: sandboxView{
 			s.Raised, append([]directfspolicy.Cause{}, s.RaisedFor...), s.WritesHost,
-			append([]string{}, s.Capabilities...), s.UserNamespace.String(), s.UmaskZero,
+			append([]string{}, s.Capabilities...), namespace(s), s.UmaskZero,
 		},
 		Sentry: p.Sentry(), Gofer: p.Gofer(), DonatesDevices: p.DonatesDevices(),
 		Grants: p.Grants(), Warnings: append([]directfspolicy.Warning{}, p.Warnings()...),
 	}
 	for _, d := range p.Decisions() {
 		v.Mounts = append(v.Mounts, mountView{
-			d.Mount, d.Access.String(), d.WhyAccess.Reason.String(), d.WhyAccess.String(), d.Donated(),
-			d.Cache.String(), d.WhyCache.Reason.String(), d.WhyCache.String(), d.Sources, d.ReadOnly,
+			d.Mount, d.Access.String(), d.WhyAccess.Reason(), d.WhyAccess.String(), d.Access == directfspolicy.DirectFS,
+			d.Cache.String(), d.WhyCache.Reason(), d.WhyCache.String(), d.Sources, d.ReadOnly,
 		})
 	}
 	return v

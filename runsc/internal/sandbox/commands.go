@@ -4,42 +4,28 @@ import (
 	"context"
 	"errors"
 
-	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/runsc/cmd"
 	"gvisor.dev/gvisor/runsc/cmd/util"
 	"gvisor.dev/gvisor/runsc/config"
-	"gvisor.dev/gvisor/runsc/container"
 	"gvisor.dev/gvisor/runsc/flag"
 )
 
-// command is one of the engine's commands with a step before it. The engine's
-// FetchSpec returns the spec object that its Execute goes on to use, so the
-// step can edit it.
-type command struct {
-	util.SubCommand
-	prepare func(sub util.SubCommand, conf *config.Config, f *flag.FlagSet) error
-}
+// Create returns the "create" command.
+func Create() util.SubCommand { return Clean(inBundle{&creator{}}) }
+
+// creator is the "create" command.
+type creator struct{ cmd.Create }
 
 // Execute implements subcommands.Command.Execute.
-func (c *command) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
-	if err := c.prepare(c.SubCommand, args[0].(*config.Config), f); err != nil {
-		return util.Errorf("%s: %v", c.Name(), err)
+func (c *creator) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
+	conf := args[0].(*config.Config)
+	spec, err := fetch(&c.Create, conf, f)
+	if err != nil {
+		return util.Errorf("create: %v", err)
 	}
-	return c.SubCommand.Execute(ctx, f, args...)
-}
-
-// Create returns the "create" command.
-func Create() util.SubCommand {
-	return inBundle{&command{new(cmd.Create), func(sub util.SubCommand, conf *config.Config, f *flag.FlagSet) error {
-		spec, err := fetch(sub, conf, f)
-		if err != nil {
-			return err
-		}
-		_, err = prepareCreate(conf, f.Arg(0), spec)
-		return err
-	}}}
+	return create(c.Name(), conf, f.Arg(0), spec, func() subcommands.ExitStatus { return c.Create.Execute(ctx, f, args...) })
 }
 
 // fetch returns the spec object that the engine's command will use.
@@ -52,21 +38,4 @@ func fetch(sub util.SubCommand, conf *config.Config, f *flag.FlagSet) (*specs.Sp
 		return nil, errors.New("no spec")
 	}
 	return spec, nil
-}
-
-// keepSources undoes what JoiningMessage did to a container's stored mounts:
-// deleting the container looks for its files at their sources.
-func keepSources(c *container.Container, before []specs.Mount) error {
-	if !engine.RestoreSources(c.Spec.Mounts, before) {
-		return nil
-	}
-	var res *specs.LinuxResources
-	if c.Spec.Linux != nil {
-		res = c.Spec.Linux.Resources
-	} else {
-		c.Spec.Linux = &specs.Linux{}
-	}
-	// Update is the engine's way to save a container's spec, and changes
-	// nothing else for one that joined a sandbox.
-	return c.Update(res)
 }

@@ -18,6 +18,7 @@ import (
 	"gvisor.dev/gvisor/runsc/cmd/util"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/flag"
+	"gvisor.dev/gvisor/runsc/specutils"
 )
 
 // do is the "do" command, with hints for the volumes that it mounts.
@@ -76,19 +77,27 @@ func (d *do) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcomma
 		f.Usage()
 		return subcommands.ExitUsageError
 	}
-	if err := d.prepare(conf, f); err != nil {
+	if conf.Rootless {
+		if err := specutils.MaybeRunAsRoot(); err != nil {
+			return util.Errorf("do: %v", err)
+		}
+	}
+	c, err := d.prepare(conf, f)
+	if err != nil {
 		return util.Errorf("do: %v", err)
 	}
-	return d.Do.Execute(ctx, f, args...)
+	return c.run("do", func() subcommands.ExitStatus { return d.Do.Execute(ctx, f, args...) })
 }
 
-func (d *do) prepare(conf *config.Config, f *flag.FlagSet) error {
-	spec, err := fetch(&d.Do, conf, f)
+// prepare decides. The engine's command makes a root directory of its own for
+// the container, where nobody else looks.
+func (d *do) prepare(conf *config.Config, f *flag.FlagSet) (*creation, error) {
+	id, spec, err := d.Do.FetchSpec(conf, f)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := d.addHints(spec); err != nil {
-		return err
+		return nil, err
 	}
 	// The engine's command goes on to add mounts and to change the network,
 	// so the decision is made on a spec and a configuration that have both.
@@ -102,12 +111,19 @@ func (d *do) prepare(conf *config.Config, f *flag.FlagSet) error {
 			final.Mounts = append(slices.Clip(final.Mounts), specs.Mount{Type: "bind", Source: dst, Destination: dst, Options: []string{"ro"}})
 		}
 	}
-	plan, err := prepareCreate(&finalConf, "", &final)
+	plan, unlock, err := decide(&finalConf, fullID(&final, id), &final)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	unlock()
+	if err := engine.HandToGofer(plan); err != nil {
+		return nil, err
+	}
+	engine.ConfigureCreate(&finalConf, plan)
 	conf.DirectFS = finalConf.DirectFS
-	return engine.StorePlan(spec, plan)
+	// The hints are of the command line, and nobody wrote them into a bundle.
+	engine.HideHints(spec)
+	return &creation{conf: conf, id: fullID(spec, id), spec: spec, plan: plan, late: true, show: func() {}}, nil
 }
 
 // addHints writes the hints of the command line into the spec, where the
@@ -153,15 +169,4 @@ func hasDefaultRoute() bool {
 		}
 	}
 	return false
-}
-
-// SandboxExec returns the "sandbox-exec" command. It makes its spec only when
-// it executes and takes no hints, so the flag decides all of its mounts.
-func SandboxExec() util.SubCommand {
-	return &command{new(cmd.SandboxExec), func(_ util.SubCommand, conf *config.Config, _ *flag.FlagSet) error {
-		if err := refuseSidecar(conf); err != nil {
-			return err
-		}
-		return engine.HandFlagToGofer(conf.DirectFS)
-	}}
 }

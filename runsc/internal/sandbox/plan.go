@@ -12,47 +12,70 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/ociconfig"
 	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/statedir"
+	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/log"
+	"gvisor.dev/gvisor/runsc/cmd/util"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/container"
 	"gvisor.dev/gvisor/runsc/gvisorbinaries"
 	"gvisor.dev/gvisor/runsc/specutils"
 )
 
-// prepareCreate resolves the Plan of a container that does not exist yet. All
-// bad input is refused here, before anything is started. Then it edits the
-// spec object and the configuration that the engine is about to use.
-func prepareCreate(conf *config.Config, id string, spec *specs.Spec) (directfspolicy.Plan, error) {
-	if err := refuseSidecar(conf); err != nil {
-		return directfspolicy.Plan{}, err
+// decide resolves the Plan of a container that does not exist yet. All bad
+// input is refused here, before anything is started. The pod must stay locked
+// until the container is created.
+func decide(conf *config.Config, id statedir.ID, spec *specs.Spec) (plan directfspolicy.Plan, unlock func(), err error) {
+	for _, check := range []func() error{
+		func() error { return refuseSidecar(conf) },
+		requireKernel,
+		func() error { return engine.CheckBundle(spec) },
+	} {
+		if err := check(); err != nil {
+			return directfspolicy.Plan{}, nil, err
+		}
 	}
-	if err := requireKernel(); err != nil {
-		return directfspolicy.Plan{}, err
+	if plan, err = resolve(conf, spec); err != nil {
+		return directfspolicy.Plan{}, nil, err
 	}
-	if err := engine.CheckBundle(spec); err != nil {
-		return directfspolicy.Plan{}, err
+	if err := checkPlaces(plan); err != nil {
+		return directfspolicy.Plan{}, nil, err
 	}
-	plan, err := resolve(conf, spec)
-	if err != nil {
-		return directfspolicy.Plan{}, err
-	}
-	if err := checkNeighbors(conf, memberID(spec, id), plan); err != nil {
-		return directfspolicy.Plan{}, err
+	if unlock, err = lockPod(conf, id, plan); err != nil {
+		return directfspolicy.Plan{}, nil, err
 	}
 	for _, w := range plan.Warnings() {
 		log.Warningf("directfs plan: %v", w)
 	}
-	log.Infof("directfs plan:\n%s", plan)
-	if err := engine.StorePlan(spec, plan); err != nil {
-		return directfspolicy.Plan{}, err
+	if log.IsLogging(log.Debug) {
+		log.Debugf("directfs plan:\n%s", plan)
 	}
+	return plan, unlock, nil
+}
+
+// create runs a command of the engine that creates a container, and may start
+// it. It edits the spec object and the configuration that the command is about
+// to use. name is the name of the command.
+func create(name string, conf *config.Config, id string, spec *specs.Spec, execute func() subcommands.ExitStatus) subcommands.ExitStatus {
+	full := fullID(spec, id)
+	plan, unlock, err := decide(conf, full, spec)
+	if err != nil {
+		return util.Errorf("%s: %v", name, err)
+	}
+	defer unlock()
 	if err := engine.HandToGofer(plan); err != nil {
-		return directfspolicy.Plan{}, err
+		return util.Errorf("%s: %v", name, err)
 	}
 	engine.ConfigureCreate(conf, plan)
-	return plan, nil
+	c := &creation{conf: conf, id: full, spec: spec, plan: plan}
+	if plan.Scope() == directfspolicy.PodMember {
+		engine.HideOptions(spec)
+	} else {
+		c.show = engine.HideHints(spec)
+	}
+	return c.run(name, execute)
 }
 
 // resolve is the one place where the runtime decides. A container that joins
@@ -73,7 +96,7 @@ func resolve(conf *config.Config, spec *specs.Spec) (directfspolicy.Plan, error)
 	if err != nil {
 		return directfspolicy.Plan{}, fmt.Errorf("sandbox %q, which this container wants to join: %w", id, err)
 	}
-	running, err := engine.StoredPlan(first.Spec)
+	running, err := statedir.LoadPlan(first)
 	if err != nil {
 		return directfspolicy.Plan{}, fmt.Errorf("sandbox %q: %w", id, err)
 	}
@@ -105,22 +128,34 @@ func loadFirst(conf *config.Config, id string) (*container.Container, error) {
 	return container.Load(conf.RootDir, first, container.LoadOpts{Exact: true, SkipCheck: true})
 }
 
-// prepareStart takes up the stored Plan of a created container.
-func prepareStart(conf *config.Config, id string, spec *specs.Spec) (directfspolicy.Plan, error) {
-	plan, err := engine.StoredPlan(spec)
-	if err != nil {
-		return directfspolicy.Plan{}, err
+// prepareStart reads back the Plan of a created container. The pod must stay
+// locked until the container is started.
+func prepareStart(conf *config.Config, c *container.Container) (plan directfspolicy.Plan, unlock func(), err error) {
+	if plan, err = statedir.LoadPlan(c); err != nil {
+		return directfspolicy.Plan{}, nil, err
 	}
-	// Two containers that are created at the same time may not have seen each
-	// other.
-	if err := checkNeighbors(conf, memberID(spec, id), plan); err != nil {
-		return directfspolicy.Plan{}, err
+	if err := checkPlaces(plan); err != nil {
+		return directfspolicy.Plan{}, nil, err
+	}
+	if unlock, err = lockPod(conf, c.Saver.ID, plan); err != nil {
+		return directfspolicy.Plan{}, nil, err
 	}
 	if err := engine.HandToGofer(plan); err != nil {
-		return directfspolicy.Plan{}, err
+		unlock()
+		return directfspolicy.Plan{}, nil, err
 	}
 	engine.ConfigureStart(conf, plan)
-	return plan, nil
+	return plan, unlock, nil
+}
+
+// fullID returns what a container is stored under: not a search, which takes
+// the beginning of another id for this one.
+func fullID(spec *specs.Spec, id string) statedir.ID {
+	if specutils.IsRootContainer(spec) {
+		return statedir.ID{SandboxID: id, ContainerID: id}
+	}
+	sandboxID, _ := specutils.SandboxID(spec)
+	return statedir.ID{SandboxID: sandboxID, ContainerID: id}
 }
 
 // refuseSidecar fails where the engine would boot another program as the

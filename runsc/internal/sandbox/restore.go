@@ -3,10 +3,11 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
-	"slices"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/ociconfig"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -22,7 +23,7 @@ import (
 type restore struct{ cmd.Restore }
 
 // Restore returns the "restore" command.
-func Restore() util.SubCommand { return inBundle{&restore{}} }
+func Restore() util.SubCommand { return Clean(inBundle{&restore{}}) }
 
 // Execute implements subcommands.Command.Execute.
 func (r *restore) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
@@ -35,52 +36,60 @@ func (r *restore) Execute(ctx context.Context, f *flag.FlagSet, args ...any) sub
 	if err != nil {
 		return util.Errorf("restore: %v", err)
 	}
-	id := f.Arg(0)
-	prepare := prepareCreate
-	if created != nil {
-		id, prepare = created.ID, prepareStart
-	}
-	plan, err := prepare(conf, id, spec)
+	scope, err := ociconfig.Scope(spec)
 	if err != nil {
 		return util.Errorf("restore: %v", err)
 	}
-	if plan.Scope() != directfspolicy.PodMember {
-		return r.Restore.Execute(ctx, f, args...)
+	execute := func() subcommands.ExitStatus { return r.Restore.Execute(ctx, f, args...) }
+	switch {
+	case scope == directfspolicy.PodMember:
+		return r.executeMember(ctx, conf, f, spec, created, args[1].(*unix.WaitStatus))
+	case created == nil:
+		return create("restore", conf, f.Arg(0), spec, execute)
 	}
-	member := memberID(spec, id)
-	before := slices.Clone(spec.Mounts)
-	restore := func() subcommands.ExitStatus { return r.Restore.Execute(ctx, f, args...) }
-	return restoreMember(conf, f, member, before, args[1].(*unix.WaitStatus), restore)
+	_, unlock, err := prepareStart(conf, created)
+	if err != nil {
+		return util.Errorf("restore: %v", err)
+	}
+	defer unlock()
+	return execute()
 }
 
-// restoreMember restores a container that joins a sandbox and then, before it
-// waits for the container's process, puts the mounts' sources back.
-func restoreMember(conf *config.Config, f *flag.FlagSet, id container.FullID, before []specs.Mount, status *unix.WaitStatus, restore func() subcommands.ExitStatus) subcommands.ExitStatus {
-	attached := f.Lookup("detach").Value.String() == "false"
-	if err := f.Set("detach", "true"); err != nil {
+// executeMember restores a container that joins a sandbox. The engine's command
+// loads a created container itself, where this runtime must lower the object
+// that is used.
+func (r *restore) executeMember(ctx context.Context, conf *config.Config, f *flag.FlagSet, spec *specs.Spec, c *container.Container, status *unix.WaitStatus) subcommands.ExitStatus {
+	image := f.Lookup("image-path").Value.String()
+	if image == "" {
+		return util.Errorf("image-path flag must be provided")
+	}
+	startConf, isNew := *conf, c == nil
+	if isNew {
+		code := create("restore", conf, f.Arg(0), spec, func() subcommands.ExitStatus { return r.Restore.Create.Execute(ctx, f, conf, status) })
+		if code != subcommands.ExitSuccess {
+			return code
+		}
+		var err error
+		if c, err = container.Load(conf.RootDir, fullID(spec, f.Arg(0)), container.LoadOpts{Exact: true}); err != nil {
+			return util.Errorf("restore: loading container: %v", err)
+		}
+	}
+	isSet := func(name string) bool { return f.Lookup(name).Value.String() == "true" }
+	err := startContainer(&startConf, c, func(conf *config.Config) error {
+		return c.Restore(conf, image, isSet("direct"), isSet("background"), nil)
+	})
+	if err != nil {
+		if isNew {
+			_ = destroy(conf, c)
+		}
 		return util.Errorf("restore: %v", err)
 	}
-	if code := restore(); code != subcommands.ExitSuccess {
-		return code
-	}
-	c, err := container.Load(conf.RootDir, id, container.LoadOpts{Exact: true})
-	if err != nil {
-		return util.Errorf("restore: loading container: %v", err)
-	}
-	if err := keepSources(c, before); err != nil {
-		return util.Errorf("restore: saving container: %v", err)
-	}
-	if !attached {
+	if isSet("detach") {
 		return subcommands.ExitSuccess
 	}
-	if c.Spec.Process.Terminal {
-		defer c.ForwardSignals(0, true)()
+	if *status, err = wait(c); err != nil {
+		return util.Errorf("restore: %v", err)
 	}
-	ws, err := c.Wait()
-	if err != nil {
-		return util.Errorf("restore: waiting for container: %v", err)
-	}
-	*status = ws
 	return subcommands.ExitSuccess
 }
 
@@ -90,5 +99,8 @@ func find(conf *config.Config, id string) (*container.Container, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
-	return c, err
+	if err != nil {
+		return nil, fmt.Errorf("loading container %q: %w", id, err)
+	}
+	return c, nil
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
-	"github.com/directfs/runsc/pkg/ociconfig"
+	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/supervise"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -22,7 +24,7 @@ import (
 type start struct{ cmd.Start }
 
 // Start returns the "start" command.
-func Start() util.SubCommand { return &start{} }
+func Start() util.SubCommand { return Clean(&start{}) }
 
 // Execute implements subcommands.Command.Execute.
 func (s *start) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
@@ -35,7 +37,7 @@ func (s *start) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcomm
 	if err != nil {
 		return util.Errorf("start: %v", err)
 	}
-	if err := startContainer(conf, c); err != nil {
+	if err := startContainer(conf, c, c.Start); err != nil {
 		return util.Errorf("start: %v", err)
 	}
 	return subcommands.ExitSuccess
@@ -49,109 +51,91 @@ func load(conf *config.Config, id string) (*container.Container, error) {
 	return c, nil
 }
 
-// startContainer starts a created container by its stored Plan.
-func startContainer(conf *config.Config, c *container.Container) error {
-	if _, err := prepareStart(conf, c.ID, c.Spec); err != nil {
+// startContainer starts, or restores, a created container by its stored Plan.
+func startContainer(conf *config.Config, c *container.Container, start func(*config.Config) error) error {
+	plan, unlock, err := prepareStart(conf, c)
+	if err != nil {
 		return err
 	}
-	sources := slices.Clone(c.Spec.Mounts)
-	if err := c.Start(conf); err != nil {
-		return fmt.Errorf("starting container: %w", err)
+	if plan.Scope() != directfspolicy.PodMember {
+		defer unlock()
+		if err := start(conf); err != nil {
+			return fmt.Errorf("starting container: %w", err)
+		}
+		return nil
 	}
-	if err := keepSources(c, sources); err != nil {
+	err = startMember(conf, c, plan, start)
+	unlock()
+	if err != nil {
+		return err
+	}
+	if c.Spec.Hooks == nil {
+		return nil
+	}
+	return specutils.ExecuteHooks(c.Spec.Hooks.Poststart, c.State())
+}
+
+// startMember starts a container that joins a sandbox. For that the engine
+// sends the spec object to the sandbox process, and it saves what it has sent.
+// So the object is lowered before and put back afterwards; poststart hooks,
+// which are shown the spec's annotations, run after that.
+func startMember(conf *config.Config, c *container.Container, plan directfspolicy.Plan, start func(*config.Config) error) error {
+	children, err := supervise.Start(len(c.Spec.Mounts), nil)
+	if err != nil {
+		return err
+	}
+	defer children.Close()
+	undo, hooks, sources := engine.LowerMember(c.Spec, plan), c.Spec.Hooks, slices.Clone(c.Spec.Mounts)
+	if hooks != nil {
+		later := *hooks
+		later.Poststart = nil
+		c.Spec.Hooks = &later
+	}
+	err = start(conf)
+	undo()
+	c.Spec.Hooks = hooks
+	if err != nil {
+		return withChildren(fmt.Errorf("starting container: %w", err), children)
+	}
+	children.Commit()
+	if err := saveSpec(c, sources); err != nil {
 		return fmt.Errorf("saving container: %w", err)
 	}
 	return nil
 }
 
-// run is the "run" command.
-type run struct{ cmd.Run }
-
-// Run returns the "run" command.
-func Run() util.SubCommand { return inBundle{&run{}} }
-
-// Execute implements subcommands.Command.Execute.
-func (r *run) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
-	conf := args[0].(*config.Config)
-	if f.NArg() != 1 {
-		f.Usage()
-		return subcommands.ExitUsageError
+// withChildren adds what processes said of an error.
+func withChildren(err error, children *supervise.Children) error {
+	if reasons := children.Reasons(); len(reasons) > 0 {
+		return fmt.Errorf("%w; %s", err, strings.Join(reasons, "; "))
 	}
-	spec, err := fetch(&r.Run, conf, f)
-	if err != nil {
-		return util.Errorf("run: %v", err)
-	}
-	scope, err := ociconfig.Scope(spec)
-	if err != nil {
-		return util.Errorf("run: %v", err)
-	}
-	if scope == directfspolicy.PodMember {
-		return runMember(ctx, conf, f, args[1].(*unix.WaitStatus))
-	}
-	if _, err := prepareCreate(conf, f.Arg(0), spec); err != nil {
-		return util.Errorf("run: %v", err)
-	}
-	return r.Run.Execute(ctx, f, args...)
+	return err
 }
 
-// runMember creates and starts a container in a running sandbox. The engine's
-// run uses one configuration for both steps, where a joining container needs
-// two: see engine.ConfigureCreate and engine.ConfigureStart.
-func runMember(ctx context.Context, conf *config.Config, f *flag.FlagSet, status *unix.WaitStatus) subcommands.ExitStatus {
-	create := new(cmd.Create)
-	createFlags := flag.NewFlagSet(create.Name(), flag.ContinueOnError)
-	create.SetFlags(createFlags)
-	var flagErr error
-	f.Visit(func(fl *flag.Flag) {
-		if createFlags.Lookup(fl.Name) != nil && flagErr == nil {
-			flagErr = createFlags.Set(fl.Name, fl.Value.String())
-		}
-	})
-	if flagErr == nil {
-		flagErr = createFlags.Parse(f.Args())
+// saveSpec saves the spec object of a container that joined a sandbox, with the
+// mounts' sources that it had before: deleting the container looks for its
+// files there.
+func saveSpec(c *container.Container, before []specs.Mount) error {
+	engine.RestoreSources(c.Spec.Mounts, before)
+	var res *specs.LinuxResources
+	if c.Spec.Linux != nil {
+		res = c.Spec.Linux.Resources
+	} else {
+		c.Spec.Linux = &specs.Linux{}
 	}
-	if flagErr != nil {
-		return util.Errorf("run: %v", flagErr)
-	}
-	startConf := *conf
-	spec, err := fetch(create, conf, createFlags)
-	if err != nil {
-		return util.Errorf("run: %v", err)
-	}
-	if _, err := prepareCreate(conf, f.Arg(0), spec); err != nil {
-		return util.Errorf("run: %v", err)
-	}
-	if code := create.Execute(ctx, createFlags, conf, status); code != subcommands.ExitSuccess {
-		return code
-	}
-	c, err := container.Load(conf.RootDir, memberID(spec, f.Arg(0)), container.LoadOpts{Exact: true})
-	if err != nil {
-		return util.Errorf("run: %v", err)
-	}
-	if err := startContainer(&startConf, c); err != nil {
-		_ = c.Destroy()
-		return util.Errorf("run: %v", err)
-	}
-	if f.Lookup("detach").Value.String() == "true" {
-		return subcommands.ExitSuccess
-	}
+	// Update is the engine's way to save a container's spec, and changes
+	// nothing else for one that joined a sandbox.
+	return c.Update(res)
+}
+
+// wait waits for an attached container.
+func wait(c *container.Container) (unix.WaitStatus, error) {
 	if c.Spec.Process.Terminal {
 		defer c.ForwardSignals(0, true)()
 	}
 	ws, err := c.Wait()
 	if err != nil {
-		return util.Errorf("run: waiting for container: %v", err)
+		return ws, fmt.Errorf("waiting for container: %w", err)
 	}
-	*status = ws
-	if err := c.Destroy(); err != nil {
-		return util.Errorf("run: %v", err)
-	}
-	return subcommands.ExitSuccess
-}
-
-// memberID returns what a container that joins the spec's sandbox is loaded by:
-// not a search, which takes the beginning of another id for this one.
-func memberID(spec *specs.Spec, id string) container.FullID {
-	sandboxID, _ := specutils.SandboxID(spec)
-	return container.FullID{SandboxID: sandboxID, ContainerID: id}
+	return ws, nil
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/directfs/runsc/directfspolicy"
@@ -112,7 +113,7 @@ func TestEngineFilters(t *testing.T) {
 				if fmt.Sprint(p.Sentry()) != fmt.Sprint(q.Sentry()) {
 					checkNoticed(t, "sentry of "+other, sentryExpectation(q), sentry)
 				}
-				if fmt.Sprint(p.Gofer()) != fmt.Sprint(q.Gofer()) && !directfspolicy.Calls(p.Gofer()...).SubsetOf(directfspolicy.Calls(q.Gofer()...)) {
+				if fmt.Sprint(p.Gofer()) != fmt.Sprint(q.Gofer()) && slices.ContainsFunc(directfspolicy.Calls(p.Gofer()...), func(c string) bool { return !slices.Contains(directfspolicy.Calls(q.Gofer()...), c) }) {
 					checkNoticed(t, "gofer of "+other, goferExpectation(q), gofer)
 				}
 			}
@@ -126,8 +127,8 @@ func checkExact(t *testing.T, e expectation, s stack) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v.planned != directfspolicy.Calls(e.sets...).Len() {
-		t.Errorf("%v: %d calls of %d have a number", e.sets, v.planned, directfspolicy.Calls(e.sets...).Len())
+	if v.planned != len(directfspolicy.Calls(e.sets...)) {
+		t.Errorf("%v: %d calls of %d have a number", e.sets, v.planned, len(directfspolicy.Calls(e.sets...)))
 	}
 	if len(v.missing)+len(v.extra)+len(v.forms)+len(v.foreign) > 0 {
 		t.Errorf("%v: planned but denied %v, allowed but not planned %v, forms %v, foreign %v", e.sets, v.missing, v.extra, v.forms, v.foreign)
@@ -150,7 +151,7 @@ func checkNoticed(t *testing.T, whose string, e expectation, s stack) {
 
 // Every name in the policy's sets and in ours is a call somewhere.
 func TestNames(t *testing.T) {
-	for _, name := range directfspolicy.Calls(directfspolicy.SetNames...).Names() {
+	for _, name := range directfspolicy.Calls(directfspolicy.SetNames...) {
 		if _, ok := syscalls.Number(name); !ok {
 			t.Errorf("no number for %s", name)
 		}

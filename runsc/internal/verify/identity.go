@@ -62,7 +62,7 @@ func (m idMap) String() string {
 // sandboxIDs compares who the sandbox process is, and its umask.
 func (r *Report) sandboxIDs(p process, plan directfspolicy.Plan) error {
 	planned := "0"
-	if plan.Sandbox().UserNamespace == directfspolicy.NewUserNamespace {
+	if !plan.Sandbox().SpecUserNamespace {
 		planned = itoa(nobody)
 	}
 	for _, kind := range []struct {

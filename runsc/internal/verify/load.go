@@ -10,6 +10,7 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/isolation"
+	"github.com/directfs/runsc/runsc/internal/statedir"
 	"gvisor.dev/gvisor/runsc/container"
 )
 
@@ -104,7 +105,7 @@ func loadMember(root string, id container.FullID) (member, error) {
 	if !m.running() {
 		return m, nil
 	}
-	if m.plan, err = engine.StoredPlan(c.Spec); err != nil {
+	if m.plan, err = statedir.LoadPlan(c); err != nil {
 		return m, fail(exitNoPlan, "container %q: %w", c.ID, err)
 	}
 	if m.mounts, err = m.served(); err != nil {
@@ -139,8 +140,8 @@ func (m member) served() ([]mount, error) {
 		return nil, err
 	}
 	var all []mount
-	add := func(p engine.Pair, source string, a isolation.Attributes) {
-		if p.Served {
+	add := func(p engine.Pair, source string, a isolation.Attributes, err2 error) {
+		if err = errors.Join(err, err2); p.Served {
 			mt := mount{container: m.ID, decision: p.Decision, source: source, attributes: a}
 			mt.look()
 			all = append(all, mt)
@@ -150,11 +151,13 @@ func (m member) served() ([]mount, error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(m.BundleDir, path)
 	}
-	add(rootfs, path, isolation.OfRootfs(m.Spec, rootfs.Overlay))
+	a, err2 := isolation.OfRootfs(m.Spec, rootfs.Overlay)
+	add(rootfs, path, a, err2)
 	for i, p := range pairs {
-		add(p, m.Spec.Mounts[i].Source, isolation.OfMount(m.Spec.Mounts[i], p.Overlay))
+		a, err2 := isolation.OfMount(m.Spec.Mounts[i], p.Overlay)
+		add(p, m.Spec.Mounts[i].Source, a, err2)
 	}
-	return all, nil
+	return all, err
 }
 
 // donatesDevices says whether the sandbox is given the directory of host

@@ -108,7 +108,8 @@ func (m member) hide(mt *mount) {
 	}
 	for _, o := range m.mounts {
 		if o.err == nil && o.id == mt.tree.id && o.decision.Access == mt.decision.Access {
-			mt.id, mt.directory, mt.attributes.ReadOnly = o.id, o.directory, o.attributes.ReadOnly
+			mt.id, mt.directory, mt.source = o.id, o.directory, o.source
+			mt.attributes.ReadOnly, mt.attributes.Follows = o.attributes.ReadOnly, o.attributes.Follows
 			return
 		}
 	}

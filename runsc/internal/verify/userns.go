@@ -47,15 +47,18 @@ func (r *Report) sandboxUserNS(p process, plan directfspolicy.Plan, spec *specs.
 	if err != nil {
 		return err
 	}
-	planned := plan.Sandbox().UserNamespace
-	if planned == directfspolicy.SpecUserNamespace && !hasUserNS(spec) {
+	own, planned := plan.Sandbox().SpecUserNamespace, "new"
+	if own {
+		planned = "spec"
+	}
+	if own && !hasUserNS(spec) {
 		// The engine adds one of its own, but not where the sandbox is in the
 		// host's network (runsc/container/container.go:2186).
 		r.judge(CheckUserNS, "user namespace", "spec: none of its own", describeNS(its, ours), its == ours)
 		return nil
 	}
-	r.judge(CheckUserNS, "user namespace", planned.String()+": not the runtime's", describeNS(its, ours), its != ours)
-	if named := userNSPath(spec); named != "" && planned == directfspolicy.SpecUserNamespace {
+	r.judge(CheckUserNS, "user namespace", planned+": not the runtime's", describeNS(its, ours), its != ours)
+	if named := userNSPath(spec); named != "" && own {
 		r.namedUserNS(named, its)
 		return nil
 	}
@@ -71,7 +74,7 @@ func (r *Report) sandboxUserNS(p process, plan directfspolicy.Plan, spec *specs.
 		if err != nil {
 			return err
 		}
-		r.mapping(file, m, plannedMap(file, planned, spec), parent == ours)
+		r.mapping(file, m, plannedMap(file, own, spec), parent == ours)
 	}
 	return nil
 }
@@ -97,9 +100,9 @@ func (r *Report) namedUserNS(path string, its fileID) {
 // plannedMap is a single unprivileged user, or the ranges of the stored spec,
 // in which the engine writes those that it adds itself
 // (runsc/container/container.go:2206).
-func plannedMap(file string, ns directfspolicy.UserNamespace, spec *specs.Spec) idMap {
+func plannedMap(file string, fromSpec bool, spec *specs.Spec) idMap {
 	switch {
-	case ns == directfspolicy.NewUserNamespace:
+	case !fromSpec:
 		return idMap{{ContainerID: nobody, HostID: nobody, Size: 1}}
 	case spec.Linux == nil:
 		return nil

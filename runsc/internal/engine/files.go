@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"os"
+	"path/filepath"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/runsc/boot"
+	"gvisor.dev/gvisor/runsc/cgroup"
+	"gvisor.dev/gvisor/runsc/config"
+)
+
+// Files are the files that the engine may make for a container beside those of
+// its state: the sandbox's socket (runsc/sandbox/sandbox.go:89) and, in mounts
+// and the rootfs, the files behind overlays (runsc/boot/vfs.go:84).
+func Files(root, sandboxID string, spec *specs.Spec) []string {
+	files := []string{filepath.Join(root, "runsc-"+sandboxID+".sock")}
+	if spec.Root != nil {
+		files = append(files, boot.SelfFilestorePath(spec.Root.Path, sandboxID))
+	}
+	for _, m := range spec.Mounts {
+		if filepath.IsAbs(m.Source) {
+			files = append(files, boot.SelfFilestorePath(m.Source, sandboxID))
+		}
+	}
+	return files
+}
+
+// cgroupParent names the cgroup of a pod (runsc/container/container.go:57).
+const cgroupParent = "dev.gvisor.spec.cgroup-parent"
+
+// Cgroups are the cgroup directories that the engine may make for a container.
+// Those that systemd makes it also removes.
+func Cgroups(conf *config.Config, id string, spec *specs.Spec) []string {
+	if conf.IgnoreCgroups || conf.SystemdCgroup {
+		return nil
+	}
+	paths := []string{spec.Annotations[cgroupParent], "/" + id}
+	if spec.Linux != nil && spec.Linux.CgroupsPath != "" {
+		paths[1] = spec.Linux.CgroupsPath
+	}
+	var dirs []string
+	for _, p := range paths {
+		if p == "" || cgroup.LikelySystemdPath(p) {
+			continue
+		}
+		cg, err := cgroup.NewFromPath(p, false)
+		if err != nil {
+			continue
+		}
+		for _, c := range controllers() {
+			dirs = append(dirs, cg.MakePath(c))
+		}
+	}
+	return dirs
+}
+
+// controllers are the directories of the hierarchies of cgroup v1. In v2 there
+// is one hierarchy, and the name does not count.
+func controllers() []string {
+	if cgroup.IsOnlyV2() {
+		return []string{""}
+	}
+	entries, err := os.ReadDir("/sys/fs/cgroup")
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}

@@ -1,0 +1,189 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/statedir"
+	"github.com/directfs/runsc/runsc/internal/supervise"
+	"github.com/google/subcommands"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/pkg/log"
+	"gvisor.dev/gvisor/runsc/cmd/util"
+	"gvisor.dev/gvisor/runsc/config"
+)
+
+// creation is a container that a command of the engine creates. It supervises
+// the processes that the command starts until the container's state and Plan
+// are stored.
+type creation struct {
+	conf *config.Config
+	id   statedir.ID
+	spec *specs.Spec
+	plan directfspolicy.Plan
+
+	// show puts back what the engine had to be kept from seeing.
+	show func()
+
+	// late says that the engine's command chooses the root directory only when
+	// it runs.
+	late bool
+
+	// decide, unless nil, says what is not known before the gofer, whose PID it
+	// gets, has started: the container's id, its spec and its Plan. answer is
+	// the Plan for the gofer.
+	decide func(gofer int) error
+	answer []byte
+
+	// early are processes that were there before decide was called.
+	early []supervise.Process
+
+	// refused is why decide failed.
+	refused error
+
+	since    time.Time // when this began
+	journal  *statedir.Creation
+	children *supervise.Children
+	started  chan struct{} // closed when the sandbox process runs
+	stop     chan struct{} // closed when the engine's command is done
+	watched  chan error    // the result of watch
+}
+
+// run runs the engine's command and returns its status. name is what its
+// errors start with.
+func (c *creation) run(name string, execute func() subcommands.ExitStatus) subcommands.ExitStatus {
+	if err := c.begin(); err != nil {
+		return util.Errorf("%s: %v", name, err)
+	}
+	code, failed := watchErrors(execute)
+	err := c.end()
+	if code != subcommands.ExitSuccess {
+		reasons := c.children.Reasons()
+		if c.refused != nil {
+			reasons = append([]string{c.refused.Error()}, reasons...)
+		}
+		failed(reasons)
+		err = errors.Join(err, c.journal.Abandon())
+	}
+	c.children.Close()
+	err = errors.Join(err, statedir.Forget(c.conf.RootDir, c.id))
+	if err == nil {
+		return code
+	}
+	return util.Errorf("%s: %v", name, err)
+}
+
+func (c *creation) begin() error {
+	c.since = time.Now()
+	c.started, c.stop, c.watched = make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	if !c.late {
+		if err := c.beginJournal(); err != nil {
+			return err
+		}
+	}
+	// A container that joins a sandbox starts no process until it is started.
+	if c.plan.Scope() != directfspolicy.PodMember {
+		var err error
+		if c.children, err = supervise.Start(len(c.spec.Mounts), c.hello); err != nil {
+			return errors.Join(err, c.journal.Abandon())
+		}
+	}
+	go func() { c.watched <- c.watch() }()
+	return nil
+}
+
+func (c *creation) beginJournal() (err error) {
+	c.journal, err = statedir.Begin(c.conf.RootDir, c.id, c.since, c.plan, c.spec, engine.Cgroups(c.conf, c.id.ContainerID, c.spec))
+	return err
+}
+
+// hello is called while the engine waits for the sandbox process, which is the
+// last one that it starts and has parsed its spec for. It returns the answer to
+// the process.
+func (c *creation) hello(p supervise.Process) []byte {
+	if c.decide != nil && c.answer == nil {
+		if p.Kind != supervise.Gofer {
+			c.early = append(c.early, p)
+			return nil
+		}
+		if err := c.decide(p.PID); err != nil {
+			c.refused = err
+			return nil
+		}
+	}
+	if c.journal == nil {
+		if err := c.beginJournal(); err != nil {
+			log.Warningf("Nobody will clean up if this process is killed: %v", err)
+		}
+	}
+	for _, p := range append(c.early, p) {
+		c.note(p)
+	}
+	c.early = nil
+	return c.answer
+}
+
+// note notes a process that has started.
+func (c *creation) note(p supervise.Process) {
+	if err := c.journal.AddProcess(p.PID); err != nil {
+		log.Warningf("Noting the %s process: %v", p.Kind, err)
+	}
+	if p.Kind != supervise.Sandbox {
+		return
+	}
+	select {
+	case <-c.started: // a process that has executed itself again
+	default:
+		c.show()
+		close(c.started)
+	}
+}
+
+// watch stores the Plan as soon as the engine has saved the container, and lets
+// its processes go. The engine's command may go on to start the container and
+// wait for it.
+func (c *creation) watch() error {
+	const interval = time.Millisecond
+	select {
+	case <-c.stop:
+		return c.settle()
+	case <-c.started:
+	}
+	for tick := time.NewTicker(interval); ; {
+		select {
+		case <-c.stop:
+			tick.Stop()
+			return c.settle()
+		case <-tick.C:
+		}
+		created, err := c.journal.Finish()
+		if err != nil {
+			return err
+		}
+		if created {
+			c.children.Commit()
+			tick.Stop()
+			return nil
+		}
+	}
+}
+
+// settle is the last look, when the engine's command is done.
+func (c *creation) settle() error {
+	created, err := c.journal.Finish()
+	if created {
+		c.children.Commit()
+	}
+	return err
+}
+
+func (c *creation) end() error {
+	close(c.stop)
+	if err := <-c.watched; err != nil {
+		return fmt.Errorf("the container is not usable; delete it: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/directfs/runsc/runsc/internal/statedir"
+	"github.com/google/subcommands"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/pkg/log"
+	"gvisor.dev/gvisor/runsc/cmd"
+	"gvisor.dev/gvisor/runsc/cmd/util"
+	"gvisor.dev/gvisor/runsc/config"
+	"gvisor.dev/gvisor/runsc/container"
+	"gvisor.dev/gvisor/runsc/flag"
+	"gvisor.dev/gvisor/runsc/specutils"
+)
+
+// remove is the "delete" command.
+type remove struct{ cmd.Delete }
+
+// Delete returns the "delete" command.
+func Delete() util.SubCommand { return Clean(&remove{}) }
+
+// Execute implements subcommands.Command.Execute.
+func (r *remove) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
+	if f.NArg() == 0 {
+		f.Usage()
+		return subcommands.ExitUsageError
+	}
+	conf := args[0].(*config.Config)
+	force := f.Lookup("force").Value.String() == "true"
+	for _, id := range f.Args() {
+		if err := deleteContainer(conf, id, force); err != nil {
+			util.Fatalf("%v", err)
+		}
+	}
+	return subcommands.ExitSuccess
+}
+
+func deleteContainer(conf *config.Config, id string, force bool) error {
+	c, err := container.Load(conf.RootDir, statedir.ID{ContainerID: id}, container.LoadOpts{})
+	if errors.Is(err, os.ErrNotExist) && force {
+		log.Warningf("couldn't find container %q: %v", id, err)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("loading container %q: %w", id, err)
+	}
+	if !force && c.Status != container.Created && c.Status != container.Stopped && !isEnding(c) {
+		return errors.New("cannot delete container that is not stopped without --force flag")
+	}
+	if err := destroy(conf, c); err != nil {
+		return fmt.Errorf("destroying container: %w", err)
+	}
+	return nil
+}
+
+// isEnding waits for a container that is about to end. While the sandbox
+// process exits, it answers no more, but is still there: the engine calls that
+// container running (runsc/container/container.go:2471), and if it was asked
+// just before, stopped.
+func isEnding(c *container.Container) bool {
+	const patience = 10 * time.Second
+	if c.Sandbox == nil {
+		return true
+	}
+	if _, err := c.Sandbox.ContainerRuntimeState(c.ID); err == nil {
+		return false // it answers: the engine knows the container's state
+	}
+	pid := c.Sandbox.Getpid()
+	return pid <= 0 || specutils.WaitForNonChildExit(pid, patience) == nil
+}
+
+// destroy deletes a container and what this runtime keeps of it.
+func destroy(conf *config.Config, c *container.Container) error {
+	id := c.Saver.ID
+	return errors.Join(c.Destroy(), statedir.Forget(conf.RootDir, id))
+}
+
+// cleaning is a command before which the root directory is cleaned of what
+// clients that died have left.
+type cleaning struct{ util.SubCommand }
+
+// Clean makes a command of the engine clean the root directory first.
+func Clean(c util.SubCommand) util.SubCommand { return cleaning{c} }
+
+// FetchSpec implements util.SubCommand.FetchSpec. It is the first that is
+// called of a command, and looks for the container already.
+func (c cleaning) FetchSpec(conf *config.Config, f *flag.FlagSet) (string, *specs.Spec, error) {
+	statedir.Sweep(conf.RootDir)
+	return c.SubCommand.FetchSpec(conf, f)
+}

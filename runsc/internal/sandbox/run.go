@@ -1,0 +1,106 @@
+package sandbox
+
+import (
+	"context"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/ociconfig"
+	"github.com/google/subcommands"
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/runsc/cmd"
+	"gvisor.dev/gvisor/runsc/cmd/util"
+	"gvisor.dev/gvisor/runsc/config"
+	"gvisor.dev/gvisor/runsc/container"
+	"gvisor.dev/gvisor/runsc/flag"
+	"gvisor.dev/gvisor/runsc/specutils"
+)
+
+// run is the "run" command.
+type run struct{ cmd.Run }
+
+// Run returns the "run" command.
+func Run() util.SubCommand { return Clean(inBundle{&run{}}) }
+
+// Execute implements subcommands.Command.Execute.
+func (r *run) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
+	conf := args[0].(*config.Config)
+	if f.NArg() != 1 {
+		f.Usage()
+		return subcommands.ExitUsageError
+	}
+	spec, err := fetch(&r.Run, conf, f)
+	if err != nil {
+		return util.Errorf("run: %v", err)
+	}
+	scope, err := ociconfig.Scope(spec)
+	if err != nil {
+		return util.Errorf("run: %v", err)
+	}
+	if scope == directfspolicy.PodMember {
+		return runMember(ctx, conf, f, args[1].(*unix.WaitStatus))
+	}
+	if err := enterUserNamespace(conf); err != nil {
+		return util.Errorf("run: %v", err)
+	}
+	return create("run", conf, f.Arg(0), spec, func() subcommands.ExitStatus { return r.Run.Execute(ctx, f, args...) })
+}
+
+// enterUserNamespace does first what the engine's rootless commands do first:
+// execute this program again in a user namespace (runsc/cmd/run.go:118). What
+// comes before that would be done twice.
+func enterUserNamespace(conf *config.Config) error {
+	if !conf.Rootless || conf.Network == config.NetworkSandbox {
+		return nil // the command refuses the two together
+	}
+	return specutils.MaybeRunAsRoot()
+}
+
+// runMember creates and starts a container in a running sandbox. The engine's
+// run uses one configuration for both steps, where a joining container needs
+// two: see engine.ConfigureCreate and engine.ConfigureStart.
+func runMember(ctx context.Context, conf *config.Config, f *flag.FlagSet, status *unix.WaitStatus) subcommands.ExitStatus {
+	creator := new(cmd.Create)
+	createFlags := flag.NewFlagSet(creator.Name(), flag.ContinueOnError)
+	creator.SetFlags(createFlags)
+	var flagErr error
+	f.Visit(func(fl *flag.Flag) {
+		if createFlags.Lookup(fl.Name) != nil && flagErr == nil {
+			flagErr = createFlags.Set(fl.Name, fl.Value.String())
+		}
+	})
+	if flagErr == nil {
+		flagErr = createFlags.Parse(f.Args())
+	}
+	if flagErr != nil {
+		return util.Errorf("run: %v", flagErr)
+	}
+	startConf := *conf
+	spec, err := fetch(creator, conf, createFlags)
+	if err != nil {
+		return util.Errorf("run: %v", err)
+	}
+	code := create("run", conf, f.Arg(0), spec, func() subcommands.ExitStatus { return creator.Execute(ctx, createFlags, conf, status) })
+	if code != subcommands.ExitSuccess {
+		return code
+	}
+	c, err := container.Load(conf.RootDir, fullID(spec, f.Arg(0)), container.LoadOpts{Exact: true})
+	if err != nil {
+		return util.Errorf("run: %v", err)
+	}
+	if err := startContainer(&startConf, c, c.Start); err != nil {
+		_ = destroy(conf, c)
+		return util.Errorf("run: %v", err)
+	}
+	if f.Lookup("detach").Value.String() == "true" {
+		return subcommands.ExitSuccess
+	}
+	ws, err := wait(c)
+	if err != nil {
+		return util.Errorf("run: %v", err)
+	}
+	*status = ws
+	if err := destroy(conf, c); err != nil {
+		return util.Errorf("run: %v", err)
+	}
+	return subcommands.ExitSuccess
+}

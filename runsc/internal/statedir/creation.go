@@ -1,0 +1,206 @@
+package statedir
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/engine"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// ErrBeingCreated: another client is creating the container.
+var ErrBeingCreated = errors.New("another command is creating a container with this id")
+
+// ErrExists: there is a container with that id.
+var ErrExists = errors.New("container already exists")
+
+// Creation is a container that is being created; a nil one is none yet. Its file tells others of the
+// Plan until that is stored, and how to clean up if this process dies.
+type Creation struct {
+	root string
+	id   ID
+
+	mu     sync.Mutex
+	file   *os.File // locked; nil when the creation is over
+	record record
+}
+
+// record is the content of a .creating file.
+type record struct {
+	Started time.Time           `json:"started"`
+	Plan    directfspolicy.Plan `json:"plan"`
+
+	// Processes are those that the client has started.
+	Processes []process `json:"processes"`
+
+	// Cgroups are the cgroup directories that were not there before, parents
+	// first.
+	Cgroups []string `json:"cgroups"`
+
+	// Files are files outside of the root directory, and the sandbox's socket
+	// in it, that the engine may make and that were not there before.
+	Files []string `json:"files"`
+}
+
+// Begin notes that this process creates a container, and has since the given
+// time. cgroups are the cgroup directories that the engine may make. Before it returns, what an earlier
+// client left of the id is removed. Errors wrap ErrBeingCreated.
+func Begin(root string, id ID, since time.Time, p directfspolicy.Plan, spec *specs.Spec, cgroups []string) (*Creation, error) {
+	if err := os.MkdirAll(root, 0o711); err != nil {
+		return nil, fmt.Errorf("creating container root directory: %w", err)
+	}
+	Sweep(root)
+	unlock, err := lockRoot(root)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	c := &Creation{root: root, id: id, record: record{
+		Started: since, Plan: p,
+		Cgroups: missingDirs(cgroups), Files: missing(engine.Files(root, id.SandboxID, spec)),
+	}}
+	if there, err := exists(path(root, id, engineSuffix)); there || err != nil {
+		return nil, errors.Join(fmt.Errorf("container %q: %w", id.ContainerID, ErrExists), err)
+	}
+	name := path(root, id, creatingSuffix)
+	c.file, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return nil, fmt.Errorf("container %q: %w", id.ContainerID, ErrBeingCreated)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err = flock(c.file, unix.LOCK_EX|unix.LOCK_NB); err == nil {
+		err = c.write()
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(name), c.file.Close())
+	}
+	return c, nil
+}
+
+// write replaces the content of the file. One that is cut short is of a client
+// that died while it wrote.
+func (c *Creation) write() error {
+	data, err := json.Marshal(c.record)
+	if err != nil {
+		return err
+	}
+	if _, err := c.file.WriteAt(data, 0); err != nil {
+		return err
+	}
+	return c.file.Truncate(int64(len(data)))
+}
+
+// AddProcess notes a process that was started for the container.
+func (c *Creation) AddProcess(pid int) error {
+	if c == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, err := identify(pid)
+	if err != nil || c.file == nil {
+		return err
+	}
+	c.record.Processes = append(c.record.Processes, p)
+	return c.write()
+}
+
+// Finish stores the Plan with the container once the engine has saved its
+// state. created is false where the engine has not, yet. It may be called
+// again.
+func (c *Creation) Finish() (created bool, err error) {
+	if c == nil {
+		return false, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.file == nil {
+		return true, nil
+	}
+	at, err := CreatedAt(c.root, c.id)
+	var syntax *json.SyntaxError
+	switch {
+	case errors.Is(err, os.ErrNotExist) || errors.As(err, &syntax):
+		return false, nil
+	case err != nil:
+		return false, err
+	case at.Before(c.record.Started):
+		return false, nil
+	}
+	data, err := json.Marshal(planFile{CreatedAt: at, Plan: c.record.Plan})
+	if err != nil {
+		return false, fmt.Errorf("storing plan: %w", err)
+	}
+	unlock, err := lockRoot(c.root)
+	if err != nil {
+		return false, fmt.Errorf("storing plan: %w", err)
+	}
+	defer unlock()
+	if err := replace(path(c.root, c.id, planSuffix), data); err != nil {
+		return false, fmt.Errorf("storing plan: %w", err)
+	}
+	return true, c.end()
+}
+
+// Abandon ends a creation that the engine has undone, and removes what the
+// engine leaves: of a sandbox that did not come up it keeps the cgroups
+// (runsc/container/container.go:1404). It may be called after Finish, and then
+// does nothing.
+func (c *Creation) Abandon() error {
+	if c == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.file == nil {
+		return nil
+	}
+	var err error
+	if there, statErr := exists(path(c.root, c.id, engineSuffix)); !there && statErr == nil {
+		err = errors.Join(end(c.record.Processes), removeFiles(c.record.Files), removeCgroups(c.record.Cgroups))
+	}
+	return errors.Join(err, c.end())
+}
+
+func (c *Creation) end() error {
+	err := os.Remove(path(c.root, c.id, creatingSuffix))
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil // together with the whole root directory
+	}
+	err = errors.Join(err, c.file.Close())
+	c.file = nil
+	return err
+}
+
+// readCreating reads the Plan of a container whose client has saved its state
+// but has not stored the Plan, and is there.
+func readCreating(root string, id ID) (json.RawMessage, time.Time, error) {
+	f, err := os.Open(path(root, id, creatingSuffix))
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	defer f.Close()
+	if err := flock(f, unix.LOCK_SH|unix.LOCK_NB); err != unix.EWOULDBLOCK {
+		return nil, time.Time{}, os.ErrNotExist
+	}
+	var r struct {
+		Started time.Time       `json:"started"`
+		Plan    json.RawMessage `json:"plan"`
+	}
+	if err := json.NewDecoder(f).Decode(&r); err != nil {
+		return nil, time.Time{}, err
+	}
+	at, err := CreatedAt(root, id)
+	if err != nil || at.Before(r.Started) {
+		return nil, time.Time{}, os.ErrNotExist
+	}
+	return r.Plan, at, nil
+}

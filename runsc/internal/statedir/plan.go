@@ -1,0 +1,88 @@
+package statedir
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/engine"
+	"gvisor.dev/gvisor/runsc/container"
+)
+
+// planFile is the content of a .plan file.
+type planFile struct {
+	CreatedAt time.Time           `json:"createdAt"`
+	Plan      directfspolicy.Plan `json:"plan"`
+}
+
+// LoadPlan returns the Plan that a container was created with. Errors are
+// engine.ErrNoPlan, or wrap directfspolicy.ErrPlanVersion or ErrInvalidPlan.
+func LoadPlan(c *container.Container) (directfspolicy.Plan, error) {
+	for _, read := range []func(string, ID) (json.RawMessage, time.Time, error){readPlan, readCreating} {
+		raw, created, err := read(c.Saver.RootDir, c.Saver.ID)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return directfspolicy.Plan{}, fmt.Errorf("stored plan: %w", err)
+		}
+		if !created.Equal(c.CreatedAt) {
+			continue
+		}
+		var p directfspolicy.Plan
+		if err := json.Unmarshal(raw, &p); err != nil {
+			return directfspolicy.Plan{}, fmt.Errorf("stored plan: %w", err)
+		}
+		return p, nil
+	}
+	// Containers of earlier versions have it in an annotation.
+	return engine.StoredPlan(c.Spec)
+}
+
+// readPlan reads a .plan file. The Plan is not decoded: one of another
+// container is nobody's business.
+func readPlan(root string, id ID) (json.RawMessage, time.Time, error) {
+	var f struct {
+		CreatedAt time.Time       `json:"createdAt"`
+		Plan      json.RawMessage `json:"plan"`
+	}
+	data, err := os.ReadFile(path(root, id, planSuffix))
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, time.Time{}, fmt.Errorf("%s: %w", path(root, id, planSuffix), err)
+	}
+	return f.Plan, f.CreatedAt, nil
+}
+
+// Forget removes the Plan of a container that is gone. It does nothing while
+// there is a container of that id.
+func Forget(root string, id ID) error {
+	unlock, err := lockRoot(root)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return forget(root, id)
+}
+
+// forget is for who has locked the root directory.
+func forget(root string, id ID) error {
+	for _, suffix := range []string{engineSuffix, creatingSuffix} {
+		if there, err := exists(path(root, id, suffix)); there || err != nil {
+			return err
+		}
+	}
+	err := os.Remove(path(root, id, planSuffix))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}

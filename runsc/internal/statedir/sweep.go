@@ -1,0 +1,253 @@
+package statedir
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/pkg/log"
+	"gvisor.dev/gvisor/runsc/container"
+	"gvisor.dev/gvisor/runsc/specutils"
+)
+
+// Sweep removes what clients that died left in the root directory, and what
+// they had started. It costs a look at the directory's names where there is
+// nothing to do. What it cannot remove is left to the next one, and logged: no
+// command fails for it.
+func Sweep(root string) {
+	names, err := names(root)
+	if err != nil {
+		if !errors.Is(err, os.ErrNotExist) {
+			log.Warningf("Looking for what was left in %q: %v", root, err)
+		}
+		return
+	}
+	for _, name := range names {
+		if id, ok := parse(name, creatingSuffix); ok {
+			logged(id, undo(root, id))
+		}
+	}
+	for _, name := range names {
+		id, ok := parse(name, planSuffix)
+		if ok && !slices.Contains(names, filepath.Base(path(root, id, engineSuffix))) {
+			logged(id, Forget(root, id))
+		}
+	}
+	if slices.ContainsFunc(names, isTemporary) {
+		removeTemporary(root)
+	}
+}
+
+func isTemporary(name string) bool {
+	return strings.HasPrefix(name, ".") && strings.Contains(name, planSuffix+".") && strings.HasSuffix(name, filepath.Ext(temporary))
+}
+
+// removeTemporary removes what was never written to its end. As long as the
+// root directory is locked nobody writes.
+func removeTemporary(root string) {
+	unlock, err := lockRoot(root)
+	if err != nil {
+		return
+	}
+	defer unlock()
+	all, err := names(root)
+	if err != nil {
+		return
+	}
+	for _, name := range slices.DeleteFunc(all, func(n string) bool { return !isTemporary(n) }) {
+		_ = os.Remove(filepath.Join(root, name))
+	}
+}
+
+func logged(id ID, err error) {
+	if err != nil {
+		log.Warningf("Removing what was left of container %q: %v", id.ContainerID, err)
+	}
+}
+
+func names(root string) ([]string, error) {
+	dir, err := os.Open(root)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	return dir.Readdirnames(-1)
+}
+
+// undo removes a container whose client died while it created it.
+func undo(root string, id ID) error {
+	name := path(root, id, creatingSuffix)
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if dead, err := isDead(f, name); !dead {
+		return err
+	}
+	var r record
+	if err := json.NewDecoder(f).Decode(&r); err != nil {
+		// The client died before it had started anything, or while it noted a
+		// process that ends with it.
+		log.Warningf("%s: %v", name, err)
+	}
+	created, err := CreatedAt(root, id)
+	if err == nil && created.Before(r.Started) {
+		return os.Remove(name) // of another container
+	}
+	err = errors.Join(end(r.Processes), destroy(root, id), removeFiles(r.Files), removeCgroups(r.Cgroups))
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Remove(name), Forget(root, id))
+}
+
+// isDead reports whether nobody holds the lock of a .creating file that is
+// still in its place. Then this process has the lock.
+func isDead(f *os.File, name string) (bool, error) {
+	// A client makes the file before it locks it.
+	unlock, err := lockRoot(filepath.Dir(name))
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	err = flock(f, unix.LOCK_EX|unix.LOCK_NB)
+	if err == unix.EWOULDBLOCK {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	there, err := os.Stat(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	mine, err := f.Stat()
+	return err == nil && os.SameFile(mine, there), err
+}
+
+// destroy removes what the engine has in the root directory, and a container
+// that it has saved.
+func destroy(root string, id ID) error {
+	c, err := container.Load(root, id, container.LoadOpts{Exact: true, SkipCheck: true})
+	if err != nil {
+		// There is none, or the client died while the engine wrote it. The
+		// engine's own way to remove one that it has not started removes its
+		// files.
+		c = &container.Container{ID: id.ContainerID, Spec: &specs.Spec{}, Saver: container.StateFile{RootDir: root, ID: id}}
+	}
+	return c.Destroy()
+}
+
+// process identifies a process beyond the reuse of its PID.
+type process struct {
+	PID int `json:"pid"`
+
+	// Start is the time at which it started, in clock ticks since the boot
+	// (proc(5), field 22 of stat).
+	Start string `json:"start"`
+}
+
+func identify(pid int) (process, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return process{}, err
+	}
+	// The name of the program, in parentheses, may have any character in it.
+	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
+	const start = 22 - 3
+	if len(fields) <= start {
+		return process{}, fmt.Errorf("/proc/%d/stat has only %d fields", pid, len(fields))
+	}
+	return process{PID: pid, Start: fields[start]}, nil
+}
+
+// end makes sure that processes have ended. They do so by themselves when they
+// see that their client is gone.
+func end(all []process) error {
+	const patience = 5 * time.Second
+	var errs []error
+	for _, p := range all {
+		if now, err := identify(p.PID); err != nil || now != p {
+			continue
+		}
+		if err := unix.Kill(p.PID, unix.SIGKILL); err != nil && err != unix.ESRCH {
+			errs = append(errs, fmt.Errorf("killing process %d: %w", p.PID, err))
+			continue
+		}
+		errs = append(errs, specutils.WaitForNonChildExit(p.PID, patience))
+	}
+	return errors.Join(errs...)
+}
+
+func missing(files []string) []string {
+	var out []string
+	for _, f := range files {
+		if there, err := exists(f); !there && err == nil {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// missingDirs returns those directories, and of those that they are in, that
+// are not there, parents first.
+func missingDirs(dirs []string) []string {
+	var out []string
+	for _, d := range dirs {
+		for ; d != "/" && d != "."; d = filepath.Dir(d) {
+			if there, err := exists(d); there || err != nil {
+				break
+			}
+			out = append(out, d)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func removeFiles(files []string) error {
+	var errs []error
+	for _, f := range files {
+		if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// removeCgroups removes cgroups that nobody uses. The kernel takes a moment to
+// let go of processes that have ended.
+func removeCgroups(dirs []string) error {
+	const tries, pause = 100, 10 * time.Millisecond
+	for _, d := range slices.Backward(dirs) {
+		for i := range tries {
+			err := unix.Rmdir(d)
+			if err == nil || err == unix.ENOENT || isParent(d, dirs) {
+				break // others may have made cgroups in a parent
+			}
+			if i == tries-1 {
+				return fmt.Errorf("removing cgroup %q: %w", d, err)
+			}
+			time.Sleep(pause)
+		}
+	}
+	return nil
+}
+
+func isParent(dir string, all []string) bool {
+	return slices.ContainsFunc(all, func(d string) bool { return strings.HasPrefix(d, dir+"/") })
+}

@@ -1,0 +1,184 @@
+package supervise
+
+import (
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/pkg/log"
+	"gvisor.dev/gvisor/runsc/cmd/util"
+)
+
+// fdVariable keeps the number of the socket for a process that executes itself
+// again, and may find no /proc then.
+const fdVariable = "RUNSC_CLIENT_FD"
+
+// Client is a process's connection to the client that started it. A nil one is
+// of a process that nobody supervises.
+type Client struct {
+	fd     int
+	ready  chan struct{} // closed when there is an answer
+	answer []byte
+
+	mu   sync.Mutex // protects what follows, and the FD from being closed
+	left bool
+}
+
+// Join takes up the connection of a process of the given kind. From then on,
+// what the engine's util.Errorf and util.Fatalf say, and what the Go runtime
+// says of a crash, reaches the client, and the process exits if the client
+// dies before it commits. It returns nil where there is no connection.
+func Join(kind Kind) (*Client, error) {
+	fd, err := find(kind)
+	if err != nil {
+		return nil, fmt.Errorf("looking for the client's socket: %w", err)
+	}
+	if fd < 0 {
+		return nil, nil
+	}
+	unix.CloseOnExec(fd)
+	if err := os.Setenv(fdVariable, strconv.Itoa(fd)); err != nil {
+		return nil, fmt.Errorf("keeping the number of the client's socket: %w", err)
+	}
+	c := &Client{fd: fd, ready: make(chan struct{})}
+	if err := c.report(); err != nil {
+		return nil, fmt.Errorf("reporting to the client: %w", err)
+	}
+	if err := c.send(packetHello, nil); err != nil {
+		return nil, fmt.Errorf("the client that started this process is gone: %w", err)
+	}
+	go c.follow()
+	return c, nil
+}
+
+// KeepOverExec leaves the socket open when the process executes itself again.
+func (c *Client) KeepOverExec() error {
+	if c == nil {
+		return nil
+	}
+	_, err := unix.FcntlInt(uintptr(c.fd), unix.F_SETFD, 0)
+	return err
+}
+
+// AwaitReady returns the client's answer when it is there.
+func (c *Client) AwaitReady() []byte {
+	if c == nil {
+		return nil
+	}
+	<-c.ready
+	return c.answer
+}
+
+// report sends what the process has to say to the client too.
+func (c *Client) report() error {
+	fd, err := unix.FcntlInt(uintptr(c.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	// The runtime duplicates the FD once more.
+	crash := os.NewFile(uintptr(fd), "client")
+	defer crash.Close()
+	if err := debug.SetCrashOutput(crash, debug.CrashOptions{}); err != nil {
+		return err
+	}
+	own := util.ErrorLogger
+	util.ErrorLogger = writer(func(record []byte) (int, error) {
+		_ = c.send(packetError, []byte(message(record)))
+		if own == nil {
+			return len(record), nil
+		}
+		return own.Write(record)
+	})
+	return nil
+}
+
+// follow does as the client says, until it commits or dies.
+func (c *Client) follow() {
+	answered := false
+	packet := make([]byte, 1+maxAnswer)
+	for {
+		n, err := unix.Read(c.fd, packet)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil || n == 0:
+			log.Warningf("The client died before the container was created; exiting.")
+			os.Exit(128)
+		case packet[0] == packetReady && !answered:
+			answered, c.answer, packet = true, packet[1:n], make([]byte, 1)
+			close(c.ready)
+		case packet[0] == packetCommit:
+			c.leave()
+			return
+		}
+	}
+}
+
+// leave closes the connection.
+func (c *Client) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left = true
+	_ = debug.SetCrashOutput(nil, debug.CrashOptions{})
+	_ = unix.Close(c.fd)
+}
+
+// send uses write(2), which the seccomp filters of both processes allow. The
+// Go runtime turns a SIGPIPE for an FD like this one into an error.
+func (c *Client) send(packet byte, data []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left {
+		return nil
+	}
+	_, err := unix.Write(c.fd, append([]byte{packet}, data[:min(len(data), maxPacket-1)]...))
+	return err
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(b []byte) (int, error) { return w(b) }
+
+// find returns the socket of this kind, or -1, and closes those of others.
+func find(kind Kind) (int, error) {
+	if v, ok := os.LookupEnv(fdVariable); ok {
+		if fd, err := strconv.Atoi(v); err == nil && strings.HasPrefix(address(fd), kind.address()) {
+			return fd, nil
+		}
+		return -1, nil
+	}
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return -1, err
+	}
+	found := -1
+	for _, entry := range entries {
+		fd, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			return -1, err
+		}
+		switch a := address(fd); {
+		case strings.HasPrefix(a, kind.address()):
+			found = fd
+		case strings.HasPrefix(a, addressPrefix):
+			unix.Close(fd)
+		}
+	}
+	return found, nil
+}
+
+// address is what a socket is bound to, or nothing.
+func address(fd int) string {
+	a, err := unix.Getsockname(fd)
+	if err != nil {
+		return ""
+	}
+	if u, ok := a.(*unix.SockaddrUnix); ok {
+		return u.Name
+	}
+	return ""
+}

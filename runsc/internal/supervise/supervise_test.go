@@ -1,0 +1,254 @@
+package supervise
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/runsc/cmd/util"
+)
+
+// roleVariable makes the test program one of the processes under test.
+const roleVariable = "SUPERVISE_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	role, kind, _ := strings.Cut(os.Getenv(roleVariable), " ")
+	if role == "" {
+		os.Exit(m.Run())
+	}
+	if role == "client" {
+		dyingClient()
+	}
+	c, err := Join(Kind(kind))
+	if err != nil || c == nil {
+		os.Exit(3)
+	}
+	answer := string(c.AwaitReady())
+	switch role {
+	case "fatal":
+		util.Fatalf("no %s: \x1b[31m%s", answer, strings.Repeat("x", 3*maxPacket))
+	case "panic":
+		panic("lost its way")
+	case "flood":
+		for range 10000 {
+			util.Errorf("%s", strings.Repeat("y", maxPacket))
+		}
+		os.Exit(0)
+	}
+	select {} // until the client dies, or the test kills it
+}
+
+// start starts the test program with a role, the way the engine starts its
+// processes: with files at the numbers from 3 on.
+func start(t *testing.T, role string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = []string{roleVariable + "=" + role}
+	for range 20 {
+		null, err := os.Open("/dev/null")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer null.Close()
+		cmd.ExtraFiles = append(cmd.ExtraFiles, null)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	return cmd
+}
+
+func supervised(t *testing.T, role string, answer string) (*Children, *exec.Cmd, Process) {
+	t.Helper()
+	said := make(chan Process, 1)
+	c, err := Start(10, func(p Process) []byte { said <- p; return []byte(answer) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	cmd := start(t, role)
+	return c, cmd, <-said
+}
+
+func TestReasons(t *testing.T) {
+	for role, want := range map[string]string{
+		"fatal gofer":   `gofer process: no way: \x1b[31mxxx`,
+		"panic sandbox": "sandbox process: panic: lost its way",
+	} {
+		c, cmd, p := supervised(t, role, "way")
+		if p.PID != cmd.Process.Pid || !strings.HasSuffix(role, string(p.Kind)) {
+			t.Errorf("%s: %+v said hello, PID %d", role, p, cmd.Process.Pid)
+		}
+		got := c.Reasons()
+		if len(got) != 1 || !strings.HasPrefix(got[0], want) {
+			t.Errorf("%s: %.200q, want %q", role, got, want)
+		}
+		for _, r := range got {
+			if len(r) > maxReason+100 || strings.ContainsAny(r, "\n\x1b") {
+				t.Errorf("%s: %d bytes: %.200q", role, len(r), r)
+			}
+		}
+	}
+}
+
+// A process that talks without end is cut short.
+func TestReasonsAreBounded(t *testing.T) {
+	c, cmd, _ := supervised(t, "flood sandbox", "")
+	_ = cmd.Wait()
+	got := c.Reasons()
+	if len(got) != 1 || len(got[0]) > maxReason+100 {
+		t.Errorf("%d reasons: %.100q", len(got), got)
+	}
+}
+
+// Who is committed lives on, and is not connected any more.
+func TestCommit(t *testing.T) {
+	c, cmd, _ := supervised(t, "wait gofer", "")
+	c.Commit()
+	<-c.ends[0].done
+	deadline := time.Now().Add(10 * time.Second)
+	for connected(t, cmd.Process.Pid) {
+		if time.Now().After(deadline) {
+			t.Fatal("the process is still connected")
+		}
+	}
+	if err := cmd.Process.Signal(unix.Signal(0)); err != nil {
+		t.Errorf("the process ended: %v", err)
+	}
+	if got := c.Reasons(); got != nil {
+		t.Errorf("reasons %q", got)
+	}
+}
+
+// connected reports whether the process has the socket: its number is high.
+func connected(t *testing.T, pid int) bool {
+	t.Helper()
+	dir, err := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range dir {
+		if len(e.Name()) >= 3 {
+			return true
+		}
+	}
+	return false
+}
+
+// Who is not committed ends with the client.
+func TestClientDies(t *testing.T) {
+	for _, how := range []string{"close", "kill"} {
+		if how == "close" {
+			c, cmd, _ := supervised(t, "wait sandbox", "")
+			c.Close()
+			expectExit(t, cmd)
+			continue
+		}
+		// A client of its own, which is killed, and the process with it.
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := exec.Command("/proc/self/exe")
+		client.Env, client.Stdout = []string{roleVariable + "=client"}, w
+		if err := client.Start(); err != nil {
+			t.Fatal(err)
+		}
+		w.Close()
+		// It says when its process is there; the process has the pipe too, and
+		// its end is the end of the pipe.
+		if _, err := r.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		_ = client.Process.Kill()
+		_ = client.Wait()
+		if err := r.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error("the process did not end with its client")
+		}
+		r.Close()
+	}
+}
+
+func dyingClient() {
+	said := make(chan struct{}, 1)
+	if _, err := Start(0, func(Process) []byte { said <- struct{}{}; return nil }); err != nil {
+		os.Exit(3)
+	}
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env, cmd.Stdout = []string{roleVariable + "=wait gofer"}, os.Stdout
+	if err := cmd.Start(); err != nil {
+		os.Exit(3)
+	}
+	<-said
+	_, _ = os.Stdout.Write([]byte{'.'})
+	select {}
+}
+
+func expectExit(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	timer := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
+	err := cmd.Wait()
+	timer.Stop()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 128 {
+		t.Errorf("the process ended with %v, want exit status 128", err)
+	}
+}
+
+// What starts after the sandbox process, hooks for instance, inherits nothing.
+func TestNothingElseInherits(t *testing.T) {
+	c, _, _ := supervised(t, "wait sandbox", "")
+	c.closeInherited() // the answer to the hello comes right after this
+	out, err := exec.Command("/bin/ls", "/proc/self/fd").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range strings.Fields(string(out)) {
+		if len(fd) >= 3 {
+			t.Errorf("a later process has FD %s", fd)
+		}
+	}
+}
+
+// A process that nobody supervises works all the same.
+func TestNobody(t *testing.T) {
+	var c *Client
+	if c.AwaitReady() != nil || c.KeepOverExec() != nil {
+		t.Error("nobody answers")
+	}
+	var none *Children
+	none.Commit()
+	none.Close()
+	if none.Reasons() != nil {
+		t.Error("nobody has reasons")
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	for in, want := range map[string]string{
+		"a b":            "a b",
+		"a\nb\x00\x7f":   `a\nb\x00\x7f`,
+		"\u202egpj.exe":  `\u202egpj.exe`,
+		"\xff":           `\ufffd`,
+		"\"quoted\" ünï": `"quoted" ünï`,
+	} {
+		if got := printable(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+	if got := message([]byte(`{"msg":"m","level":"error"}`)); got != "m" {
+		t.Errorf("%q", got)
+	}
+	if got := message([]byte("not json")); got != "not json" {
+		t.Errorf("%q", got)
+	}
+}

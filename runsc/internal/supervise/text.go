@@ -1,0 +1,48 @@
+package supervise
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// message is the text of the engine's error record
+// (runsc/cmd/util/util.go:83), or the record itself where it is none.
+func message(record []byte) string {
+	var e struct {
+		Msg string `json:"msg"`
+	}
+	if err := json.Unmarshal(record, &e); err != nil || e.Msg == "" {
+		return string(record)
+	}
+	return e.Msg
+}
+
+// reason joins what a process said. Of a crash, the first line says what
+// happened; the rest is the goroutines' stacks.
+func reason(errors []string, crash []byte) string {
+	all := slices.Clone(errors)
+	if line, _, _ := bytes.Cut(bytes.TrimSpace(crash), []byte{'\n'}); len(line) > 0 {
+		all = append(all, printable(string(line)))
+	}
+	return printable(strings.Join(slices.Compact(all), "; "))
+}
+
+// printable escapes what is not printable, and bounds the text.
+func printable(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if b.Len() >= maxReason {
+			return b.String() + "..."
+		}
+		if unicode.IsPrint(r) && r != unicode.ReplacementChar {
+			b.WriteRune(r)
+			continue
+		}
+		b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+	}
+	return b.String()
+}
