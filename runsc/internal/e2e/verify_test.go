@@ -108,16 +108,19 @@ func TestVerifyOverlay(t *testing.T) {
 	c := lab.Serve(t, lab.Bundle(t, harness.Mount("/a"), harness.MountHint("a", "/a", "off"), harness.Args("serve")))
 	readReport(t, c)
 	report, code, _ := runVerify(t, lab.Runtime, c.ID)
-	if code != 7 || report.Verdict != verify.Unverified {
+	if code != 0 || report.Verdict != verify.OK {
 		t.Errorf("exit status %d, %v", code, report.Verdict)
 	}
+	if report, code, _ := runVerify(t, lab.Runtime, "--strict", c.ID); code != 7 || report.Verdict != verify.Unverified {
+		t.Errorf("--strict: exit status %d, %v", code, report.Verdict)
+	}
 	for _, row := range report.Rows {
-		if unverified := row.Verdict == verify.Unverified; unverified != (row.Item == "/ cache") || row.Verdict == verify.Differs {
+		if unverified := row.Verdict == verify.Note; unverified != (row.Item == "/ cache") || row.Verdict == verify.Differs {
 			t.Errorf("%+v", row)
 		}
 	}
 	for allowed, want := range map[string]int{"mounts": 0, "seccomp,mounts": 0, "all": 0, "seccomp": 7} {
-		if _, code, _ := runVerify(t, lab.Runtime, "--allow-unverified="+allowed, c.ID); code != want {
+		if _, code, _ := runVerify(t, lab.Runtime, "--strict", "--allow-unverified="+allowed, c.ID); code != want {
 			t.Errorf("--allow-unverified=%s: exit status %d, want %d", allowed, code, want)
 		}
 	}
@@ -162,7 +165,7 @@ func TestVerifyRootless(t *testing.T) {
 	readReport(t, c)
 	asRoot := *lab.Runtime
 	asRoot.User, asRoot.Flags = 0, harness.DefaultFlags
-	report, code, said := runVerify(t, &asRoot, "--allow-unverified=userns", c.ID)
+	report, code, said := runVerify(t, &asRoot, c.ID)
 	if code != 0 {
 		t.Errorf("exit status %d, %s: %+v", code, said, report.Rows)
 	}

@@ -58,6 +58,6 @@ func (c *connection) showAlso(o *connection) error {
 	if err := errors.Join(unix.Dup3(first, c.tree, unix.O_CLOEXEC), unix.Dup3(second, o.tree, unix.O_CLOEXEC)); err != nil {
 		return err
 	}
-	c.directory, c.readOnly, c.follows = o.directory, o.readOnly, o.follows
+	c.directory, c.ReadOnly, c.Follows = o.directory, o.ReadOnly, o.Follows
 	return nil
 }

@@ -43,7 +43,7 @@ func TestHiddenMountFollowsAsTheOther(t *testing.T) {
 			t.Cleanup(func() { p.must(unix.Unmount(b, unix.MNT_DETACH)) })
 			p.must(unix.Mount("", b, "", unix.MS_SHARED, ""))
 			conns := []connection{p.root(), p.mount(a, "/m"), p.mount(b, "/m")}
-			conns[1].follows, conns[2].follows = follows[0], follows[1]
+			conns[1].Follows, conns[2].Follows = follows[0], follows[1]
 			p.isolate(conns...)
 			p.tmpfs(filepath.Join(b, "later"), "of later")
 			want := ""
@@ -80,20 +80,6 @@ func TestShowFollowsNoLinks(t *testing.T) {
 		shown = append(shown, fd)
 	}
 	closeAll(shown)
-}
-
-// Two kinds of propagation cannot both be had, mount(2) refuses them too.
-func TestFollowsHost(t *testing.T) {
-	for options, want := range map[string]bool{"": false, "rbind": false, "slave": true, "rbind,rslave": true, "rprivate": false, "private,rprivate": false, "slave,rslave": true} {
-		if got, err := followsHost(strings.Split(options, ",")); got != want || err != nil {
-			t.Errorf("%s: %v, %v", options, got, err)
-		}
-	}
-	for _, options := range []string{"rslave,rprivate", "private,slave", "slave,unbindable", "rprivate,runbindable"} {
-		if _, err := followsHost(strings.Split(options, ",")); err == nil {
-			t.Errorf("%s: accepted", options)
-		}
-	}
 }
 
 // Dots of a destination itself are removed before anything is looked up, as

@@ -33,9 +33,7 @@ import (
 // (runsc/fsgofer/lisafs.go:273). A file that is donated leads nowhere.
 const (
 	servedDir  = "/serve" // becomes the gofer's root
-	linksName  = "f"      // in servedDir: the directory of magic links
 	wrapperDir = "/tree"
-	copyName   = "d"
 )
 
 // isolate puts the connections' copies where they are served from. It needs
@@ -112,13 +110,18 @@ func takeDevices(conns []connection) error {
 		if !c.device {
 			continue
 		}
+		// The engine makes the root unbindable, which cannot be copied
+		// (runsc/cmd/sandboxsetup/gofer_mount.go:160).
+		if err := unix.Mount("", "/", "", unix.MS_PRIVATE, ""); err != nil {
+			return fmt.Errorf("making the root private: %w", err)
+		}
 		const how = unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC | unix.AT_RECURSIVE
 		fd, err := unix.OpenTree(unix.AT_FDCWD, devicesDir, how)
 		if err != nil {
 			return fmt.Errorf("copying the directory of devices: %w", err)
 		}
 		c.tree, c.directory = fd, true
-		attr := unix.MountAttr{Attr_set: c.flags(), Propagation: unix.MS_PRIVATE}
+		attr := unix.MountAttr{Attr_set: c.Flags(), Propagation: c.Propagation()}
 		if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr); err != nil {
 			return fmt.Errorf("restricting the directory of devices: %w", errors.Join(err, unix.Close(fd)))
 		}

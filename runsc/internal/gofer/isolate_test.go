@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/directfs/runsc/runsc/internal/isolation"
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
@@ -60,10 +61,10 @@ func TestIsolateKeepsSubmounts(t *testing.T) {
 func TestIsolatedTreeIsNoMount(t *testing.T) {
 	p := newScene(t)
 	a := p.mount(p.source("a"), "/a")
-	a.readOnly = true
+	a.ReadOnly = true
 	conns := p.isolate(a)
 	fd, _ := treeFD(conns[0].served)
-	for _, path := range []string{"", copyName} {
+	for _, path := range []string{"", isolation.CopyName} {
 		attr := unix.MountAttr{Attr_clr: unix.MOUNT_ATTR_RDONLY}
 		_, clone := unix.OpenTree(fd, path, unix.OPEN_TREE_CLONE|unix.AT_EMPTY_PATH)
 		for what, err := range map[string]error{
@@ -91,7 +92,7 @@ func TestIsolateReadOnly(t *testing.T) {
 		t.Run("", func(t *testing.T) {
 			p := &scene{tb: t, rootfs: p.rootfs, sources: p.sources}
 			a, f, w := p.mount(source, "/a"), p.mount(file, "/f"), p.mount(source, "/w")
-			a.readOnly, f.readOnly = true, true
+			a.ReadOnly, f.ReadOnly = true, true
 			a.donate, f.donate = donate, donate
 			conns := p.isolate(a, f, w)
 			for _, path := range []string{conns[0].served + "/made", conns[0].served + "/sub/made", conns[1].served} {
@@ -184,7 +185,7 @@ func TestIsolateLeavesNothing(t *testing.T) {
 	}
 	before := points()
 	p.isolate(conns...)
-	after := slices.DeleteFunc(points(), func(m string) bool { return strings.HasPrefix(m, servedDir+"/"+linksName) })
+	after := slices.DeleteFunc(points(), func(m string) bool { return strings.HasPrefix(m, servedDir+"/"+isolation.LinksName) })
 	if !slices.Equal(after, before) {
 		t.Errorf("mounts were\n%q\nand are\n%q", before, after)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/isolation"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/runsc/cmd/sandboxsetup"
@@ -190,7 +191,7 @@ func (p *scene) undo(conns []connection) {
 			p.must(unix.Unmount(servedDir+c.served, unix.MNT_DETACH))
 		}
 	}
-	p.must(unix.Unmount(servedDir+"/"+linksName, unix.MNT_DETACH))
+	p.must(unix.Unmount(servedDir+"/"+isolation.LinksName, unix.MNT_DETACH))
 	p.must(os.RemoveAll(servedDir))
 	p.must(os.Remove(wrapperDir))
 }

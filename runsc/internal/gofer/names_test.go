@@ -5,8 +5,8 @@ import (
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/isolation"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/specutils"
 )
@@ -58,11 +58,11 @@ func TestConnections(t *testing.T) {
 	}
 	want := []connection{
 		{fd: 10, path: "/", donate: true}, {fd: 11, path: "/a", donate: true},
-		{fd: 12, path: "/ro", readOnly: true, donate: true}, {fd: 13, path: "/dev", device: true, donate: true},
+		{fd: 12, path: "/ro", donate: true, Attributes: isolation.Attributes{ReadOnly: true}}, {fd: 13, path: "/dev", device: true, donate: true, Attributes: isolation.Attributes{Devices: true}},
 	}
 	for i, c := range conns {
 		w := want[i]
-		if c.fd != w.fd || c.path != w.path || c.readOnly != w.readOnly || c.donate != w.donate || c.device != w.device {
+		if c.fd != w.fd || c.path != w.path || c.Attributes != w.Attributes || c.donate != w.donate || c.device != w.device {
 			t.Errorf("connection %d is %+v, want %+v", i, c, w)
 		}
 	}
@@ -82,25 +82,5 @@ func TestConnectionsMustPair(t *testing.T) {
 func TestFileServerDonatesNothingByItself(t *testing.T) {
 	if c := fileServer(&config.Config{}); c.DonateMountPointFD {
 		t.Errorf("%+v", c)
-	}
-}
-
-func TestFlags(t *testing.T) {
-	const always = unix.MOUNT_ATTR_NOSUID
-	noexec := &specs.Mount{Options: []string{"rbind", "noexec"}}
-	for name, tt := range map[string]struct {
-		c    connection
-		want uint64
-	}{
-		"writable":               {connection{}, always | unix.MOUNT_ATTR_NODEV},
-		"read-only":              {connection{readOnly: true}, always | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_RDONLY},
-		"devices let through":    {connection{passDevices: true}, always},
-		"noexec asked for":       {connection{mount: noexec}, always | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC},
-		"noexec not asked for":   {connection{mount: &specs.Mount{Options: []string{"rbind", "exec"}}}, always | unix.MOUNT_ATTR_NODEV},
-		"not by the mount's own": {connection{mount: &specs.Mount{Options: []string{"dev", "suid"}}}, always | unix.MOUNT_ATTR_NODEV},
-	} {
-		if got := tt.c.flags(); got != tt.want {
-			t.Errorf("%s: %#x, want %#x", name, got, tt.want)
-		}
 	}
 }

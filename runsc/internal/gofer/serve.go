@@ -35,7 +35,7 @@ func serveConnections(base fsgofer.Config, spec *specs.Spec, conns []connection)
 		if err != nil {
 			return err
 		}
-		log.Infof("Serving %q on FD %d: access=%v donate=%t ro=%t reason=%v", c.path, c.fd, c.decision.Access, c.donate, c.readOnly, c.decision.WhyAccess)
+		log.Infof("Serving %q on FD %d: access=%v donate=%t ro=%t reason=%v", c.path, c.fd, c.decision.Access, c.donate, c.ReadOnly, c.decision.WhyAccess)
 		conn, err := server.CreateConnection(sandboxsetup.NewSocket(c.fd), c.served, opts, impl)
 		if err != nil {
 			return fmt.Errorf("serving %q: %w", c.path, err)
@@ -53,7 +53,7 @@ func serveConnections(base fsgofer.Config, spec *specs.Spec, conns []connection)
 func (c connection) implementation(spec *specs.Spec, base fsgofer.Config) (lisafs.ConnectionImpl, lisafs.ConnectionOpts, error) {
 	if !c.device {
 		for _, e := range extension.Registered() {
-			impl, opts, err := e.TryHandleMount(spec, c.mount, c.path, c.readOnly)
+			impl, opts, err := e.TryHandleMount(spec, c.mount, c.path, c.ReadOnly)
 			if err != nil {
 				return nil, opts, fmt.Errorf("extension %s for %q: %w", e.Name(), c.path, err)
 			}
@@ -73,5 +73,5 @@ func (c connection) implementation(spec *specs.Spec, base fsgofer.Config) (lisaf
 		// open through a mount, not about this connection.
 		conf.CharDevicePolicy = config.CharDevPassthrough
 	}
-	return fsgofer.NewConnectionImpl(&conf), fsgofer.ConnectionOpts(c.readOnly), nil
+	return fsgofer.NewConnectionImpl(&conf), fsgofer.ConnectionOpts(c.ReadOnly), nil
 }

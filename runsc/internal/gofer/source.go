@@ -104,10 +104,7 @@ func (c *connection) checkSource() error {
 func restrict(conns []connection) error {
 	for i := range conns {
 		c := &conns[i]
-		attr := unix.MountAttr{Attr_set: c.flags(), Propagation: unix.MS_PRIVATE}
-		if c.follows {
-			attr.Propagation = unix.MS_SLAVE
-		}
+		attr := unix.MountAttr{Attr_set: c.Flags(), Propagation: c.Propagation()}
 		if err := unix.MountSetattr(c.tree, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr); err != nil {
 			return fmt.Errorf("restricting mount %q: %w", c.path, needsKernel(err, "5.12"))
 		}

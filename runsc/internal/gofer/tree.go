@@ -3,10 +3,10 @@ package gofer
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 
+	"github.com/directfs/runsc/runsc/internal/isolation"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/runsc/cmd/sandboxsetup"
 )
@@ -14,7 +14,7 @@ import (
 // makeWrapper mounts the wrapper, and the directory of magic links in the
 // directory that is to be the gofer's root.
 func makeWrapper() error {
-	links := servedDir + "/" + linksName
+	links := servedDir + "/" + isolation.LinksName
 	for _, dir := range []string{servedDir, links, wrapperDir} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return err
@@ -27,7 +27,7 @@ func makeWrapper() error {
 	if err := unix.Mount("directfs", wrapperDir, "tmpfs", flags, "size=4k,nr_inodes=4,mode=0555"); err != nil {
 		return fmt.Errorf("mounting the wrapper: %w", err)
 	}
-	if err := os.Mkdir(wrapperDir+"/"+copyName, 0o555); err != nil {
+	if err := os.Mkdir(wrapperDir+"/"+isolation.CopyName, 0o555); err != nil {
 		return err
 	}
 	if err := unix.Mount("", wrapperDir, "", unix.MS_PRIVATE, ""); err != nil {
@@ -57,7 +57,7 @@ func plant(copies []int) (trees []int, namespace int, err error) {
 	if len(copies) == 0 {
 		return nil, namespace, nil
 	}
-	err = onOwnThread(func() error {
+	err = isolation.OnOwnThread(func() error {
 		if namespace, err = emptyNamespace(); err != nil {
 			return err
 		}
@@ -138,28 +138,11 @@ func plantOne(copied int) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	if err := unix.MoveMount(copied, "", fd, copyName, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+	if err := unix.MoveMount(copied, "", fd, isolation.CopyName, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
 		unix.Close(fd)
 		return -1, fmt.Errorf("placing the mount: %w", err)
 	}
 	return fd, nil
-}
-
-// onOwnThread runs f on a thread that ends with it, so that f may change what
-// belongs to a thread. The process's first thread cannot end, and /proc/self is
-// about it.
-func onOwnThread(f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		if unix.Gettid() == unix.Getpid() {
-			defer runtime.UnlockOSThread()
-			done <- onOwnThread(f)
-			return
-		}
-		done <- f()
-	}()
-	return <-done
 }
 
 func closeAll(fds []int) {
@@ -171,12 +154,14 @@ func closeAll(fds []int) {
 }
 
 // servedTree is the path of a tree's copy in the gofer's root.
-func servedTree(fd int) string { return fmt.Sprintf("/%s/%d/%s", linksName, fd, copyName) }
+func servedTree(fd int) string {
+	return fmt.Sprintf("/%s/%d/%s", isolation.LinksName, fd, isolation.CopyName)
+}
 
 // treeFD returns the FD of the tree that a served path leads through.
 func treeFD(served string) (int, bool) {
 	f := strings.Split(served, "/")
-	if len(f) != 4 || f[1] != linksName {
+	if len(f) != 4 || f[1] != isolation.LinksName {
 		return -1, false
 	}
 	fd, err := strconv.Atoi(f[2])

@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -17,6 +16,8 @@ import (
 // command implements subcommands.Command for "verify".
 type command struct {
 	all             bool
+	verbose         bool
+	strict          bool
 	format          string
 	allowUnverified string
 	maxDirectories  int
@@ -38,18 +39,22 @@ func (*command) Usage() string {
 	return `verify [flags] <container-id> - compare a running container with its stored directfs plan
 
 Compares the mounts as the sentry has them, the privileges, open directories
-and seccomp filters of the sandbox process, and the container's gofer. The
-sandbox process is compared with the plan of the sandbox's first container.
+and seccomp filters of the sandbox process, the container's gofer and what it
+serves. The sandbox process is compared with the plan of the sandbox's first
+container. Without the runtime's --root, the container is looked for where
+docker, containerd, Kubernetes and podman have their runtimes keep theirs. A
+beginning of the id will do where it is one container's.
 
 EXIT STATUS:
   0  all is as planned
   1  something differs
   2  bad arguments
-  3  no such container
+  3  no such container, or more than one
   4  the container is not running
   5  a stored plan cannot be read
   6  no permission
-  7  something cannot be verified here (see --allow-unverified)
+  7  something could not be looked at (see --allow-unverified), or with
+     --strict: cannot be seen
 `
 }
 
@@ -57,6 +62,8 @@ EXIT STATUS:
 func (c *command) SetFlags(f *flag.FlagSet) {
 	f.BoolVar(&c.all, "all", false, "compare every running container of the sandbox that the container is in")
 	f.StringVar(&c.format, "format", "text", "output `FORMAT`: text or json")
+	f.BoolVar(&c.verbose, "verbose", false, "write what was planned and what is for every item, also where they agree")
+	f.BoolVar(&c.strict, "strict", false, "count what nobody can see from outside (notes) as not verified")
 	f.StringVar(&c.allowUnverified, "allow-unverified", "",
 		"`CHECKS` that need not be verified for exit status 0, comma-separated ("+checkList()+", or all)")
 	f.IntVar(&c.maxDirectories, "max-directories", 200000, "how many directories, `N`, to look at for what the sandbox could reach")
@@ -82,7 +89,14 @@ func (c *command) Execute(_ context.Context, f *flag.FlagSet, args ...any) subco
 	return subcommands.ExitSuccess
 }
 
-func (c *command) run(conf *config.Config, f *flag.FlagSet, out io.Writer) (int, error) {
+func (c *command) write(r *Report, out *os.File) error {
+	if c.format == "json" {
+		return r.JSON(out)
+	}
+	return r.Text(out, widthOf(out), c.verbose)
+}
+
+func (c *command) run(conf *config.Config, f *flag.FlagSet, out *os.File) (int, error) {
 	allowed, err := c.allowed()
 	switch {
 	case err != nil:
@@ -100,11 +114,9 @@ func (c *command) run(conf *config.Config, f *flag.FlagSet, out io.Writer) (int,
 	if err != nil {
 		return 0, err
 	}
-	write := report.Text
-	if c.format == "json" {
-		write = report.JSON
-	}
-	if err := write(out); err != nil {
+	report.Strict = c.strict
+	report.finish()
+	if err := c.write(report, out); err != nil {
 		return 0, err
 	}
 	switch {

@@ -6,30 +6,20 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/directfs/runsc/runsc/internal/isolation"
 	"golang.org/x/sys/unix"
 )
 
-// linksName is the directory of magic links in a gofer's root; see package
-// gofer, isolate.go.
-const linksName = "f"
-
 // goferRows compares the gofer of a container.
 func (r *Report) goferRows(m member) error {
-	if len(m.mounts) == 0 {
+	if len(m.mounts) == 0 && !m.plan.HostDevices() {
 		return nil
 	}
-	pid := m.GoferPid.Load()
-	p, err := readProcess(pid)
-	switch {
-	case pid == 0 || gone(err):
-		r.compare(CheckGofer, "process", "running", "gone")
-		return nil
-	case err != nil:
-		return err
-	case !slices.Contains(p.args, "gofer") || !slices.Contains(p.args, m.ID):
-		r.compare(CheckGofer, "process", "running", fmt.Sprintf("gone: process %d is %q", pid, p.args))
+	if m.gofer.missing != "" {
+		r.compare(CheckGofer, "process", "running", m.gofer.missing)
 		return nil
 	}
+	p := m.gofer.process
 	r.goferCapabilities(p)
 	if err := r.goferRoot(p, m); err != nil {
 		return err
@@ -60,7 +50,7 @@ func (r *Report) goferRoot(p process, m member) error {
 		}
 	}
 	for _, e := range entries {
-		if e.Name() == linksName {
+		if e.Name() == isolation.LinksName {
 			continue
 		}
 		mt, expected := serves[e.Name()]
@@ -70,7 +60,7 @@ func (r *Report) goferRoot(p process, m member) error {
 			return err
 		case expected && id == mt.id:
 			actual = append(actual, mt.decision.Mount)
-		case m.plan.HostDevices() && e.Name() == strconv.Itoa(len(m.mounts)):
+		case m.plan.HostDevices() && !m.plan.DonatesDevices() && e.Name() == strconv.Itoa(len(m.mounts)):
 			r.other(CheckGofer, "root", "/dev, for host devices")
 		default:
 			actual = append(actual, "stranger "+e.Name())

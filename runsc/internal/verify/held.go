@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/isolation"
 	"golang.org/x/sys/unix"
 )
 
@@ -25,6 +26,10 @@ type mount struct {
 	id        fileID
 	directory bool
 	err       error
+
+	// attributes are what its copy must carry, tree is the copy.
+	attributes isolation.Attributes
+	tree       tree
 }
 
 // String names the mount; in a pod, with its container.
@@ -80,15 +85,15 @@ func readHeld(pid int) (heldFiles, error) {
 // directories compares what the sandbox holds with what is donated to it, by
 // all running containers of the pod, and what it could get at from there with
 // what it may.
-func (r *Report) directories(p process, mounts []mount, devices bool, limit int) error {
-	held, err := readHeld(p.pid)
-	if err != nil {
-		return err
-	}
-	r.donated(held, mounts)
+func (r *Report) directories(held heldFiles, p process, pod pod, limit int) error {
+	mounts := pod.mounts()
+	r.donated(held, pod)
 	w := newWalker(mounts, limit)
-	if devices {
-		w.know("/dev")
+	w.mounts = pod.mountIDs()
+	for _, m := range pod.members {
+		if m.donatesDevices() {
+			w.donated[m.devices.id] = true
+		}
 	}
 	// A path from the root or the working directory is denied by the filters;
 	// see sentryForms. These are looked at all the same.
@@ -102,10 +107,19 @@ func (r *Report) directories(p process, mounts []mount, devices bool, limit int)
 	return nil
 }
 
-// donated expects the root of every directfs mount to be held.
-func (r *Report) donated(held heldFiles, mounts []mount) {
+// donated expects the root of every directfs mount to be held, and the
+// directory of host devices where it is donated.
+func (r *Report) donated(held heldFiles, pod pod) {
 	var planned, actual, unknown []string
-	for _, m := range mounts {
+	for _, m := range pod.members {
+		if m.plan.DonatesDevices() {
+			planned = append(planned, m.devicesName())
+		}
+		if m.donatesDevices() && held.ids[m.devices.id] {
+			actual = append(actual, m.devicesName())
+		}
+	}
+	for _, m := range pod.mounts() {
 		if !m.direct() {
 			continue
 		}

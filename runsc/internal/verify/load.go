@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"path/filepath"
 	"slices"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/isolation"
 	"github.com/directfs/runsc/runsc/internal/statedir"
-	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/container"
 )
 
@@ -19,6 +19,15 @@ type member struct {
 	*container.Container
 	plan   directfspolicy.Plan
 	mounts []mount
+	gofer  gofer
+
+	// label names the container where there are others, as its mounts do.
+	label string
+
+	// devices is the tree of the host devices, if the plan has them. surplus
+	// are trees that nothing is served from.
+	devices tree
+	surplus []tree
 }
 
 // running reports whether the container's mounts are there.
@@ -33,24 +42,19 @@ type pod struct {
 	members []member // all that run, the first one included
 }
 
-// load finds a container by its whole id and returns its sandbox and itself.
-// A part of an id that other commands would take is no answer here to the
-// question which container was verified.
-func load(conf *config.Config, id string) (pod, member, error) {
-	ids, err := container.List(conf.RootDir)
+// load returns the sandbox of a container, and the container.
+func load(at found) (pod, member, error) {
+	id := at.id.ContainerID
+	ids, err := container.List(at.root)
 	if err != nil {
-		return pod{}, member{}, fmt.Errorf("listing containers in %s: %w", conf.RootDir, err)
-	}
-	i := slices.IndexFunc(ids, func(f container.FullID) bool { return f.ContainerID == id })
-	if i < 0 {
-		return pod{}, member{}, fail(exitUnknown, "no container %q in %s", id, conf.RootDir)
+		return pod{}, member{}, fmt.Errorf("listing containers in %s: %w", at.root, err)
 	}
 	p := pod{}
 	for _, f := range ids {
-		if f.SandboxID != ids[i].SandboxID {
+		if f.SandboxID != at.id.SandboxID {
 			continue
 		}
-		m, err := loadMember(conf, f)
+		m, err := loadMember(at.root, f)
 		if errors.Is(err, fs.ErrNotExist) && f.ContainerID != id {
 			continue // deleted in the meantime
 		}
@@ -67,73 +71,104 @@ func load(conf *config.Config, id string) (pod, member, error) {
 		}
 	}
 	if p.first.Container == nil || !p.first.running() {
-		return pod{}, member{}, fail(exitNotRunning, "the first container of sandbox %q is not running", ids[i].SandboxID)
+		return pod{}, member{}, fail(exitNotRunning, "the first container of sandbox %q is not running", at.id.SandboxID)
 	}
 	if len(p.members) == 1 {
 		p.omitNames()
 	}
-	i = slices.IndexFunc(p.members, func(m member) bool { return m.ID == id })
+	i := slices.IndexFunc(p.members, func(m member) bool { return m.ID == id })
+	if i < 0 {
+		return pod{}, member{}, fail(exitUnknown, "no container %q in %s: it was deleted", id, at.root)
+	}
 	return p, p.members[i], nil
 }
 
 // omitNames makes mounts go by their destinations alone.
 func (p *pod) omitNames() {
 	for i := range p.members {
+		p.members[i].label = ""
 		for j := range p.members[i].mounts {
 			p.members[i].mounts[j].container = ""
 		}
 	}
 }
 
-func loadMember(conf *config.Config, id container.FullID) (member, error) {
-	c, err := container.Load(conf.RootDir, id, container.LoadOpts{Exact: true})
+func loadMember(root string, id container.FullID) (member, error) {
+	c, err := container.Load(root, id, container.LoadOpts{Exact: true})
 	if errors.Is(err, fs.ErrNotExist) {
-		return member{}, fail(exitUnknown, "no container %q in %s: %w", id.ContainerID, conf.RootDir, err)
+		return member{}, fail(exitUnknown, "no container %q in %s: %w", id.ContainerID, root, err)
 	}
 	if err != nil {
 		return member{}, fmt.Errorf("loading container %q: %w", id.ContainerID, err)
 	}
-	m := member{Container: c}
+	m := member{Container: c, label: c.ID}
 	if !m.running() {
 		return m, nil
 	}
 	if m.plan, err = statedir.LoadPlan(c); err != nil {
 		return m, fail(exitNoPlan, "container %q: %w", c.ID, err)
 	}
-	m.mounts, err = m.served()
-	return m, err
+	if m.mounts, err = m.served(); err != nil {
+		return m, fail(exitNoPlan, "container %q: stored spec: %w", c.ID, err)
+	}
+	if err := m.gofer.look(int(m.GoferPid.Load()), m.ID); err != nil {
+		return m, fmt.Errorf("looking at the gofer of container %q: %w", c.ID, err)
+	}
+	m.pair()
+	return m, nil
 }
 
-// served pairs the Plan's decisions with the sources in the stored spec. Both
-// have the mounts in the same order.
+// served lists the connections of the container's gofer in its order: the
+// rootfs, then the mounts.
 func (m member) served() ([]mount, error) {
-	rootfs := m.Spec.Root.Path
-	if !filepath.IsAbs(rootfs) {
-		rootfs = filepath.Join(m.BundleDir, rootfs)
+	decisions := m.plan.Decisions()
+	if len(decisions) != len(m.Spec.Mounts)+1 {
+		return nil, fmt.Errorf("%d mounts, and the plan has %d", len(m.Spec.Mounts), len(decisions)-1)
+	}
+	rootfs, err := engine.PairRootfs(m.GoferMountConfs, m.plan)
+	if err != nil {
+		return nil, err
+	}
+	// The engine stores a joining container's mounts with the symbolic links in
+	// their destinations resolved (runsc/container/container.go:526).
+	asked := slices.Clone(m.Spec.Mounts)
+	for i := range asked {
+		asked[i].Destination = decisions[i+1].Mount
+	}
+	pairs, err := engine.PairMounts(asked, m.GoferMountConfs, m.plan)
+	if err != nil {
+		return nil, err
 	}
 	var all []mount
-	used := make([]bool, len(m.Spec.Mounts))
-	for _, d := range m.plan.Decisions() {
-		source := rootfs
-		if d.Mount != "/" {
-			i := 0
-			for i < len(used) && (used[i] || path.Clean(m.Spec.Mounts[i].Destination) != d.Mount) {
-				i++
-			}
-			if i == len(used) {
-				return nil, fail(exitNoPlan, "container %q: the plan has mount %q, which the stored spec has not", m.ID, d.Mount)
-			}
-			used[i] = true
-			source = m.Spec.Mounts[i].Source
+	add := func(p engine.Pair, source string, a isolation.Attributes, err2 error) {
+		if err = errors.Join(err, err2); p.Served {
+			mt := mount{container: m.ID, decision: p.Decision, source: source, attributes: a}
+			mt.look()
+			all = append(all, mt)
 		}
-		if d.Access == directfspolicy.NoAccess {
-			continue
-		}
-		mt := mount{container: m.ID, decision: d, source: source}
-		mt.look()
-		all = append(all, mt)
 	}
-	return all, nil
+	path := m.Spec.Root.Path
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(m.BundleDir, path)
+	}
+	a, err2 := isolation.OfRootfs(m.Spec, rootfs.Overlay)
+	add(rootfs, path, a, err2)
+	for i, p := range pairs {
+		a, err2 := isolation.OfMount(m.Spec.Mounts[i], p.Overlay)
+		add(p, m.Spec.Mounts[i].Source, a, err2)
+	}
+	return all, err
+}
+
+// donatesDevices says whether the sandbox is given the directory of host
+// devices, and it is known which one that is.
+func (m member) donatesDevices() bool {
+	return m.plan.DonatesDevices() && len(m.devices.mounts) > 0
+}
+
+// devicesName names the host devices as a mount would be.
+func (m member) devicesName() string {
+	return mount{container: m.label, decision: directfspolicy.Decision{Mount: "host devices"}}.String()
 }
 
 // mounts are the served mounts of all running containers.
@@ -141,6 +176,23 @@ func (p pod) mounts() []mount {
 	var all []mount
 	for _, m := range p.members {
 		all = append(all, m.mounts...)
+	}
+	return all
+}
+
+// mountIDs are the mounts that directories are donated in, or nil if they are
+// not all known.
+func (p pod) mountIDs() map[uint64]bool {
+	all := map[uint64]bool{}
+	for _, m := range p.members {
+		if m.gofer.err != nil || m.gofer.missing != "" && len(m.mounts) > 0 {
+			return nil
+		}
+		for _, t := range m.gofer.trees {
+			for _, o := range t.mounts {
+				all[uint64(o.ID)] = true
+			}
+		}
 	}
 	return all
 }

@@ -138,7 +138,7 @@ func (r *Report) mountRow(mt mount, line *engine.SentryMount, held heldFiles) {
 		r.compare(CheckMounts, cache, d.Cache.String(), line.Cache.String())
 	default:
 		r.accessByFDs(access, mt, line.Type, held)
-		r.unverified(CheckMounts, cache, d.Cache.String(), "not shown",
+		r.note(CheckMounts, cache, d.Cache.String(), "not shown",
 			"the sentry shows the options of the "+line.Type+" over this mount, not of this mount")
 	}
 }
@@ -155,7 +155,7 @@ func (r *Report) accessByFDs(item string, mt mount, over string, held heldFiles)
 		r.unverified(CheckMounts, item, planned, "unknown", fmt.Sprintf("below %s; %v", over, mt.err))
 		return
 	case held.ids[mt.id] && !mt.directory && !mt.direct():
-		r.unverified(CheckMounts, item, planned, "the file is held", "below "+over+"; a file that is open is held with either access")
+		r.note(CheckMounts, item, planned, "the file is held", "below "+over+"; a file that is open is held with either access")
 		return
 	case held.ids[mt.id]:
 		actual = directfspolicy.DirectFS

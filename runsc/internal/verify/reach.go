@@ -23,6 +23,10 @@ type walker struct {
 	// where it may not get.
 	donated, targets map[fileID]bool
 
+	// mounts are those in which a directory may be held, by their IDs; nil if
+	// they are not known.
+	mounts map[uint64]bool
+
 	seen      map[place]bool
 	reached   map[fileID]string // targets that were found, and how
 	strangers []string          // directories that are in no donated mount
@@ -51,14 +55,6 @@ func newWalker(mounts []mount, limit int) *walker {
 		}
 	}
 	return w
-}
-
-// know makes a directory count as donated.
-func (w *walker) know(path string) {
-	var st unix.Stat_t
-	if unix.Stat(path, &st) == nil {
-		w.donated[fileID{uint64(st.Dev), st.Ino}] = true
-	}
 }
 
 func lookAt(dir int, name string, flags int) (place, error) {
@@ -135,7 +131,9 @@ func climb(fd int) ([]step, error) {
 }
 
 // locate finds the donated root that a held directory is in: the uppermost
-// one, because the source of one mount may lie in that of another.
+// one, because the source of one mount may lie in that of another. The same
+// directory in a mount that is not one of the trees is a stranger: it may be
+// writable there.
 func (w *walker) locate(link string, chain []step) {
 	root := -1
 	for i, s := range chain {
@@ -143,7 +141,7 @@ func (w *walker) locate(link string, chain []step) {
 			root = i
 		}
 	}
-	if root < 0 {
+	if root < 0 || w.mounts != nil && !w.mounts[chain[0].place.mount] {
 		target, _ := os.Readlink(link) // for people
 		w.strangers = append(w.strangers, fmt.Sprintf("%s (FD link %s)", target, link))
 		return

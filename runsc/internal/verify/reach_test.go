@@ -20,7 +20,7 @@ func testMount(destination, source string, access directfspolicy.Access) mount {
 
 // tree makes /on, /on/deep/off, /on/deep/file and /beside in a directory, and
 // mounts of them.
-func tree(t *testing.T) (dir string, mounts []mount) {
+func makeTree(t *testing.T) (dir string, mounts []mount) {
 	t.Helper()
 	dir = t.TempDir()
 	for _, d := range []string{"on/deep/off", "beside"} {
@@ -60,7 +60,7 @@ func rowsOf(w *walker, mounts []mount) *Report {
 }
 
 func TestDown(t *testing.T) {
-	dir, mounts := tree(t)
+	dir, mounts := makeTree(t)
 	w := newWalker(mounts, 100)
 	walkDown(t, w, dir+"/on")
 	if want := map[fileID]string{mounts[1].id: "/deep/off", mounts[2].id: "/deep/file"}; !maps.Equal(w.reached, want) {
@@ -78,7 +78,7 @@ func TestDown(t *testing.T) {
 }
 
 func TestLimit(t *testing.T) {
-	dir, mounts := tree(t)
+	dir, mounts := makeTree(t)
 	w := newWalker(mounts[:1], 1)
 	walkDown(t, w, dir+"/on")
 	if got := verdictOf(t, rowsOf(w, mounts[:1]), "reachable from there"); got != Unverified {
@@ -88,14 +88,14 @@ func TestLimit(t *testing.T) {
 
 // A source that is gone cannot be recognized, so nothing is said of it.
 func TestSourceIsGone(t *testing.T) {
-	dir, _ := tree(t)
+	dir, _ := makeTree(t)
 	mounts := []mount{testMount("/gone", dir+"/gone", directfspolicy.LisaFS)}
 	if got := verdictOf(t, rowsOf(newWalker(mounts, 9), mounts), "reachable from there"); got != Unverified {
 		t.Errorf("off and gone: %v", got)
 	}
 	mounts = []mount{testMount("/gone", dir+"/gone", directfspolicy.DirectFS)}
 	r := &Report{}
-	r.donated(heldFiles{}, mounts)
+	r.donated(heldFiles{}, pod{members: []member{{mounts: mounts}}})
 	if got := r.Rows[0].Verdict; got != Unverified {
 		t.Errorf("on and gone: %v", got)
 	}
@@ -104,7 +104,7 @@ func TestSourceIsGone(t *testing.T) {
 // Where a held directory is in no donated mount it is a stranger; where it is
 // in one, whatever is above the mount's root counts.
 func TestLocate(t *testing.T) {
-	dir, mounts := tree(t)
+	dir, mounts := makeTree(t)
 	for _, c := range []struct {
 		held      string
 		strangers bool

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"text/tabwriter"
 )
 
 // Verdict is the outcome of a comparison.
@@ -20,6 +19,10 @@ const (
 
 	// Unverified: it could not be looked at. The row says why.
 	Unverified Verdict = "not verifiable here"
+
+	// Note: nobody can see it from outside of the sandbox, whatever the
+	// privileges. The row says why.
+	Note Verdict = "note"
 
 	// Other: something that the Plan does not speak about.
 	Other Verdict = "other"
@@ -58,16 +61,24 @@ type Row struct {
 }
 
 // ReportVersion is the version of the JSON form.
-const ReportVersion = 1
+const ReportVersion = 2
 
 // Report is what a verification found.
 type Report struct {
-	Version    int      `json:"version"`
+	Version int `json:"version"`
+
+	// Root is the state directory in which the container was found.
+	Root string `json:"root"`
+
 	Sandbox    string   `json:"sandbox"`
 	Containers []string `json:"containers"`
 	Rows       []Row    `json:"rows"`
 
-	// Verdict is the worst of the rows', but for Other.
+	// Strict says that notes count as what could not be looked at.
+	Strict bool `json:"strict"`
+
+	// Verdict is the worst of the rows', but for Other, and for Note unless
+	// Strict is set.
 	Verdict Verdict `json:"verdict"`
 
 	subject string
@@ -100,6 +111,11 @@ func (r *Report) unverified(c Check, item, planned, actual, why string) {
 	r.add(Row{Check: c, Item: item, Planned: planned, Actual: actual, Verdict: Unverified, Detail: why})
 }
 
+// note adds a row for what nobody can see.
+func (r *Report) note(c Check, item, planned, actual, why string) {
+	r.add(Row{Check: c, Item: item, Planned: planned, Actual: actual, Verdict: Note, Detail: why})
+}
+
 // other adds a row for what is there and no business of the Plan.
 func (r *Report) other(c Check, item, actual string) {
 	r.add(Row{Check: c, Item: item, Planned: "-", Actual: actual, Verdict: Other})
@@ -113,45 +129,29 @@ func (r *Report) finish() {
 		switch {
 		case row.Verdict == Differs:
 			r.Verdict = Differs
-		case row.Verdict == Unverified && r.Verdict == OK:
+		case r.unseen(row) && r.Verdict == OK:
 			r.Verdict = Unverified
 		}
 	}
 }
 
+// unseen reports whether it is not known if the row's item is as planned, and
+// that counts.
+func (r *Report) unseen(row Row) bool {
+	return row.Verdict == Unverified || r.Strict && row.Verdict == Note
+}
+
 // unverifiedBeyond reports whether a row of a check that is not in the list
 // could not be verified.
-func (r Report) unverifiedBeyond(allowed []Check) bool {
+func (r *Report) unverifiedBeyond(allowed []Check) bool {
 	return slices.ContainsFunc(r.Rows, func(row Row) bool {
-		return row.Verdict == Unverified && !slices.Contains(allowed, row.Check)
+		return r.unseen(row) && !slices.Contains(allowed, row.Check)
 	})
 }
 
 // JSON writes the report as one JSON object.
-func (r Report) JSON(w io.Writer) error {
+func (r *Report) JSON(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(r)
-}
-
-// Text writes the report as tables, one for each subject.
-func (r Report) Text(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	subject := ""
-	for i, row := range r.Rows {
-		if row.Subject != subject {
-			if i > 0 {
-				fmt.Fprintln(t)
-			}
-			subject = row.Subject
-			fmt.Fprintf(t, "%s\n  ITEM\tPLANNED\tACTUAL\tVERDICT\n", subject)
-		}
-		verdict := string(row.Verdict)
-		if row.Detail != "" {
-			verdict += ": " + row.Detail
-		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", row.Item, row.Planned, row.Actual, verdict)
-	}
-	fmt.Fprintf(t, "\nverdict: %s\n", r.Verdict)
-	return t.Flush()
 }

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
@@ -21,6 +23,7 @@ func TestWorstVerdictCounts(t *testing.T) {
 	}{
 		{nil, OK}, {[]Verdict{OK, Other}, OK}, {[]Verdict{OK, Unverified, OK}, Unverified},
 		{[]Verdict{Unverified, Differs, OK}, Differs}, {[]Verdict{Differs, Unverified}, Differs},
+		{[]Verdict{OK, Note}, OK}, {[]Verdict{Note, Unverified}, Unverified}, {[]Verdict{Note, Differs}, Differs},
 	} {
 		r := &Report{}
 		for _, v := range c.rows {
@@ -29,38 +32,75 @@ func TestWorstVerdictCounts(t *testing.T) {
 		if r.finish(); r.Verdict != c.want {
 			t.Errorf("%v gives %v, want %v", c.rows, r.Verdict, c.want)
 		}
+		if r.Strict = true; c.want == OK && slices.Contains(c.rows, Note) {
+			c.want = Unverified
+		}
+		if r.finish(); r.Verdict != c.want {
+			t.Errorf("strictly, %v gives %v, want %v", c.rows, r.Verdict, c.want)
+		}
 	}
 }
 
 func TestUnverifiedBeyond(t *testing.T) {
 	r := &Report{}
+	r.note(CheckMounts, "i", "p", "a", "why")
+	if r.unverifiedBeyond(nil) {
+		t.Error("a note counts")
+	}
+	strict := &Report{Strict: true, Rows: r.Rows}
+	r = &Report{}
 	r.unverified(CheckMounts, "i", "p", "a", "why")
-	if r.unverifiedBeyond([]Check{CheckMounts}) || !r.unverifiedBeyond([]Check{CheckSeccomp}) || !r.unverifiedBeyond(nil) {
-		t.Error("--allow-unverified is for the named checks alone")
+	for _, r := range []*Report{r, strict} {
+		if r.unverifiedBeyond([]Check{CheckMounts}) || !r.unverifiedBeyond([]Check{CheckSeccomp}) || !r.unverifiedBeyond(nil) {
+			t.Error("--allow-unverified is for the named checks alone")
+		}
 	}
 }
 
+// The text has what matters and fits; JSON has everything.
 func TestForms(t *testing.T) {
-	r := &Report{Sandbox: "s", Containers: []string{"c"}}
+	long := strings.Repeat("/long/path", 20)
+	r := &Report{Root: "/run/runsc", Sandbox: "s", Containers: []string{"c"}}
 	r.about("sandbox process %d", 7)
 	r.judge(CheckIDs, "uid", "0", "1", false)
+	r.judge(CheckIDs, "gid", "0 as planned", "0", true)
+	r.judge(CheckSeccomp, "calls", "few", strings.Repeat("call ", 50)+"end", true)
 	r.about("container c")
-	r.unverified(CheckMounts, "/ cache", "shared", "not shown", "an overlay")
+	r.note(CheckMounts, "/ cache", "shared", "not shown", "an overlay")
+	r.unverified(CheckMounts, long, strings.Repeat("word ", 50)+"last", long, "gone")
 	r.finish()
-	var text, js bytes.Buffer
-	if err := errors.Join(r.Text(&text), r.JSON(&js)); err != nil {
+	var js bytes.Buffer
+	if err := r.JSON(&js); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"sandbox process 7\n", "differs\n", "not verifiable here: an overlay\n", "verdict: differs\n"} {
-		if !strings.Contains(text.String(), want) {
-			t.Errorf("no %q in\n%s", want, text.String())
+	for _, width := range []int{minWidth, maxWidth} {
+		for _, verbose := range []bool{false, true} {
+			var b bytes.Buffer
+			if err := r.Text(&b, width, verbose); err != nil {
+				t.Fatal(err)
+			}
+			text := b.String()
+			for line := range strings.Lines(text) {
+				if n := utf8.RuneCountInString(line) - 1; n > width {
+					t.Errorf("a line of %d columns, want %d: %s", n, width, line)
+				}
+			}
+			for _, want := range []string{"state in /run/runsc\n", "sandbox process 7\n", "  DIFFERS  uid\n             planned  0\n             actual   1\n",
+				"why      an overlay\n", " last\n", "verdict: differs, with 1 note"} {
+				if !strings.Contains(text, want) {
+					t.Errorf("no %q in\n%s", want, text)
+				}
+			}
+			if strings.Contains(text, "as planned") != verbose || strings.Contains(text, "end\n") != verbose || strings.Contains(text, "ok       gid: 0\n") == verbose {
+				t.Errorf("verbose=%v:\n%s", verbose, text)
+			}
 		}
 	}
 	var back Report
 	if err := json.Unmarshal(js.Bytes(), &back); err != nil {
 		t.Fatal(err)
 	}
-	if back.Version != 1 || len(back.Rows) != 2 || back.Rows[1].Detail != "an overlay" || back.Rows[0].Subject != "sandbox process 7" {
+	if back.Version != 2 || len(back.Rows) != 5 || back.Rows[3].Detail != "an overlay" || back.Rows[0].Subject != "sandbox process 7" || back.Rows[4].Actual != long || back.Root != "/run/runsc" {
 		t.Errorf("%+v", back)
 	}
 }

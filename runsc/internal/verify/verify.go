@@ -2,18 +2,21 @@ package verify
 
 import (
 	"fmt"
-	"slices"
 
 	"gvisor.dev/gvisor/runsc/config"
 )
 
 // verify compares a container, or all of its sandbox.
 func verify(conf *config.Config, id string, all bool, maxDirectories int) (*Report, error) {
-	p, m, err := load(conf, id)
+	at, err := locate(conf, id)
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Sandbox: p.first.ID}
+	p, m, err := load(at)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{Root: at.root, Sandbox: p.first.ID}
 	held, err := r.sandbox(p, maxDirectories)
 	if err != nil {
 		return nil, stillRunning(p, err)
@@ -26,12 +29,12 @@ func verify(conf *config.Config, id string, all bool, maxDirectories int) (*Repo
 		r.Containers = append(r.Containers, m.ID)
 		r.about("container %s (%v, --directfs-hints=%v)", m.ID, m.plan.Scope(), m.plan.Ceiling())
 		r.mountRows(m, held)
+		r.servedRows(m)
 		r.about("gofer %d of container %s", m.GoferPid.Load(), m.ID)
 		if err := r.goferRows(m); err != nil {
 			return nil, stillRunning(p, err)
 		}
 	}
-	r.finish()
 	return r, nil
 }
 
@@ -57,7 +60,7 @@ func (r *Report) sandbox(p pod, maxDirectories int) (heldFiles, error) {
 		return held, err
 	}
 	plan := p.first.plan
-	r.about("sandbox process %d, by the plan of container %s (raised: %t)", pid, p.first.ID, plan.Sandbox().Raised)
+	r.about("sandbox process %d, by the plan of container %s (raised: %t, --directfs-hints=%v)", pid, p.first.ID, plan.Sandbox().Raised, plan.Ceiling())
 	r.sandboxCapabilities(process, plan)
 	if err := r.sandboxIDs(process, plan); err != nil {
 		return held, err
@@ -65,14 +68,9 @@ func (r *Report) sandbox(p pod, maxDirectories int) (heldFiles, error) {
 	if err := r.sandboxUserNS(process, plan, p.first.Spec); err != nil {
 		return held, err
 	}
-	if err := r.directories(process, p.mounts(), p.devices(), maxDirectories); err != nil {
+	if err := r.directories(held, process, p, maxDirectories); err != nil {
 		return held, err
 	}
 	r.seccomp(process, sentryExpectation(plan))
 	return held, nil
-}
-
-// devices reports whether some gofer donates the directory of host devices.
-func (p pod) devices() bool {
-	return slices.ContainsFunc(p.members, func(m member) bool { return m.plan.DonatesDevices() })
 }
