@@ -35,6 +35,11 @@ func Sweep(root string) {
 		}
 	}
 	for _, name := range names {
+		if id, ok := parse(name, savedSuffix); ok {
+			logged(id, putBack(root, id))
+		}
+	}
+	for _, name := range names {
 		id, ok := parse(name, planSuffix)
 		if ok && !slices.Contains(names, filepath.Base(path(root, id, engineSuffix))) {
 			logged(id, Forget(root, id))
