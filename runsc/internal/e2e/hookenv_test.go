@@ -29,7 +29,7 @@ func TestHooksGetNothingOfOurs(t *testing.T) {
 		stop(t, lab, c)
 		for _, hook := range []string{"prestart", "createRuntime", "createContainer", "poststart", "poststop"} {
 			env, err := os.ReadFile(filepath.Join(dir, hook))
-			if err != nil || strings.Contains(string(env), "RUNSC_") {
+			if err != nil || strings.Contains(string(env), "RUNSC_DIRECTFS") || strings.Contains(string(env), "RUNSC_CLIENT") {
 				t.Errorf("%s of a %s has %v:\n%s", hook, name, err, env)
 			}
 		}
