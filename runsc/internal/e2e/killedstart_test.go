@@ -28,6 +28,8 @@ func TestKilledStart(t *testing.T) {
 		res, err := lab.Command(harness.Context(t), "state", c.ID)
 		if err != nil || res.ExitCode != 0 {
 			t.Errorf("state: %+v, %v", res, err)
+		} else {
+			checkAnnotations(t, "state", []byte(res.Stdout), b.Spec.Annotations)
 		}
 		if res, err := lab.Command(harness.Context(t), "delete", "--force", c.ID); err != nil || res.ExitCode != 0 {
 			t.Errorf("delete: %+v, %v", res, err)
