@@ -69,14 +69,14 @@ func create(name string, conf *config.Config, id string, spec *specs.Spec, execu
 		return util.Errorf("%s: %v", name, err)
 	}
 	defer unlock()
-	if err := engine.HandToGofer(plan); err != nil {
-		return util.Errorf("%s: %v", name, err)
-	}
 	engine.ConfigureCreate(conf, plan)
 	c := &creation{conf: conf, id: full, spec: spec, plan: plan}
 	if plan.Scope() == directfspolicy.PodMember {
-		engine.HideOptions(spec)
+		engine.HideOptions(spec) // its gofer comes when it is started
 	} else {
+		if err := engine.HandToGofer(plan); err != nil {
+			return util.Errorf("%s: %v", name, err)
+		}
 		c.show = engine.HideHints(spec)
 	}
 	return c.run(name, execute)
@@ -142,10 +142,6 @@ func prepareStart(conf *config.Config, c *container.Container) (plan directfspol
 		return directfspolicy.Plan{}, nil, err
 	}
 	if unlock, err = lockPod(conf, c.Saver.ID, plan); err != nil {
-		return directfspolicy.Plan{}, nil, err
-	}
-	if err := engine.HandToGofer(plan); err != nil {
-		unlock()
 		return directfspolicy.Plan{}, nil, err
 	}
 	engine.ConfigureStart(conf, plan)
