@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
+	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -78,7 +80,40 @@ func isEnding(c *container.Container) bool {
 // destroy deletes a container and what this runtime keeps of it.
 func destroy(conf *config.Config, c *container.Container) error {
 	id := c.Saver.ID
-	return errors.Join(c.Destroy(), statedir.Forget(conf.RootDir, id))
+	files := filesOf(conf, c)
+	if err := errors.Join(c.Destroy(), statedir.Forget(conf.RootDir, id)); err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// filesOf lists the files behind the overlays of a container that joined a
+// sandbox, and of no other one there. The engine removes those that its state
+// names; a client that was killed while it started the container has not saved
+// them.
+func filesOf(conf *config.Config, c *container.Container) []string {
+	sandboxID := c.Saver.ID.SandboxID
+	if c.ID == sandboxID {
+		return nil
+	}
+	all, err := container.LoadSandbox(conf.RootDir, sandboxID, container.LoadOpts{SkipCheck: true})
+	if err != nil {
+		return nil
+	}
+	files := engine.Files(conf.RootDir, sandboxID, c.Spec)
+	for _, o := range all {
+		if o.ID == c.ID {
+			continue
+		}
+		others := engine.Files(conf.RootDir, sandboxID, o.Spec)
+		files = slices.DeleteFunc(files, func(f string) bool { return slices.Contains(others, f) })
+	}
+	return files
 }
 
 // cleaning is a command before which the root directory is cleaned of what

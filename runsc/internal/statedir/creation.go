@@ -34,6 +34,8 @@ type Creation struct {
 
 // record is the content of a .creating file.
 type record struct {
+	// Owner is the client.
+	Owner   process             `json:"owner"`
 	Started time.Time           `json:"started"`
 	Plan    directfspolicy.Plan `json:"plan"`
 
@@ -66,8 +68,12 @@ func Begin(root string, id ID, since time.Time, p directfspolicy.Plan, spec *spe
 		return nil, err
 	}
 	defer unlock()
+	owner, err := identify(os.Getpid())
+	if err != nil {
+		return nil, err
+	}
 	c := &Creation{root: root, id: id, record: record{
-		Started: since, Plan: p,
+		Owner: owner, Started: since, Plan: p,
 		Cgroups: missingDirs(cgroups), Files: missing(engine.Files(root, id.SandboxID, spec)),
 	}}
 	if there, err := exists(path(root, id, engineSuffix)); there || err != nil {

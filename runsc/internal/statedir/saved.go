@@ -1,12 +1,12 @@
 package statedir
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -55,7 +55,8 @@ func Protect(root string, id ID) (release func(), err error) {
 
 func all(_ int, err error) error { return err }
 
-// putBack puts a state back that a client left half written.
+// putBack puts a state back that a client left half written, or the spec in it
+// that was changed for the engine to read.
 func putBack(root string, id ID) error {
 	name := path(root, id, savedSuffix)
 	f, err := os.OpenFile(name, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
@@ -76,19 +77,34 @@ func putBack(root string, id ID) error {
 			return nil // somebody writes it
 		}
 	}
-	var syntax *json.SyntaxError
-	if _, err := CreatedAt(root, id); errors.As(err, &syntax) {
-		data, err := io.ReadAll(f)
-		if err == nil && !json.Valid(data) {
-			err = fmt.Errorf("%s is cut short", strings.TrimPrefix(name, root))
-		}
-		if err == nil {
-			// In place: members of a pod have the file locked.
-			err = os.WriteFile(path(root, id, engineSuffix), data, 0o640)
-		}
-		if err != nil {
-			return fmt.Errorf("restoring the state: %w", err)
-		}
+	if err := mend(root, id, f); err != nil {
+		return fmt.Errorf("restoring the state: %w", err)
 	}
 	return os.Remove(name)
+}
+
+func mend(root string, id ID, copied io.Reader) error {
+	var saved, now map[string]json.RawMessage
+	current, err := os.ReadFile(path(root, id, engineSuffix))
+	if err != nil {
+		return ignore(err, os.ErrNotExist)
+	}
+	savedErr, nowErr := json.NewDecoder(copied).Decode(&saved), json.Unmarshal(current, &now)
+	switch {
+	case savedErr != nil && nowErr != nil:
+		return fmt.Errorf("its copy is cut short, too: %w", savedErr)
+	case savedErr != nil:
+		return nil // the client died before it began
+	case nowErr != nil:
+		now = saved
+	case bytes.Equal(now["spec"], saved["spec"]):
+		return nil
+	}
+	now["spec"] = saved["spec"]
+	data, err := json.Marshal(now)
+	if err != nil {
+		return err
+	}
+	// In place: members of a pod have the file locked.
+	return os.WriteFile(path(root, id, engineSuffix), data, 0o640)
 }

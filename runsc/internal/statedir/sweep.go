@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -150,6 +151,9 @@ func isDead(f *os.File, name string) (bool, error) {
 	}
 	defer unlock()
 	err = flock(f, unix.LOCK_EX|unix.LOCK_NB)
+	if err == unix.EWOULDBLOCK && isOrphan(f) {
+		err = awaitLock(f)
+	}
 	if err == unix.EWOULDBLOCK {
 		return false, nil
 	}
@@ -165,6 +169,31 @@ func isDead(f *os.File, name string) (bool, error) {
 	}
 	mine, err := f.Stat()
 	return err == nil && os.SameFile(mine, there), err
+}
+
+// isOrphan reports whether the client that a file names as its owner is gone.
+func isOrphan(f *os.File) bool {
+	var r struct {
+		Owner process `json:"owner"`
+	}
+	if json.NewDecoder(io.NewSectionReader(f, 0, 1<<20)).Decode(&r) != nil || r.Owner.PID == 0 {
+		return false
+	}
+	now, err := identify(r.Owner.PID)
+	return err != nil || now != r.Owner
+}
+
+// awaitLock locks a file whose owner died. A process that the owner was about
+// to start has its lock until it executes (flock(2)).
+func awaitLock(f *os.File) (err error) {
+	const patience, pause = 2 * time.Second, 5 * time.Millisecond
+	for range patience / pause {
+		if err = flock(f, unix.LOCK_EX|unix.LOCK_NB); err != unix.EWOULDBLOCK {
+			return err
+		}
+		time.Sleep(pause)
+	}
+	return err
 }
 
 // destroy removes what the engine has in the root directory, and a container
