@@ -30,21 +30,21 @@
 //	exclusive         another mount writes them too  ErrNotExclusive
 //	either            not served by a gofer          ErrNotGoferMount
 //
-// It depends on the access in nothing, and gives no process anything. The last
-// check but one looks at the other mounts of the container and, in
+// It does not depend on the access, and gives no process anything. The check for
+// ErrNotExclusive looks at the other mounts of the container and, in
 // [Plan.Coexist], at those of the other containers in its sandbox.
 //
 // # Which hints count
 //
 // A mount's own hints count for it. A [SourceHint] counts for every mount, but
-// not the rootfs, whose files are its [Source]'s or inside it, by whatever road.
+// not the rootfs, whose files are its [Source]'s or inside it, whatever path leads to them.
 // All that count for one mount must agree. The [Ceiling] says which hints may
 // count at all.
 //
 // # What follows
 //
 // The sandbox is raised if one of its mounts uses directfs or, in a pod, may
-// still come to. A Plan keeps what was asked and decided; all else is derived
+// still come to use it. A Plan keeps what was asked and decided; all else is derived
 // by its methods, with the causes: see [Plan.Grants].
 //
 // # Zero values

@@ -99,7 +99,7 @@ func TestRefusals(t *testing.T) {
 			if !reflect.DeepEqual(p, Plan{}) {
 				t.Errorf("plan %+v with an error", p)
 			}
-			// What a user can mend is a *HintError, with the key to mend it.
+			// What a user can fix is a *HintError, with the key to change.
 			e, ok := errors.AsType[*HintError](err)
 			if ok == (tt.err == ErrInvalidRequest) || ok && (e.Err != tt.err || e.Key == "" || e.Value == "" || e.Fix == "") {
 				t.Errorf("error %#v", err)

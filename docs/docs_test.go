@@ -34,7 +34,7 @@ func documents(t *testing.T) []string {
 	if err != nil || len(files) < 5 {
 		t.Fatalf("documents: %v, %v", files, err)
 	}
-	return append(files, "../README.md")
+	return append(files, "../README.md", "../SECURITY.md", "../CHANGELOG.md")
 }
 
 func read(t *testing.T, name string) string {
@@ -51,7 +51,8 @@ var blocks = map[string]func(*testing.T) string{
 	"seccomp sets": seccompSets,
 	"what follows": whatFollows,
 	"errors":       errorMessages,
-	"example":      exampleSource,
+	"example":      example("Example"),
+	"example pod":  example("ExampleAdmit"),
 	"demo plan":    demoPlan,
 }
 
@@ -115,14 +116,30 @@ func TestNamedTestsExist(t *testing.T) {
 }
 
 func TestLinks(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
+	link := regexp.MustCompile(`\]\(([^)#:]*)(?:#([^)]*))?\)`)
 	for _, doc := range documents(t) {
 		for _, m := range link.FindAllStringSubmatch(read(t, doc), -1) {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(doc), m[1])); err != nil {
+			target := doc
+			if m[1] != "" {
+				target = filepath.Join(filepath.Dir(doc), m[1])
+			}
+			if _, err := os.Stat(target); err != nil {
 				t.Errorf("%s: %v", doc, err)
+			} else if m[2] != "" && !slices.Contains(anchors(t, target), m[2]) {
+				t.Errorf("%s: %s has no heading #%s", doc, target, m[2])
 			}
 		}
 	}
+}
+
+// anchors are the headings of a document, as links name them.
+func anchors(t *testing.T, doc string) []string {
+	dropped := regexp.MustCompile(`[^a-z0-9 _-]`)
+	var all []string
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(read(t, doc), -1) {
+		all = append(all, strings.ReplaceAll(dropped.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-"))
+	}
+	return all
 }
 
 // TestDecisionTable compares every combination with the rows of the document:
@@ -292,7 +309,7 @@ func errorMessages(t *testing.T) string {
 		}
 		_, err := ociconfig.Plan(spec, ociconfig.Options{Flag: true})
 		if err == nil {
-			t.Errorf("%s: taken", m.what)
+			t.Errorf("%s: accepted", m.what)
 			continue
 		}
 		fmt.Fprintf(&b, "- %s:\n  ```\n  create: %v\n  ```\n", m.what, err)
@@ -300,8 +317,12 @@ func errorMessages(t *testing.T) string {
 	return b.String()
 }
 
-// exampleSource is the body of ociconfig's tested example.
-func exampleSource(t *testing.T) string {
+// example returns the source of one of ociconfig's tested examples.
+func example(name string) func(*testing.T) string {
+	return func(t *testing.T) string { return exampleSource(t, name) }
+}
+
+func exampleSource(t *testing.T, name string) string {
 	const file = "../pkg/ociconfig/example_test.go"
 	fset := token.NewFileSet()
 	f, err := parser.ParseFile(fset, file, nil, parser.SkipObjectResolution)
@@ -310,7 +331,7 @@ func exampleSource(t *testing.T) string {
 	}
 	for _, d := range f.Decls {
 		fn, ok := d.(*ast.FuncDecl)
-		if !ok || fn.Name.Name != "Example" {
+		if !ok || fn.Name.Name != name {
 			continue
 		}
 		source := read(t, file)[fset.Position(fn.Pos()).Offset:fset.Position(fn.End()).Offset]
@@ -320,7 +341,7 @@ func exampleSource(t *testing.T) string {
 		}
 		return "```go\n" + string(out) + "\n```\n"
 	}
-	t.Fatalf("%s has no Example", file)
+	t.Fatalf("%s has no %s", file, name)
 	return ""
 }
 

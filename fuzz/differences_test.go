@@ -16,8 +16,8 @@ import (
 type kind string
 
 const (
-	refusedHere  kind = "refused here, taken by upstream"
-	refusedThere kind = "taken here, refused by upstream"
+	refusedHere  kind = "refused here, accepted by upstream"
+	refusedThere kind = "accepted here, refused by upstream"
 	access       kind = "access"
 	cacheMode    kind = "cache mode"
 	donation     kind = "donation"

@@ -164,6 +164,7 @@ func TestAnnotations(t *testing.T) {
 var switches = map[string]map[string]string{
 	"DirectFS": {
 		"runsc/internal/engine/conf.go Options":                               "the user's flag, on its way into the Request",
+		"runsc/internal/engine/hints.go CheckConfigBundles":                   "the operator's flag, before an annotation that the ceiling forbids could change it; refuses, decides nothing",
 		"runsc/internal/engine/conf.go ConfigureCreate":                       "assigned from a Plan",
 		"runsc/internal/engine/conf.go CheckCreate":                           "compared with what ConfigureCreate assigns",
 		"runsc/internal/engine/conf.go ConfigureStart":                        "assigned from a Plan",

@@ -30,8 +30,9 @@ type Finding struct {
 }
 
 // Check says what will become of the pod's hints: what the gVisor containerd
-// shim makes of them, and what ociconfig.Plan then decides for each container. The options are those of the runtime, without a Pod. Of a pod
-// whose volumes are not known it checks what the annotations alone tell.
+// shim makes of them, and what ociconfig.Plan then decides for each container.
+// The options are those of the runtime, without a Pod. If the pod's volumes are
+// not known, it checks what the annotations alone tell.
 func Check(p Pod, o ociconfig.Options) []Finding {
 	c := checker{pod: p, o: o, seen: map[string]bool{}}
 	for _, name := range p.typed() {

@@ -1,4 +1,4 @@
-// Package kubepolicy tells beforehand what becomes of the directfs hints of a
+// Package kubepolicy says beforehand what becomes of the hints of a
 // Kubernetes Pod: what the gVisor containerd shim makes of its annotations, and
 // what directfspolicy then decides for each of its containers. All findings
 // come at once.

@@ -78,6 +78,7 @@ func (p Pod) mountSource(name string) string {
 // subPath is a bind mount of what is in its volume.
 func (p Pod) sources(file string, _ bool) ([]directfspolicy.Source, error) {
 	const node = "the node's"
+	file = path.Clean(file)
 	s := directfspolicy.Source{Path: file, Filesystem: node, Within: file}
 	for _, c := range p.containers {
 		for i, vm := range c.VolumeMounts {

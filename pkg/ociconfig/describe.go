@@ -38,7 +38,7 @@ func (d describer) rootfs() (m directfspolicy.Mount, err error) {
 	}
 	m.Backend, m.BackendName = d.o.backend(d.spec, sm)
 	if sm.Source != "" {
-		if m.Sources, err = d.o.sources(path.Clean(absolute(sm.Source, d.o.Bundle)), true); err != nil {
+		if m.Sources, err = d.o.sources(absolute(sm.Source, d.o.Bundle), true); err != nil {
 			return m, fmt.Errorf("rootfs: %w", err)
 		}
 	}
@@ -90,7 +90,7 @@ func (d describer) mount(sm specs.Mount) (m directfspolicy.Mount, err error) {
 		return m, nil
 	}
 	source := absolute(sm.Source, d.o.Bundle)
-	if m.Sources, err = d.o.sources(path.Clean(source), slices.Contains(sm.Options, "rbind")); err != nil {
+	if m.Sources, err = d.o.sources(source, slices.Contains(sm.Options, "rbind")); err != nil {
 		return m, fmt.Errorf("mount %q: %w", sm.Destination, err)
 	}
 	eh, ok := d.engine[source]

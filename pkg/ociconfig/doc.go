@@ -14,8 +14,11 @@
 //	dev.gvisor.spec.mount.<NAME>.source     which mount <NAME> is
 //	dev.gvisor.spec.rootfs.directfs         the same values, for the rootfs
 //	directfs=<value>                        an option of the mount itself
+//	dev.gvisor.spec.mount.<NAME>.cache      shared, exclusive or default
+//	dev.gvisor.spec.rootfs.cache            the same values, for the rootfs
+//	cache=<value>                           an option of the mount itself
 //	dev.gvisor.flag.directfs                the flag, where overrides are allowed
 //
-// A hint with source and directfs alone is complete. The engine's other keys
+// source with one of directfs and cache is complete. The engine's other keys
 // (type, share, options) keep the engine's meaning.
 package ociconfig

@@ -2,8 +2,10 @@ package ociconfig_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
+	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/ociconfig"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -50,4 +52,46 @@ func ExampleSetMountHint() {
 	plan, err := ociconfig.Plan(spec, ociconfig.Options{})
 	fmt.Println(plan.Donations(), err)
 	// Output: [/data] <nil>
+}
+
+// A container that joins a pod's sandbox is decided by its own hints and the
+// pod's. The sandbox was started for the pod's first container, so the plans of
+// the two have to fit.
+func ExampleAdmit() {
+	pod := &specs.Spec{
+		Root: &specs.Root{Path: "rootfs"},
+		Annotations: map[string]string{
+			"dev.gvisor.spec.mount.data.source":   "/srv/data",
+			"dev.gvisor.spec.mount.data.directfs": "off",
+		},
+	}
+	ociconfig.SetScope(pod, directfspolicy.PodSandbox)
+	running, err := ociconfig.Plan(pod, ociconfig.Options{Flag: false, Bundle: "/pod"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	member := &specs.Spec{
+		Root: &specs.Root{Path: "rootfs"},
+		Mounts: []specs.Mount{
+			{Destination: "/data", Type: "bind", Source: "/srv/data/in"},
+			{Destination: "/fast", Type: "bind", Source: "/srv/fast", Options: []string{"directfs=on"}},
+		},
+	}
+	ociconfig.SetScope(member, directfspolicy.PodMember)
+	joining, err := ociconfig.Plan(member, ociconfig.Options{Flag: false, Bundle: "/member", Pod: pod})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("raised:", running.Sandbox().Raised, "donate:", joining.Donations())
+
+	err = ociconfig.Admit(running, joining)
+	fmt.Println("refused:", errors.Is(err, directfspolicy.ErrSandboxNotRaised))
+	fmt.Println("together:", joining.Coexist("member", running, "pod"))
+	// Output:
+	// raised: false donate: [/fast]
+	// refused: true
+	// together: <nil>
 }

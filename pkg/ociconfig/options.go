@@ -66,8 +66,10 @@ type Options struct {
 // started. The rootfs is asked for with destination "/".
 type BackendFunc func(spec *specs.Spec, m specs.Mount) (directfspolicy.Backend, string)
 
-// SourceFunc says where the files are that are at an absolute, cleaned path of
-// the host; see [directfspolicy.Source]. The first of the list is the path's
+// SourceFunc says where the files are that are at an absolute path of the host;
+// see [directfspolicy.Source]. The path is as the user wrote it: the kernel
+// follows a symbolic link before it goes up by the ".." behind it
+// (path_resolution(7)), so that only who looks at the host can clean it. The first of the list is the path's
 // own, and there always is one; with submounts, those of the mounts below it
 // follow. With an error, the container is refused: where the host cannot be
 // looked at, nobody knows which mounts a hint is for.
@@ -109,7 +111,7 @@ func (o Options) sources(source string, submounts bool) ([]directfspolicy.Source
 			return all, err
 		}
 	}
-	return []directfspolicy.Source{{Path: source}}, nil
+	return []directfspolicy.Source{{Path: path.Clean(source)}}, nil
 }
 
 // The annotations by which a CRI runtime says how a container relates to its

@@ -62,7 +62,7 @@ func (p *parser) named(set hintSet) []directfspolicy.SourceHint {
 			if !ok {
 				continue
 			}
-			sources, err := p.o.sources(path.Clean(set[name].fields["source"]), false)
+			sources, err := p.o.sources(set[name].fields["source"], false)
 			if err != nil {
 				p.refuse(fmt.Errorf("%s: %w", MountKey(name, "source"), err))
 				continue
@@ -103,6 +103,13 @@ func (p *parser) noSource(m mountHint, key, value string) error {
 // rootfs reads the hints about the rootfs.
 func (p *parser) rootfs(annotations map[string]string) []directfspolicy.Hint {
 	var all []directfspolicy.Hint
+	for _, key := range slices.Sorted(maps.Keys(annotations)) {
+		if field, ok := strings.CutPrefix(key, rootfsPrefix); ok {
+			if err := misspelled(key, rootfsPrefix, field, annotations[key]); err != nil {
+				p.refuse(err)
+			}
+		}
+	}
 	for _, k := range directfspolicy.Knobs() {
 		key := rootfsPrefix + string(k)
 		if value, ok := annotations[key]; ok {

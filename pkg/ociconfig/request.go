@@ -29,8 +29,12 @@ func Plan(spec *specs.Spec, o Options) (directfspolicy.Plan, error) {
 		return directfspolicy.Plan{}, join(errs)
 	}
 	p, err := directfspolicy.Resolve(r)
-	if err != nil && !(len(errs) > 0 && errors.Is(err, directfspolicy.ErrInvalidRequest)) {
-		errs = append(errs, err)
+	before := len(errs) > 0
+	for _, f := range directfspolicy.Findings(err) {
+		// A request without what was refused before may be invalid for that alone.
+		if !before || !errors.Is(f, directfspolicy.ErrInvalidRequest) {
+			errs = append(errs, f)
+		}
 	}
 	if len(errs) > 0 {
 		return directfspolicy.Plan{}, join(errs)

@@ -119,13 +119,13 @@ func counts(layers []*specs.Spec, name, source string, o Options) bool {
 	if source == "" {
 		return false
 	}
-	mount, err := o.sources(path.Clean(source), false)
+	mount, err := o.sources(source, false)
 	if err != nil {
 		return false // as Plan will say
 	}
 	return slices.ContainsFunc(layers, func(l *specs.Spec) bool {
 		s := l.Annotations[MountKey(name, "source")]
-		of, err := o.sources(path.Clean(s), false)
+		of, err := o.sources(s, false)
 		return s != "" && err == nil && of[0].Contains(mount[0])
 	})
 }

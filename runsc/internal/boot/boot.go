@@ -1,4 +1,4 @@
-// Package boot is the sandbox process: it takes the Plan from the gofer,
+// Package boot is the sandbox process: it receives the Plan from the gofer,
 // lowers it onto what the engine reads, and hands over to the engine's boot
 // command.
 package boot

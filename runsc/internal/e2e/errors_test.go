@@ -164,9 +164,9 @@ func TestHintWithoutMountInPodIsARemark(t *testing.T) {
 	logTo(t, lab)
 	pause := servePod(t, lab, lab.Runtime, true, harness.PodSandbox(), podHint("a", "/none", "off"))
 	log, err := lab.Log(pause.ID, "create")
-	const remark = "directfs plan: hint dev.gvisor.spec.mount.a.directfs=off matches no mount of this container"
-	if err != nil || !strings.Contains(log, remark) {
-		t.Errorf("%q is not in the log: %v", remark, err)
+	const warning = "directfs plan: hint dev.gvisor.spec.mount.a.directfs=off matches no mount of this container"
+	if err != nil || !strings.Contains(log, warning) {
+		t.Errorf("%q is not in the log: %v", warning, err)
 	}
 	stop(t, lab, pause)
 }

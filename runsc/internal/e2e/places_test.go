@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/harness"
 	"golang.org/x/sys/unix"
 )
@@ -73,35 +75,16 @@ func TestParentsExchangedDuringStart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var exchanged atomic.Int64
-	done, result := make(chan struct{}), make(chan error, 1)
-	go func() {
-		for {
-			select {
-			case <-done:
-				result <- nil
-				return
-			default:
-			}
-			if err := unix.Renameat2(unix.AT_FDCWD, p, unix.AT_FDCWD, q, unix.RENAME_EXCHANGE); err != nil {
-				result <- err
-				return
-			}
-			exchanged.Add(1)
-		}
-	}()
+	m := exchange(p, q)
 	for range 12 {
-		for before := exchanged.Load(); exchanged.Load() == before && len(result) == 0; {
-			runtime.Gosched() // until it is under way
-		}
+		m.await()
 		c := lab.Serve(t, lab.Bundle(t, harness.RootfsHint("off"), harness.MountFrom(volume, "/v", "rw", "directfs=off"),
 			harness.Mount("/v/p/m", "rw", "directfs=on"), harness.Mount("/v/q/m", "rw", "directfs=off"), harness.Args("serve")))
 		readReport(t, c)
 		checkHeld(t, c, []string{"/v/p/m"})
 		stop(t, lab, c)
 	}
-	close(done)
-	if err := <-result; err != nil {
+	if err := m.stop(); err != nil {
 		t.Error(err)
 	}
 }
@@ -211,4 +194,117 @@ func TestRootIsTheHosts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Somebody exchanges the directory that a source leads through while the
+// container is created. What is served is what the decision was made for, or
+// nothing.
+func TestSourceExchangedDuringCreate(t *testing.T) {
+	lab := newLab(t)
+	dir := volume(lab, "volume")
+	p, q := filepath.Join(dir, "p"), filepath.Join(dir, "q")
+	for _, d := range []string{p, q} {
+		if err := os.MkdirAll(filepath.Join(d, "s"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := exchange(p, q)
+	refused, served := 0, 0
+	for range 100 {
+		b := lab.Bundle(t, harness.RootfsHint("off"), harness.MountFrom(filepath.Join(p, "s"), "/a", "rw", "directfs=on"), harness.Args("serve"))
+		c, err := lab.Create(harness.Context(t), lab.ID(), b)
+		if err != nil {
+			if !strings.Contains(err.Error(), "the source was replaced by another file while the container was created") {
+				t.Fatal(err)
+			}
+			refused++
+		} else {
+			served++
+			lab.Keep(t, c)
+			if err := c.Start(harness.Context(t)); err != nil {
+				t.Fatal(err)
+			}
+			checkHoldsPlanned(t, lab.Runtime, c)
+			stop(t, lab, c)
+		}
+		if refused > 0 && served > 2 {
+			break
+		}
+	}
+	if err := m.stop(); err != nil {
+		t.Error(err)
+	}
+	if refused == 0 || served == 0 {
+		t.Errorf("%d containers were refused and %d were served", refused, served)
+	}
+}
+
+// checkHoldsPlanned expects the sandbox to hold no directory but the one that
+// the stored plan has for /a.
+func checkHoldsPlanned(t *testing.T, r *harness.Runtime, c *harness.Container) {
+	t.Helper()
+	raw, err := os.ReadFile(planPath(t, r, c.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stored struct{ Plan directfspolicy.Plan }
+	if err := json.Unmarshal(raw, &stored); err != nil {
+		t.Fatal(err)
+	}
+	held, err := harness.DirFDs(c.SandboxPID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range stored.Plan.Decisions() {
+		if d.Mount != "/a" {
+			continue
+		}
+		for _, h := range held {
+			if h.Dev != d.Sources[0].Device || h.Ino != d.Sources[0].Inode {
+				t.Errorf("the sandbox holds inode %d, the plan has %+v", h.Ino, d.Sources[0])
+			}
+		}
+	}
+	if len(held) == 0 {
+		t.Error("the sandbox holds nothing")
+	}
+}
+
+// exchanges is a goroutine that exchanges two directories until it is stopped.
+type exchanges struct {
+	count atomic.Int64
+	done  chan struct{}
+	ended chan error
+}
+
+func exchange(p, q string) *exchanges {
+	m := &exchanges{done: make(chan struct{}), ended: make(chan error, 1)}
+	go func() {
+		for {
+			select {
+			case <-m.done:
+				m.ended <- nil
+				return
+			default:
+			}
+			if err := unix.Renameat2(unix.AT_FDCWD, p, unix.AT_FDCWD, q, unix.RENAME_EXCHANGE); err != nil {
+				m.ended <- err
+				return
+			}
+			m.count.Add(1)
+		}
+	}()
+	return m
+}
+
+// await returns when the directories have been exchanged again.
+func (m *exchanges) await() {
+	for before := m.count.Load(); m.count.Load() == before && len(m.ended) == 0; {
+		runtime.Gosched()
+	}
+}
+
+func (m *exchanges) stop() error {
+	close(m.done)
+	return <-m.ended
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -53,6 +54,16 @@ func HandToGofer(p directfspolicy.Plan) error {
 		}
 	}
 	return nil
+}
+
+// TakeBack removes what HandToGofer, LetGoferAsk or a client left: a hook that
+// has no environment of its own is started with that of this process.
+func TakeBack() {
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, planVariable) {
+			_ = os.Unsetenv(name)
+		}
+	}
 }
 
 // LetGoferAsk is for a command of the engine that makes a spec of its own after

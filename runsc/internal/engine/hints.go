@@ -1,6 +1,14 @@
 package engine
 
-import "github.com/directfs/runsc/directfspolicy"
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/directfs/runsc/directfspolicy"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/runsc/config"
+)
 
 // HintsFlag is --directfs-hints, the operator's ceiling, which the engine's
 // configuration does not know. No annotation can set it: the engine overrides
@@ -24,5 +32,31 @@ func (f *HintsFlag) Set(value string) error {
 		return err
 	}
 	f.ceiling = c
+	return nil
+}
+
+// configBundlePrefix starts the annotations that apply a config bundle
+// (runsc/specutils/specutils.go:298).
+const configBundlePrefix = "dev.gvisor.bundle."
+
+// CheckConfigBundles refuses a spec with an annotation for a config bundle that
+// sets --directfs=true where a hint may not ask for it. The engine applies
+// bundles without --allow-flag-override, and over flags of the command line
+// (runsc/config/flags.go:464), so conf must be as it is before that. The error
+// is a *directfspolicy.HintError with ErrCeiling.
+func (f *HintsFlag) CheckConfigBundles(conf *config.Config, spec *specs.Spec) error {
+	if f.ceiling == directfspolicy.AllHints || conf.DirectFS {
+		return nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(spec.Annotations)) {
+		name, ok := strings.CutPrefix(key, configBundlePrefix)
+		if ok && config.Bundles[config.BundleName(name)]["directfs"] == "true" {
+			return &directfspolicy.HintError{
+				Key: key, Value: spec.Annotations[key],
+				Fix: "the config bundle sets --directfs=true, which --directfs-hints=" + f.String() + " does not let an annotation do: remove it, or ask the operator",
+				Err: directfspolicy.ErrCeiling,
+			}
+		}
+	}
 	return nil
 }

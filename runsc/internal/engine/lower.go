@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -76,14 +77,11 @@ func (s sentinel) annotate(annotations map[string]string) {
 // spec before (runsc/specutils/specutils.go:249), it takes the first JSON value
 // and drops what follows.
 func LowerSpec(raw []byte, p directfspolicy.Plan) (spec []byte, rootfs directfspolicy.Cache, err error) {
-	var fields map[string]json.RawMessage
-	if err := decodeFirst(raw, &fields); err != nil {
+	fields, err := otherFields(raw)
+	if err != nil {
 		return nil, 0, fmt.Errorf("parsing spec: %w", err)
 	}
-	if fields == nil {
-		return nil, 0, errors.New("parsing spec: it is null")
-	}
-	annotations, err := takeAnnotations(raw, fields)
+	annotations, err := readAnnotations(raw)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -107,9 +105,43 @@ func LowerSpec(raw []byte, p directfspolicy.Plan) (spec []byte, rootfs directfsp
 	if err != nil {
 		return nil, 0, fmt.Errorf("lowering annotations: %w", err)
 	}
-	fields["annotations"] = a
-	spec, err = json.Marshal(fields)
-	return spec, rootfs, err
+	return slices.Concat([]byte(`{"annotations":`), a, fields, []byte("}")), rootfs, nil
+}
+
+// otherFields returns the members of the JSON object but for the annotations,
+// each with a comma before it. They keep their order and are not merged: to
+// the engine's decoder "Root" is the same field as "root", and of fields that
+// appear twice the later one is decoded into the earlier one.
+func otherFields(raw []byte) ([]byte, error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, cmp.Or(err, errors.New("it is not an object"))
+	}
+	var out []byte
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, err
+		}
+		if strings.EqualFold(name.(string), "annotations") {
+			continue
+		}
+		k, err := json.Marshal(name)
+		if err != nil {
+			return nil, err
+		}
+		v, err := json.Marshal(value)
+		if err != nil {
+			return nil, err
+		}
+		out = slices.Concat(out, []byte(","), k, []byte(":"), v)
+	}
+	_, err := d.Token()
+	return out, err
 }
 
 // decodeFirst decodes the first JSON value and ignores what follows it.
@@ -117,20 +149,15 @@ func decodeFirst(raw []byte, v any) error {
 	return json.NewDecoder(bytes.NewReader(raw)).Decode(v)
 }
 
-// takeAnnotations returns the annotations as the engine reads them from raw,
-// and deletes them from the fields. To its decoder "Annotations" is the same
-// field as "annotations", and fields that appear twice are merged.
-func takeAnnotations(raw []byte, fields map[string]json.RawMessage) (map[string]string, error) {
+// readAnnotations returns the annotations as the engine reads them from raw. To
+// its decoder "Annotations" is the same field as "annotations", and fields that
+// appear twice are merged.
+func readAnnotations(raw []byte) (map[string]string, error) {
 	var spec struct {
 		Annotations map[string]string `json:"annotations"`
 	}
 	if err := decodeFirst(raw, &spec); err != nil {
 		return nil, fmt.Errorf("parsing annotations of spec: %w", err)
-	}
-	for name := range fields {
-		if strings.EqualFold(name, "annotations") {
-			delete(fields, name)
-		}
 	}
 	if spec.Annotations == nil {
 		spec.Annotations = map[string]string{}

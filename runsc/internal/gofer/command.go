@@ -130,6 +130,7 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("directfs plan: %w", err)
 	}
+	engine.TakeBack() // hooks come next
 	pairs, err := engine.PairMounts(spec.Mounts, g.mountConfs, plan)
 	if err != nil {
 		return err
@@ -165,6 +166,9 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 	if reexec {
 		if err := g.client.KeepOverExec(); err != nil {
 			return fmt.Errorf("keeping the connection to the client: %w", err)
+		}
+		if err := engine.HandToGofer(plan); err != nil {
+			return err
 		}
 		return g.again(f, conf, mounts, extra.FlagOverrides)
 	}

@@ -33,9 +33,9 @@ type prepared struct {
 }
 
 // prepare makes the mounts of the connections, and the root that the process
-// serves from. tell is called with the mounts when the hooks are done: creating
-// the container ends when the sandbox process knows them, and must not end
-// before, nor well if a hook failed.
+// serves from. tell is called with the mounts when all is done: creating the
+// container ends when the sandbox process knows them, and must neither end
+// before nor succeed where anything of this failed.
 func (g *Command) prepare(conf *config.Config, spec *specs.Spec, id string, conns []connection, open opener, tell func([]specs.Mount) error) (prepared, error) {
 	// Nothing that is mounted from here on, or copied, reaches the host.
 	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
@@ -64,9 +64,6 @@ func (g *Command) prepare(conf *config.Config, spec *specs.Spec, id string, conn
 			return prepared{}, err
 		}
 	}
-	if err := tell(mounts); err != nil {
-		return prepared{}, err
-	}
 	if err := g.pivot(conf, spec, id); err != nil {
 		return prepared{}, err
 	}
@@ -84,7 +81,7 @@ func (g *Command) prepare(conf *config.Config, spec *specs.Spec, id string, conn
 			p.keep = append(p.keep, fd)
 		}
 	}
-	return p, nil
+	return p, tell(mounts)
 }
 
 // ownConnections are those whose copies are taken from the spec's sources.

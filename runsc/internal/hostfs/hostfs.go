@@ -16,27 +16,42 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Reader looks at the host. It reads the mount table once, when it is first
-// needed.
+// Reader looks at the host. It reads the mount table when it is first needed,
+// and again for a mount that is younger.
 type Reader struct {
-	mounts func() ([]*mountinfo.Info, error)
-	byID   func() map[int]*mountinfo.Info
+	file string
+
+	mu     sync.Mutex
+	mounts []*mountinfo.Info
+	byID   map[int]*mountinfo.Info // nil until the table is read
 }
 
 // NewReader returns a Reader of this process's mount namespace.
 func NewReader() *Reader { return newReader("/proc/self/mountinfo") }
 
-func newReader(file string) *Reader {
-	mounts := sync.OnceValues(func() ([]*mountinfo.Info, error) { return read(file) })
-	byID := sync.OnceValue(func() map[int]*mountinfo.Info {
-		all := map[int]*mountinfo.Info{}
-		list, _ := mounts() // Sources returns the error
-		for _, m := range list {
-			all[m.ID] = m
-		}
-		return all
-	})
-	return &Reader{mounts: mounts, byID: byID}
+func newReader(file string) *Reader { return &Reader{file: file} }
+
+// load reads the table. The caller holds the lock.
+func (r *Reader) load() error {
+	mounts, err := read(r.file)
+	if err != nil {
+		return err
+	}
+	r.mounts, r.byID = mounts, make(map[int]*mountinfo.Info, len(mounts))
+	for _, m := range mounts {
+		r.byID[m.ID] = m
+	}
+	return nil
+}
+
+// mountOf returns the mount with the ID. A process that is confined to a
+// directory (chroot(2)) may be on a mount that its table does not have.
+func (r *Reader) mountOf(id int) (*mountinfo.Info, error) {
+	if m := r.byID[id]; m != nil {
+		return m, nil
+	}
+	err := r.load()
+	return r.byID[id], err
 }
 
 func read(file string) ([]*mountinfo.Info, error) {
@@ -56,19 +71,30 @@ func read(file string) ([]*mountinfo.Info, error) {
 // where the caller may not look, nothing but the path is known. Without a mount
 // table it fails.
 func (r *Reader) Sources(name string, submounts bool) ([]directfspolicy.Source, error) {
-	mounts, err := r.mounts()
-	if err != nil {
-		return nil, err
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byID == nil {
+		if err := r.load(); err != nil {
+			return nil, err
+		}
 	}
 	fd, err := unix.Open(name, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return []directfspolicy.Source{{Path: name}}, nil
+		return []directfspolicy.Source{{Path: path.Clean(name)}}, nil
 	}
 	defer unix.Close(fd)
-	all := []directfspolicy.Source{r.source(fd, name)}
+	own, err := r.source(fd, path.Clean(name))
+	if err != nil {
+		return nil, err
+	}
+	all := []directfspolicy.Source{own}
 	if submounts {
-		for _, m := range submountsOf(all[0].Path, mounts) {
-			all = append(all, r.submount(m))
+		for _, m := range submountsOf(own.Path, r.mounts) {
+			s, err := r.submount(m)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, s)
 		}
 	}
 	return all, nil
@@ -77,35 +103,36 @@ func (r *Reader) Sources(name string, submounts bool) ([]directfspolicy.Source, 
 // source identifies an open file. Its path is the one that the kernel has for
 // it, so that whoever exchanges directories meanwhile cannot make name and
 // identity those of two files. name is for where that is not text.
-func (r *Reader) source(fd int, name string) directfspolicy.Source {
+func (r *Reader) source(fd int, name string) (directfspolicy.Source, error) {
 	s := directfspolicy.Source{Path: text(name, "")}
 	var st unix.Statx_t
 	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_INO|unix.STATX_NLINK|unix.STATX_MNT_ID, &st); err != nil {
-		return s
+		return s, nil
 	}
 	s.Device, s.Inode = unix.Mkdev(st.Dev_major, st.Dev_minor), st.Ino
 	resolved, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
 	if err != nil || !path.IsAbs(resolved) || st.Nlink == 0 {
-		return s // of a file without a name, or one that this process cannot see
+		return s, nil // of a file without a name, or one that this process cannot see
 	}
 	s.Path = text(resolved, s.Path)
 	if st.Mask&unix.STATX_MNT_ID == 0 {
-		return s
+		return s, nil
 	}
-	if m := r.byID()[int(st.Mnt_id)]; m != nil {
+	m, err := r.mountOf(int(st.Mnt_id))
+	if m != nil {
 		if rest, ok := below(resolved, m.Mountpoint); ok {
 			s.Filesystem, s.Within = within(m, rest)
 		}
 	}
-	return s
+	return s, err
 }
 
 // submount identifies the root of a mount, without a look at its path: another
 // mount may be over it.
-func (r *Reader) submount(m *mountinfo.Info) directfspolicy.Source {
-	s := directfspolicy.Source{Path: text(m.Mountpoint, "")}
-	if fd, err := unix.Open(m.Mountpoint, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0); err == nil {
-		s = r.source(fd, m.Mountpoint)
+func (r *Reader) submount(m *mountinfo.Info) (directfspolicy.Source, error) {
+	s, err := directfspolicy.Source{Path: text(m.Mountpoint, "")}, error(nil)
+	if fd, openErr := unix.Open(m.Mountpoint, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0); openErr == nil {
+		s, err = r.source(fd, m.Mountpoint)
 		unix.Close(fd)
 	}
 	fs, in := within(m, "")
@@ -113,7 +140,7 @@ func (r *Reader) submount(m *mountinfo.Info) directfspolicy.Source {
 		s.Device, s.Inode = 0, 0 // of the mount over it
 	}
 	s.Filesystem, s.Within = fs, in
-	return s
+	return s, err
 }
 
 // submountsOf lists the mounts below the directory. A mount that is hidden

@@ -207,3 +207,16 @@ func FuzzTable(f *testing.F) {
 		}
 	})
 }
+
+// A table that is older than a mount does not tell where the mount's files are.
+func TestMountAfterTable(t *testing.T) {
+	inNamespace(t, func(_ *Reader, dir string) {
+		volume, sub, late := mkdir(t, dir, "volume"), mkdir(t, dir, "volume", "sub"), mkdir(t, dir, "late")
+		r := newReader("/proc/thread-self/mountinfo")
+		v := one(t, r, volume)
+		mount(t, sub, late, "", unix.MS_BIND)
+		if s := one(t, r, late); !v.Contains(s) {
+			t.Errorf("%+v is not in %+v", s, v)
+		}
+	})
+}

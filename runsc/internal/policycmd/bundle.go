@@ -37,17 +37,21 @@ type input struct {
 	// podOpts are the options of the pod's first container, whose spec is
 	// opts.Pod. They are zero for a container that joins no sandbox.
 	podOpts ociconfig.Options
+
+	// refused and podRefused are why creating the two would be refused before
+	// anything is decided.
+	refused, podRefused []error
 }
 
 // load reads the bundle and, where there is one, the pod's. Errors that the
-// caller has to mend are usageErrors; with the others, creating the container
+// caller has to fix are usageErrors; with the others, creating the container
 // would be refused.
 func (b bundleFlags) load(conf *config.Config) (input, error) {
-	spec, own, err := readBundle(b.dir, conf)
+	spec, own, refused, err := readBundle(b.dir, conf)
 	if err != nil {
 		return input{}, err
 	}
-	in := input{spec: spec, opts: engine.Options(own, nil)}
+	in := input{spec: spec, opts: engine.Options(own, nil), refused: refused}
 	scope, err := ociconfig.Scope(spec)
 	if err != nil {
 		return input{}, err
@@ -60,21 +64,22 @@ func (b bundleFlags) load(conf *config.Config) (input, error) {
 	case !member:
 		return in, nil
 	}
-	pod, podConf, err := readBundle(b.pod, conf)
+	pod, podConf, refused, err := readBundle(b.pod, conf)
 	if err != nil {
 		return input{}, err
 	}
-	in.opts.Pod = pod
+	in.opts.Pod, in.podRefused = pod, refused
 	in.podOpts = engine.Options(podConf, nil)
 	return in, nil
 }
 
 // readBundle reads a bundle as creating its container would, and applies the
-// flags that its annotations set to a copy of conf.
-func readBundle(dir string, conf *config.Config) (*specs.Spec, *config.Config, error) {
+// flags that its annotations set to a copy of conf. refused is for what creating
+// it would be refused by then.
+func readBundle(dir string, conf *config.Config) (spec *specs.Spec, own *config.Config, refused []error, err error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
-		return nil, nil, usagef("bundle %q: %w", dir, err)
+		return nil, nil, nil, usagef("bundle %q: %w", dir, err)
 	}
 	// The engine's errors do not tell what cannot be read from what is not
 	// allowed, so look first.
@@ -84,28 +89,28 @@ func readBundle(dir string, conf *config.Config) (*specs.Spec, *config.Config, e
 		if errors.As(err, &pe) {
 			err = pe.Err // its path is the bundle's again
 		}
-		return nil, nil, usagef("bundle %q: config.json: %w; give the directory that has it", dir, err)
+		return nil, nil, nil, usagef("bundle %q: config.json: %w; give the directory that has it", dir, err)
 	}
 	var raw specs.Spec
 	if err := json.Unmarshal(b, &raw); err != nil {
-		return nil, nil, usagef("bundle %q: config.json is not an OCI spec: %w", dir, err)
+		return nil, nil, nil, usagef("bundle %q: config.json is not an OCI spec: %w", dir, err)
 	}
 	// The engine refuses an unknown scope too, but does not say which it is.
 	if _, err := ociconfig.Scope(&raw); err != nil {
-		return nil, nil, fmt.Errorf("bundle %q: %w", dir, err)
+		return nil, nil, nil, fmt.Errorf("bundle %q: %w", dir, err)
 	}
-	spec, err := specutils.ReadSpec(abs, conf)
+	spec, err = specutils.ReadSpec(abs, conf)
 	if err != nil {
-		return nil, nil, fmt.Errorf("bundle %q: %w", dir, err)
+		return nil, nil, nil, fmt.Errorf("bundle %q: %w", dir, err)
 	}
-	if err := engine.CheckBundle(spec); err != nil {
-		return nil, nil, fmt.Errorf("bundle %q: %w", dir, err)
+	own = new(config.Config)
+	*own = *conf
+	for _, err := range []error{engine.CheckBundle(spec), engine.Hints.CheckConfigBundles(conf, spec), specutils.FixConfig(own, spec)} {
+		if err != nil {
+			refused = append(refused, fmt.Errorf("bundle %q: %w", dir, err))
+		}
 	}
-	own := *conf
-	if err := specutils.FixConfig(&own, spec); err != nil {
-		return nil, nil, fmt.Errorf("bundle %q: %w", dir, err)
-	}
-	return spec, &own, nil
+	return spec, own, refused, nil
 }
 
 // outcome is what the policy makes of an input.
@@ -119,7 +124,7 @@ type outcome struct {
 // resolve decides as creating the container would.
 func (in input) resolve() (outcome, error) {
 	plan, err := ociconfig.Plan(in.spec, in.opts)
-	if err != nil {
+	if err = join(in.refused, err); err != nil {
 		return outcome{}, err
 	}
 	out := outcome{plan: plan}
@@ -127,7 +132,7 @@ func (in input) resolve() (outcome, error) {
 		return out, nil
 	}
 	pod, err := ociconfig.Plan(in.opts.Pod, in.podOpts)
-	if err != nil {
+	if err = join(in.podRefused, err); err != nil {
 		return outcome{}, podError(err)
 	}
 	if err := ociconfig.Admit(pod, plan); err != nil {
@@ -135,6 +140,11 @@ func (in input) resolve() (outcome, error) {
 	}
 	out.pod = &pod
 	return out, nil
+}
+
+// join joins what is refused before anything is decided and what is then.
+func join(refused []error, err error) error {
+	return errors.Join(append(slices.Clip(refused), err)...)
 }
 
 // podError says of each finding that it is about the pod's first container.
@@ -154,7 +164,7 @@ func (in input) problems() []error {
 		return all
 	}
 	_, err = ociconfig.Plan(in.opts.Pod, in.podOpts)
-	for _, err := range directfspolicy.Findings(podError(err)) {
+	for _, err := range directfspolicy.Findings(podError(join(in.podRefused, err))) {
 		// The pod's hints are the joining container's too.
 		own := errors.Unwrap(err).Error()
 		if !slices.ContainsFunc(all, func(e error) bool { return e.Error() == own || e.Error() == err.Error() }) {

@@ -10,6 +10,7 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/kubepolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/layout"
 	"github.com/google/subcommands"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/flag"
@@ -26,13 +27,13 @@ type check struct {
 func (*check) Name() string { return "check" }
 
 // Synopsis implements subcommands.Command.Synopsis.
-func (*check) Synopsis() string { return "would a bundle, or a pod's annotations, be refused" }
+func (*check) Synopsis() string { return "say whether a bundle or a pod would be refused" }
 
 // Usage implements subcommands.Command.Usage.
 func (*check) Usage() string {
-	return `policy check [options] - would a bundle, or a pod's annotations, be refused.
+	return `policy check [options] - say whether a bundle or a pod would be refused.
 
-Lists everything for which the container would be refused, and starts nothing.
+Lists every reason to refuse the container, and starts nothing.
 With --kubernetes, reads from stdin a Pod in JSON, or the object of its
 annotations alone, and also says what the gVisor containerd shim does to them.
 
@@ -67,6 +68,9 @@ func (c *check) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcomm
 	out, err := in.resolve()
 	if err != nil {
 		return fail(c.Name(), in.problems()...)
+	}
+	if err := layout.Check(out.plan); err != nil {
+		return fail(c.Name(), err)
 	}
 	for _, w := range out.plan.Warnings() {
 		fmt.Println("warning:", w)
@@ -127,6 +131,9 @@ func (c *check) pod(conf *config.Config, r io.Reader) subcommands.ExitStatus {
 func engineRefuses(conf *config.Config, pod kubepolicy.Pod) error {
 	spec := pod.Spec()
 	if err := engine.CheckBundle(spec); err != nil {
+		return err
+	}
+	if err := engine.Hints.CheckConfigBundles(conf, spec); err != nil {
 		return err
 	}
 	return specutils.FixConfig(conf, spec)

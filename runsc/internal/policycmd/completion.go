@@ -19,11 +19,13 @@ var shells = []string{"bash", "zsh", "fish"}
 func (*completion) Name() string { return "completion" }
 
 // Synopsis implements subcommands.Command.Synopsis.
-func (*completion) Synopsis() string { return "completion of this command for bash, zsh or fish" }
+func (*completion) Synopsis() string {
+	return "print shell completion for this command: bash, zsh or fish"
+}
 
 // Usage implements subcommands.Command.Usage.
 func (*completion) Usage() string {
-	return `policy completion bash|zsh|fish - completion of this command for a shell.
+	return `policy completion bash|zsh|fish - print shell completion for this command.
 
   source <(runsc policy completion bash)
   source <(runsc policy completion zsh)

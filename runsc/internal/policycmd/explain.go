@@ -24,20 +24,23 @@ type explain struct {
 func (*explain) Name() string { return "explain" }
 
 // Synopsis implements subcommands.Command.Synopsis.
-func (*explain) Synopsis() string { return "what is decided for a bundle, why, and what if" }
+func (*explain) Synopsis() string {
+	return "show what is decided for a bundle and why, and what other hints would change"
+}
 
 // Usage implements subcommands.Command.Usage.
 func (*explain) Usage() string {
-	return `policy explain [options] - what is decided for a bundle, why, and what if.
+	return `policy explain [options] - show what is decided for a bundle and why, and what other hints would change.
 
 Prints the plan with which the container would be created: every mount with
-its access, what the sandbox and the gofer hold, and which mount caused it.
+its access and cache mode, what the sandbox and the gofer hold, and because of
+which mount.
 
 --what-if=NAME=VALUE adds what would change if a hint were on, off or default,
 or, for the cache mode, cache=shared, cache=exclusive or cache=default.
 NAME is the NAME of mount annotations, the destination of a mount, or rootfs.
-Changes separated by commas are made together; each further --what-if is a
-question of its own.
+Changes separated by commas are made together; each --what-if is answered
+separately.
 
   runsc policy explain --bundle DIR
   runsc policy explain --bundle DIR --what-if=/data=off

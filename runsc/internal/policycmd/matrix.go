@@ -19,11 +19,11 @@ type matrix struct{ format string }
 func (*matrix) Name() string { return "matrix" }
 
 // Synopsis implements subcommands.Command.Synopsis.
-func (*matrix) Synopsis() string { return "the decision table, as this binary decides" }
+func (*matrix) Synopsis() string { return "print the decision table of this binary" }
 
 // Usage implements subcommands.Command.Usage.
 func (*matrix) Usage() string {
-	return `policy matrix [options] - the decision table, as this binary decides.
+	return `policy matrix [options] - print the decision table of this binary.
 
 Asks the policy for every combination of flag, hint and backend, for every
 cache hint, and for what each kind of mount gives the sandbox and the gofer.

@@ -36,12 +36,12 @@ func Command() util.SubCommand { return new(policy) }
 func (*policy) Name() string { return "policy" }
 
 // Synopsis implements subcommands.Command.Synopsis.
-func (*policy) Synopsis() string { return "explain and check what is decided about directfs" }
+func (*policy) Synopsis() string { return "explain and check decisions about directfs and cache modes" }
 
 // Usage implements subcommands.Command.Usage.
 func (*policy) Usage() string {
 	var b strings.Builder
-	b.WriteString("policy <subcommand> [options] - explain and check what is decided about directfs, without starting anything.\n\n")
+	b.WriteString("policy <subcommand> [options] - explain and check decisions about directfs and cache modes, without starting anything.\n\n")
 	for _, c := range subcommandList() {
 		fmt.Fprintf(&b, "  %-11s %s\n", c.Name(), c.Synopsis())
 	}
@@ -49,9 +49,9 @@ func (*policy) Usage() string {
 The runtime's global options come before "policy" and count as they do for
 "create": runsc --directfs=false policy explain --bundle DIR.
 
-Answers are on stdout, errors on stderr. Exit status: 0 for an answer without
-objections, 1 if the container would be refused, 2 for a wrong call or input
-that cannot be read. verify has more.
+Answers are on stdout, errors on stderr. Exit status: 0 if there is an answer
+and nothing is refused, 1 if the container would be refused, 2 if the arguments
+are wrong or input cannot be read. verify has more.
 
 "runsc policy <subcommand> --help" describes a subcommand.
 `)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/directfs/runsc/runsc/internal/engine"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/runsc/cmd/util"
 	"gvisor.dev/gvisor/runsc/config"
@@ -13,7 +14,8 @@ import (
 // inBundle is a command with --bundle. It makes that path absolute before
 // anything is read: a relative one reaches the gofer, which fails where it
 // compares paths of the spec with those of the kernel
-// (runsc/cmd/sandboxsetup/gofer_mount.go:338).
+// (runsc/cmd/sandboxsetup/gofer_mount.go:338). It also is the last to see the
+// flags of the command line before annotations change them.
 type inBundle struct{ util.SubCommand }
 
 // FetchSpec implements util.SubCommand.FetchSpec.
@@ -27,5 +29,9 @@ func (c inBundle) FetchSpec(conf *config.Config, f *flag.FlagSet) (string, *spec
 			return "", nil, fmt.Errorf("--bundle=%s: %w", bundle, err)
 		}
 	}
-	return c.SubCommand.FetchSpec(conf, f)
+	id, spec, err := c.SubCommand.FetchSpec(conf, f)
+	if err == nil && spec != nil {
+		err = engine.Hints.CheckConfigBundles(conf, spec)
+	}
+	return id, spec, err
 }

@@ -138,6 +138,7 @@ func (c *creation) note(p supervise.Process) {
 	case <-c.started: // a process that has executed itself again
 	default:
 		c.show()
+		engine.TakeBack() // hooks come next
 		close(c.started)
 	}
 }

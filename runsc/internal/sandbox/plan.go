@@ -12,6 +12,7 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/ociconfig"
 	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/layout"
 	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -40,7 +41,10 @@ func decide(conf *config.Config, id statedir.ID, spec *specs.Spec) (plan directf
 	if plan, err = resolve(conf, spec); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
-	if err := checkPlaces(plan); err != nil {
+	if err := engine.CheckKnown(plan); err != nil {
+		return directfspolicy.Plan{}, nil, err
+	}
+	if err := layout.Check(plan); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
 	if unlock, err = lockPod(conf, id, plan); err != nil {
@@ -65,14 +69,14 @@ func create(name string, conf *config.Config, id string, spec *specs.Spec, execu
 		return util.Errorf("%s: %v", name, err)
 	}
 	defer unlock()
-	if err := engine.HandToGofer(plan); err != nil {
-		return util.Errorf("%s: %v", name, err)
-	}
 	engine.ConfigureCreate(conf, plan)
 	c := &creation{conf: conf, id: full, spec: spec, plan: plan}
 	if plan.Scope() == directfspolicy.PodMember {
-		engine.HideOptions(spec)
+		engine.HideOptions(spec) // its gofer comes when it is started
 	} else {
+		if err := engine.HandToGofer(plan); err != nil {
+			return util.Errorf("%s: %v", name, err)
+		}
 		c.show = engine.HideHints(spec)
 	}
 	return c.run(name, execute)
@@ -134,14 +138,10 @@ func prepareStart(conf *config.Config, c *container.Container) (plan directfspol
 	if plan, err = statedir.LoadPlan(c); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
-	if err := checkPlaces(plan); err != nil {
+	if err := layout.Check(plan); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
 	if unlock, err = lockPod(conf, c.Saver.ID, plan); err != nil {
-		return directfspolicy.Plan{}, nil, err
-	}
-	if err := engine.HandToGofer(plan); err != nil {
-		unlock()
 		return directfspolicy.Plan{}, nil, err
 	}
 	engine.ConfigureStart(conf, plan)

@@ -8,10 +8,12 @@ import (
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/directfs/runsc/runsc/internal/supervise"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/pkg/log"
 	"gvisor.dev/gvisor/runsc/cmd"
 	"gvisor.dev/gvisor/runsc/cmd/util"
 	"gvisor.dev/gvisor/runsc/config"
@@ -57,6 +59,11 @@ func startContainer(conf *config.Config, c *container.Container, start func(*con
 	if err != nil {
 		return err
 	}
+	if release, err := statedir.Protect(conf.RootDir, c.Saver.ID); err != nil {
+		log.Warningf("Nobody will restore the state if this process is killed: %v", err)
+	} else {
+		defer release()
+	}
 	if plan.Scope() != directfspolicy.PodMember {
 		defer unlock()
 		if err := start(conf); err != nil {
@@ -80,6 +87,10 @@ func startContainer(conf *config.Config, c *container.Container, start func(*con
 // So the object is lowered before and put back afterwards; poststart hooks,
 // which are shown the spec's annotations, run after that.
 func startMember(conf *config.Config, c *container.Container, plan directfspolicy.Plan, start func(*config.Config) error) error {
+	if err := engine.HandToGofer(plan); err != nil {
+		return err
+	}
+	defer engine.TakeBack() // hooks come next
 	children, err := supervise.Start(len(c.Spec.Mounts), nil)
 	if err != nil {
 		return err

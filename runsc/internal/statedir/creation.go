@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -52,6 +53,10 @@ type record struct {
 // time. cgroups are the cgroup directories that the engine may make. Before it returns, what an earlier
 // client left of the id is removed. Errors wrap ErrBeingCreated.
 func Begin(root string, id ID, since time.Time, p directfspolicy.Plan, spec *specs.Spec, cgroups []string) (*Creation, error) {
+	if id.ContainerID != filepath.Base(id.ContainerID) || id.SandboxID != filepath.Base(id.SandboxID) {
+		// The engine refuses more, but later.
+		return nil, fmt.Errorf("invalid container id: %q", id.ContainerID)
+	}
 	if err := os.MkdirAll(root, 0o711); err != nil {
 		return nil, fmt.Errorf("creating container root directory: %w", err)
 	}
@@ -132,9 +137,9 @@ func (c *Creation) Finish() (created bool, err error) {
 		return false, nil
 	case err != nil:
 		return false, err
-	case at.Before(c.record.Started):
-		return false, nil
 	}
+	// There was none when this began. The times say nothing of it: the clock may
+	// have been set back.
 	data, err := json.Marshal(planFile{CreatedAt: at, Plan: c.record.Plan})
 	if err != nil {
 		return false, fmt.Errorf("storing plan: %w", err)
@@ -192,14 +197,13 @@ func readCreating(root string, id ID) (json.RawMessage, time.Time, error) {
 		return nil, time.Time{}, os.ErrNotExist
 	}
 	var r struct {
-		Started time.Time       `json:"started"`
-		Plan    json.RawMessage `json:"plan"`
+		Plan json.RawMessage `json:"plan"`
 	}
 	if err := json.NewDecoder(f).Decode(&r); err != nil {
 		return nil, time.Time{}, err
 	}
 	at, err := CreatedAt(root, id)
-	if err != nil || at.Before(r.Started) {
+	if err != nil {
 		return nil, time.Time{}, os.ErrNotExist
 	}
 	return r.Plan, at, nil

@@ -35,6 +35,11 @@ func Sweep(root string) {
 		}
 	}
 	for _, name := range names {
+		if id, ok := parse(name, savedSuffix); ok {
+			logged(id, putBack(root, id))
+		}
+	}
+	for _, name := range names {
 		id, ok := parse(name, planSuffix)
 		if ok && !slices.Contains(names, filepath.Base(path(root, id, engineSuffix))) {
 			logged(id, Forget(root, id))
@@ -84,7 +89,7 @@ func names(root string) ([]string, error) {
 // undo removes a container whose client died while it created it.
 func undo(root string, id ID) error {
 	name := path(root, id, creatingSuffix)
-	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	f, err := os.OpenFile(name, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -92,14 +97,24 @@ func undo(root string, id ID) error {
 		return err
 	}
 	defer f.Close()
+	if err := checkOwner(f); err != nil {
+		return err
+	}
 	if dead, err := isDead(f, name); !dead {
 		return err
 	}
-	var r record
+	// The Plan may be of another version.
+	var r struct {
+		record
+		Plan json.RawMessage `json:"plan"`
+	}
 	if err := json.NewDecoder(f).Decode(&r); err != nil {
 		// The client died before it had started anything, or while it noted a
-		// process that ends with it.
+		// process that ends with it. A container that is there may be another's.
 		log.Warningf("%s: %v", name, err)
+		if there, err := exists(path(root, id, engineSuffix)); there || err != nil {
+			return errors.Join(err, os.Remove(name))
+		}
 	}
 	created, err := CreatedAt(root, id)
 	if err == nil && created.Before(r.Started) {
@@ -110,6 +125,19 @@ func undo(root string, id ID) error {
 		return err
 	}
 	return errors.Join(os.Remove(name), Forget(root, id))
+}
+
+// checkOwner fails where somebody else wrote the file, who could have this
+// process kill, and remove, whatever it may.
+func checkOwner(f *os.File) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Uid != uint32(os.Geteuid()) {
+		return fmt.Errorf("%s is not a file of user %d", f.Name(), os.Geteuid())
+	}
+	return nil
 }
 
 // isDead reports whether nobody holds the lock of a .creating file that is
@@ -159,6 +187,10 @@ type process struct {
 	// Start is the time at which it started, in clock ticks since the boot
 	// (proc(5), field 22 of stat).
 	Start string `json:"start"`
+
+	// Boot is the boot's ID (random(4), /proc/sys/kernel/random/boot_id): the
+	// root directory may outlive it.
+	Boot string `json:"boot"`
 }
 
 func identify(pid int) (process, error) {
@@ -172,7 +204,11 @@ func identify(pid int) (process, error) {
 	if len(fields) <= start {
 		return process{}, fmt.Errorf("/proc/%d/stat has only %d fields", pid, len(fields))
 	}
-	return process{PID: pid, Start: fields[start]}, nil
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return process{}, err
+	}
+	return process{PID: pid, Start: fields[start], Boot: strings.TrimSpace(string(boot))}, nil
 }
 
 // end makes sure that processes have ended. They do so by themselves when they
@@ -181,16 +217,35 @@ func end(all []process) error {
 	const patience = 5 * time.Second
 	var errs []error
 	for _, p := range all {
-		if now, err := identify(p.PID); err != nil || now != p {
-			continue
-		}
-		if err := unix.Kill(p.PID, unix.SIGKILL); err != nil && err != unix.ESRCH {
+		if err := p.kill(); err != nil {
 			errs = append(errs, fmt.Errorf("killing process %d: %w", p.PID, err))
 			continue
 		}
-		errs = append(errs, specutils.WaitForNonChildExit(p.PID, patience))
+		if now, err := identify(p.PID); err == nil && now == p {
+			errs = append(errs, specutils.WaitForNonChildExit(p.PID, patience))
+		}
 	}
 	return errors.Join(errs...)
+}
+
+// kill kills no other process that gets the PID meanwhile.
+func (p process) kill() error {
+	fd, err := unix.PidfdOpen(p.PID, 0)
+	if err != nil {
+		return ignore(err, unix.ESRCH)
+	}
+	defer unix.Close(fd)
+	if now, err := identify(p.PID); err != nil || now != p {
+		return nil
+	}
+	return ignore(unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0), unix.ESRCH)
+}
+
+func ignore(err, harmless error) error {
+	if errors.Is(err, harmless) {
+		return nil
+	}
+	return err
 }
 
 func missing(files []string) []string {

@@ -41,8 +41,9 @@ func Join(kind Kind) (*Client, error) {
 		return nil, nil
 	}
 	unix.CloseOnExec(fd)
-	if err := os.Setenv(fdVariable, strconv.Itoa(fd)); err != nil {
-		return nil, fmt.Errorf("keeping the number of the client's socket: %w", err)
+	// Hooks that have no environment of their own get this process's.
+	if err := os.Unsetenv(fdVariable); err != nil {
+		return nil, err
 	}
 	c := &Client{fd: fd, ready: make(chan struct{})}
 	if err := c.report(); err != nil {
@@ -59,6 +60,9 @@ func Join(kind Kind) (*Client, error) {
 func (c *Client) KeepOverExec() error {
 	if c == nil {
 		return nil
+	}
+	if err := os.Setenv(fdVariable, strconv.Itoa(c.fd)); err != nil {
+		return fmt.Errorf("keeping the number of the client's socket: %w", err)
 	}
 	_, err := unix.FcntlInt(uintptr(c.fd), unix.F_SETFD, 0)
 	return err

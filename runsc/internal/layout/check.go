@@ -1,24 +1,23 @@
-package sandbox
+package layout
 
 import (
 	"errors"
 
 	"github.com/directfs/runsc/directfspolicy"
-	"github.com/directfs/runsc/runsc/internal/layout"
 	"golang.org/x/sys/unix"
 )
 
-// checkPlaces refuses a container in which links of the image bring two mounts
+// Check refuses a container in which links of the image bring two mounts
 // together that must not be, before anything is started. The gofer looks again,
 // at the files that it serves. What this process cannot open is left to it.
-func checkPlaces(plan directfspolicy.Plan) error {
+func Check(plan directfspolicy.Plan) error {
 	var fds []int
 	defer func() {
 		for _, fd := range fds {
 			unix.Close(fd)
 		}
 	}()
-	var l *layout.Layout
+	var l *Layout
 	for i, d := range plan.Decisions() {
 		if d.Access == directfspolicy.NoAccess && i > 0 {
 			continue
@@ -29,27 +28,27 @@ func checkPlaces(plan directfspolicy.Plan) error {
 		}
 		fds = append(fds, m.Root)
 		if i == 0 {
-			l = layout.New(m, false)
+			l = New(m, false)
 			continue
 		}
-		if _, _, err := l.Add(m); errors.Is(err, layout.ErrOnePlace) || errors.Is(err, layout.ErrHidden) {
+		if _, _, err := l.Add(m); errors.Is(err, ErrOnePlace) || errors.Is(err, ErrHidden) {
 			return err
 		}
 	}
 	return nil
 }
 
-func openMount(d directfspolicy.Decision) (layout.Mount, error) {
+func openMount(d directfspolicy.Decision) (Mount, error) {
 	if len(d.Sources) == 0 {
-		return layout.Mount{}, unix.ENOENT
+		return Mount{}, unix.ENOENT
 	}
 	fd, err := unix.Open(d.Sources[0].Path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return layout.Mount{}, err
+		return Mount{}, err
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return layout.Mount{}, errors.Join(err, unix.Close(fd))
+		return Mount{}, errors.Join(err, unix.Close(fd))
 	}
-	return layout.Mount{Decision: d, Root: fd, Directory: st.Mode&unix.S_IFMT == unix.S_IFDIR}, nil
+	return Mount{Decision: d, Root: fd, Directory: st.Mode&unix.S_IFMT == unix.S_IFDIR}, nil
 }
