@@ -100,7 +100,9 @@ func mend(root string, id ID, copied io.Reader) error {
 	case bytes.Equal(now["spec"], saved["spec"]):
 		return nil
 	}
-	now["spec"] = saved["spec"]
+	if spec, ok := saved["spec"]; ok {
+		now["spec"] = spec
+	}
 	data, err := json.Marshal(now)
 	if err != nil {
 		return err

@@ -53,3 +53,25 @@ func TestSweepPutsStatesBack(t *testing.T) {
 		expectFiles(t, root, theState)
 	}
 }
+
+// A client that is killed while it starts a container leaves the spec as it was
+// and the rest of the state as the engine saved it.
+func TestSweepPutsSpecsBack(t *testing.T) {
+	root := t.TempDir()
+	save(t, root, time.Now())
+	name := filepath.Join(root, theState)
+	for file, content := range map[string]string{
+		name:                                     `{"status":2,"spec":{"annotations":{"ours":"x","theirs":"y"}}}`,
+		filepath.Join(root, "c_sandbox:s.saved"): `{"status":1,"spec":{"annotations":{"theirs":"y"}}}`,
+	} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	Sweep(root)
+	const want = `{"spec":{"annotations":{"theirs":"y"}},"status":2}`
+	if now, err := os.ReadFile(name); err != nil || string(now) != want {
+		t.Errorf("%s, %v, want %s", now, err, want)
+	}
+	expectFiles(t, root, theState)
+}
