@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 
 	"github.com/directfs/runsc/runsc/internal/boot"
@@ -13,6 +14,7 @@ import (
 	"github.com/directfs/runsc/runsc/internal/gofer"
 	"github.com/directfs/runsc/runsc/internal/policycmd"
 	"github.com/directfs/runsc/runsc/internal/sandbox"
+	"github.com/directfs/runsc/runsc/internal/supervise"
 	"github.com/google/subcommands"
 	enginecli "gvisor.dev/gvisor/runsc/cli"
 	"gvisor.dev/gvisor/runsc/cmd"
@@ -31,10 +33,19 @@ import (
 
 // Main runs the command that the process's arguments name, and exits.
 func Main() {
+	if slices.ContainsFunc(os.Args, startsProcesses) {
+		supervise.MakeRoom()
+	}
 	alias.HandleAlias()
 	flag.Var(versionFlag{}, "version", "show version and exit.")
 	flag.Var(&engine.Hints, "directfs-hints", "hints about directfs and cache modes that may count: all (default), narrow (none that asks for directfs where --directfs=false) or none")
 	enginecli.Run(nil, commands(), []subcommands.Command{new(cmd.Platforms), new(cmd.Syscalls)})
+}
+
+// startsProcesses reports whether an argument looks like a command that creates
+// a container. Nothing but time depends on it.
+func startsProcesses(arg string) bool {
+	return slices.Contains([]string{"create", "run", "restore", "do"}, arg)
 }
 
 // commands is every command by its group, as the engine has them in
