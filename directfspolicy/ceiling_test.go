@@ -31,7 +31,7 @@ func TestCeiling(t *testing.T) {
 				base := Request{Flag: flag, Ceiling: c, Scope: PodSandbox, Rootfs: Mount{Backend: StockGofer}}
 				for name, change := range map[string]func(*Request){
 					"mount option":     func(r *Request) { r.Mounts = []Mount{own} },
-					"source":           func(r *Request) { r.Mounts, r.SourceHints = []Mount{m}, []SourceHint{{h, m.Sources[0]}} },
+					"source":           func(r *Request) { r.Mounts, r.SourceHints = []Mount{m}, []SourceHint{{Hint: h, Source: m.Sources[0]}} },
 					"unmatched source": func(r *Request) { r.SourceHints = elsewhere(h) },
 					"rootfs":           func(r *Request) { r.Rootfs.Hints = []Hint{h} },
 				} {

@@ -202,8 +202,8 @@ func TestPlanErrors(t *testing.T) {
 func TestAllFindings(t *testing.T) {
 	_, err := Resolve(Request{
 		SourceHints: []SourceHint{
-			{hint("bad", "bogus"), Source{Path: "/s"}}, {hint("nowhere", Off), Source{Path: "/gone"}},
-			{hint("one", On), Source{Path: "/s"}}, {hint("two", Off), Source{Path: "/s"}},
+			{Hint: hint("bad", "bogus"), Source: Source{Path: "/s"}}, {Hint: hint("nowhere", Off), Source: Source{Path: "/gone"}},
+			{Hint: hint("one", On), Source: Source{Path: "/s"}}, {Hint: hint("two", Off), Source: Source{Path: "/s"}},
 		},
 		Rootfs: hinted("/", VirtualGofer, On),
 		Mounts: []Mount{

@@ -72,11 +72,11 @@ var faults = []fault{
 	{"read-only and special files", with(Mount{Destination: "/x", Backend: StockGofer, ReadOnly: true, SpecialFiles: true}), ErrInvalidRequest},
 	{"source without a path", with(Mount{Destination: "/x", Backend: StockGofer, Sources: []Source{{Filesystem: "8:1", Within: "/"}}}), ErrInvalidRequest},
 	{"two source hints that differ", func(r *Request) {
-		r.SourceHints = append(r.SourceHints, SourceHint{hint("k", Off), Source{Path: "/fault"}}, SourceHint{hint("l", Default), Source{Path: "/fault/sub"}})
+		r.SourceHints = append(r.SourceHints, SourceHint{Hint: hint("k", Off), Source: Source{Path: "/fault"}}, SourceHint{Hint: hint("l", Default), Source: Source{Path: "/fault/sub"}})
 		r.Mounts = append(r.Mounts, Mount{Destination: "/x", Backend: StockGofer, Sources: src("/fault/sub/dir")})
 	}, ErrConflict},
 	{"source hint and mount option", func(r *Request) {
-		r.SourceHints = append(r.SourceHints, SourceHint{hint("k", Off), Source{Path: "/fault"}})
+		r.SourceHints = append(r.SourceHints, SourceHint{Hint: hint("k", Off), Source: Source{Path: "/fault"}})
 		r.Mounts = append(r.Mounts, Mount{Destination: "/x", Backend: StockGofer, Sources: src("/fault"), Hints: []Hint{hint("o", On)}})
 	}, ErrConflict},
 }

@@ -49,6 +49,21 @@ func (h Hint) String() string { return h.Key + "=" + string(h.Setting) }
 type SourceHint struct {
 	Hint
 	Source Source
+
+	// Below is what is mounted in the source. It has file systems of its own,
+	// to which other paths may lead. It counts as inside the source where the
+	// hint turns directfs off, and for nothing else: a hint must not widen what
+	// it does not name.
+	Below []Source
+}
+
+// sources are those whose files the hint is for.
+func (h SourceHint) sources() []Source {
+	all := []Source{h.Source}
+	if h.Setting == Off {
+		all = append(all, h.Below...)
+	}
+	return all
 }
 
 // ParseHint reads the value of a hint that was made under key. mount is the

@@ -17,9 +17,11 @@ func newMatcher(hints []SourceHint) *matcher {
 	}
 	m.at = make(map[place][]int, 2*len(hints))
 	for i, h := range hints {
-		ps, n := h.Source.places()
-		for _, p := range ps[:n] {
-			m.at[p] = append(m.at[p], i)
+		for _, s := range h.sources() {
+			ps, n := s.places()
+			for _, p := range ps[:n] {
+				m.at[p] = append(m.at[p], i)
+			}
 		}
 	}
 	return m

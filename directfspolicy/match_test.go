@@ -66,7 +66,7 @@ func propSourceHints(t *rapid.T) {
 	for i := range rapid.IntRange(0, 3).Draw(t, "hints") {
 		s, at := h.drawSource(t, known)
 		setting := rapid.SampledFrom([]Setting{Default, On, Off, Off}).Draw(t, "setting")
-		r.SourceHints = append(r.SourceHints, SourceHint{hint(fmt.Sprint("k", i), setting), s})
+		r.SourceHints = append(r.SourceHints, SourceHint{Hint: hint(fmt.Sprint("k", i), setting), Source: s})
 		hintAt = append(hintAt, at)
 	}
 	for i := range rapid.IntRange(0, 3).Draw(t, "mounts") {
@@ -209,7 +209,7 @@ func TestRoads(t *testing.T) {
 		"a name that begins like it":   {Source{Path: volume.Path + "2", Filesystem: "8:1", Within: volume.Within + "2"}, false},
 		"nothing known":                {Source{Path: "bucket"}, false},
 	} {
-		r := Request{Scope: PodMember, SourceHints: []SourceHint{{hint("k", Off), volume}},
+		r := Request{Scope: PodMember, SourceHints: []SourceHint{{Hint: hint("k", Off), Source: volume}},
 			Mounts: []Mount{{Destination: "/m", Backend: StockGofer, Sources: []Source{tt.mount}}}}
 		if got := mustResolve(t, r).decisions[1].WhyAccess.key == "k"; got != tt.counts || volume.Contains(tt.mount) != tt.counts {
 			t.Errorf("%s: the hint counts: %t; contained: %t", name, got, volume.Contains(tt.mount))
@@ -217,7 +217,7 @@ func TestRoads(t *testing.T) {
 	}
 	// What is mounted below its source does not make it another mount.
 	below := Mount{Destination: "/m", Backend: StockGofer, Sources: []Source{{Path: "/srv"}, volume}}
-	p := mustResolve(t, Request{Scope: PodMember, SourceHints: []SourceHint{{hint("k", Off), volume}}, Mounts: []Mount{below}})
+	p := mustResolve(t, Request{Scope: PodMember, SourceHints: []SourceHint{{Hint: hint("k", Off), Source: volume}}, Mounts: []Mount{below}})
 	if p.decisions[1].WhyAccess.key != "" || len(p.Unmatched()) != 1 {
 		t.Errorf("a submount's hint decides: %v", p)
 	}
@@ -229,7 +229,7 @@ func TestMatchingIsLinear(t *testing.T) {
 		var r Request
 		for i := range n {
 			s := Source{Path: fmt.Sprintf("/srv/%d", i), Filesystem: "8:1", Within: fmt.Sprintf("/%d", i)}
-			r.SourceHints = append(r.SourceHints, SourceHint{hint(fmt.Sprint("k", i), Off), s})
+			r.SourceHints = append(r.SourceHints, SourceHint{Hint: hint(fmt.Sprint("k", i), Off), Source: s})
 			r.Mounts = append(r.Mounts, Mount{Destination: fmt.Sprintf("/m/%d", i), Backend: StockGofer, Sources: []Source{s}})
 		}
 		return testing.AllocsPerRun(3, func() {
@@ -240,5 +240,21 @@ func TestMatchingIsLinear(t *testing.T) {
 	}
 	if small, big := allocs(1_000), allocs(10_000); big > 11*small {
 		t.Errorf("%.0f allocations for 1,000 hints and mounts, %.0f for 10,000", small, big)
+	}
+}
+
+// What is mounted in a source is inside it for a hint that turns directfs off,
+// and for no other.
+func TestBelowCountsForOff(t *testing.T) {
+	disk := Source{Path: "/mnt/disk", Filesystem: "8:1", Within: "/"}
+	deep := Source{Path: "/elsewhere/deep", Filesystem: "8:1", Within: "/deep"}
+	for _, setting := range []Setting{On, Off, Default} {
+		r := Request{Scope: PodMember,
+			SourceHints: []SourceHint{{Hint: hint("k", setting), Source: Source{Path: "/volume", Filesystem: "8:2", Within: "/"}, Below: []Source{disk}}},
+			Mounts:      []Mount{{Destination: "/m", Backend: StockGofer, Sources: []Source{deep}}}}
+		_, matched := mustResolve(t, r).Decisions()[1].WhyAccess.Hint()
+		if want := setting == Off; matched != want {
+			t.Errorf("%s counts: %t, want %t", setting, matched, want)
+		}
 	}
 }

@@ -85,7 +85,7 @@ func cached(key string, s Setting) Hint {
 func elsewhere(hints ...Hint) []SourceHint {
 	var out []SourceHint
 	for _, h := range hints {
-		out = append(out, SourceHint{h, Source{Path: "/elsewhere"}})
+		out = append(out, SourceHint{Hint: h, Source: Source{Path: "/elsewhere"}})
 	}
 	return out
 }

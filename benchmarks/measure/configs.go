@@ -55,12 +55,15 @@ type Config struct {
 
 // The names of configurations that goals are about.
 const (
-	UpstreamDirectFS       = "upstream-directfs"
-	UpstreamLisaFS         = "upstream-lisafs"
-	OursDirectFS           = "ours-directfs"
-	OursMixed              = "ours-mixed"
-	OursDirectFSExclusive  = "ours-directfs-exclusive"
-	OursLisaFSExclusive    = "ours-lisafs-exclusive"
+	UpstreamDirectFS      = "upstream-directfs"
+	UpstreamLisaFS        = "upstream-lisafs"
+	OursDirectFS          = "ours-directfs"
+	OursMixed             = "ours-mixed"
+	OursDirectFSExclusive = "ours-directfs-exclusive"
+	OursLisaFSExclusive   = "ours-lisafs-exclusive"
+
+	UpstreamDirectFSExclusive = "upstream-directfs-exclusive"
+
 	flagOn                 = "--directfs=true"
 	flagOff                = "--directfs=false"
 	flagExclusive          = "--file-access-mounts=exclusive"
@@ -90,7 +93,7 @@ var Configs = []Config{
 		Kind: Upstream, Flags: []string{flagOn}, DirectFS: true, Quick: true},
 	{Config: about("ours-unisolated", "as ours-directfs, built without the isolation of mounts from each other"),
 		Kind: Unisolated, Flags: []string{flagOn}, DirectFS: true},
-	{Config: about("upstream-directfs-exclusive", "upstream, `--directfs=true --file-access-mounts=exclusive`: every mount"),
+	{Config: about(UpstreamDirectFSExclusive, "upstream, `--directfs=true --file-access-mounts=exclusive`: every mount"),
 		Kind: Upstream, Flags: []string{flagOn, flagExclusive}, DirectFS: true, Exclusive: true},
 	{Config: about("upstream-lisafs-exclusive", "upstream, `--directfs=false --file-access-mounts=exclusive`: every mount"),
 		Kind: Upstream, Flags: []string{flagOff, flagExclusive}, Exclusive: true},

@@ -62,12 +62,12 @@ func (p *parser) named(set hintSet) []directfspolicy.SourceHint {
 			if !ok {
 				continue
 			}
-			sources, err := p.o.sources(set[name].fields["source"], false)
+			sources, err := p.o.sources(set[name].fields["source"], h.Setting == directfspolicy.Off)
 			if err != nil {
 				p.refuse(fmt.Errorf("%s: %w", MountKey(name, "source"), err))
 				continue
 			}
-			all = append(all, directfspolicy.SourceHint{Hint: h, Source: sources[0]})
+			all = append(all, directfspolicy.SourceHint{Hint: h, Source: sources[0], Below: append([]directfspolicy.Source(nil), sources[1:]...)})
 		}
 	}
 	return all

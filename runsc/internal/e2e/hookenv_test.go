@@ -23,7 +23,7 @@ func TestHooksGetNothingOfOurs(t *testing.T) {
 		hook := func(hook string) []specs.Hook {
 			return []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "env > " + filepath.Join(dir, hook)}}}
 		}
-	//lint:ignore SA1019 docker still sends prestart hooks
+		//lint:ignore SA1019 docker still sends prestart hooks
 		hooks := specs.Hooks{Prestart: hook("prestart"), CreateRuntime: hook("createRuntime"), CreateContainer: hook("createContainer"), Poststart: hook("poststart"), Poststop: hook("poststop")}
 		c := lab.Serve(t, lab.Bundle(t, append(opts, harness.Hooks(hooks), harness.Args("serve"))...))
 		readReport(t, c)
