@@ -1,7 +1,6 @@
 package gofer
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -121,9 +120,8 @@ func takeDevices(conns []connection) error {
 			return fmt.Errorf("copying the directory of devices: %w", err)
 		}
 		c.tree, c.directory = fd, true
-		attr := unix.MountAttr{Attr_set: c.Flags(), Propagation: c.Propagation()}
-		if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr); err != nil {
-			return fmt.Errorf("restricting the directory of devices: %w", errors.Join(err, unix.Close(fd)))
+		if err := restrict(conns[i : i+1]); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -65,13 +65,10 @@ func (r *restore) executeMember(ctx context.Context, conf *config.Config, f *fla
 	}
 	startConf, isNew := *conf, c == nil
 	if isNew {
-		code := create("restore", conf, f.Arg(0), spec, func() subcommands.ExitStatus { return r.Restore.Create.Execute(ctx, f, conf, status) })
+		var code subcommands.ExitStatus
+		c, code = createMember("restore", conf, f.Arg(0), spec, func() subcommands.ExitStatus { return r.Restore.Create.Execute(ctx, f, conf, status) })
 		if code != subcommands.ExitSuccess {
 			return code
-		}
-		var err error
-		if c, err = container.Load(conf.RootDir, fullID(spec, f.Arg(0)), container.LoadOpts{Exact: true}); err != nil {
-			return util.Errorf("restore: loading container: %v", err)
 		}
 	}
 	isSet := func(name string) bool { return f.Lookup(name).Value.String() == "true" }

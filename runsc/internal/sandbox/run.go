@@ -6,6 +6,7 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/ociconfig"
 	"github.com/google/subcommands"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/runsc/cmd"
 	"gvisor.dev/gvisor/runsc/cmd/util"
@@ -79,13 +80,9 @@ func runMember(ctx context.Context, conf *config.Config, f *flag.FlagSet, status
 	if err != nil {
 		return util.Errorf("run: %v", err)
 	}
-	code := create("run", conf, f.Arg(0), spec, func() subcommands.ExitStatus { return creator.Execute(ctx, createFlags, conf, status) })
+	c, code := createMember("run", conf, f.Arg(0), spec, func() subcommands.ExitStatus { return creator.Execute(ctx, createFlags, conf, status) })
 	if code != subcommands.ExitSuccess {
 		return code
-	}
-	c, err := container.Load(conf.RootDir, fullID(spec, f.Arg(0)), container.LoadOpts{Exact: true})
-	if err != nil {
-		return util.Errorf("run: %v", err)
 	}
 	if err := startContainer(&startConf, c, c.Start); err != nil {
 		_ = destroy(conf, c)
@@ -103,4 +100,17 @@ func runMember(ctx context.Context, conf *config.Config, f *flag.FlagSet, status
 		return util.Errorf("run: %v", err)
 	}
 	return subcommands.ExitSuccess
+}
+
+// createMember creates a container that joins a sandbox, for a command that goes
+// on with it.
+func createMember(name string, conf *config.Config, id string, spec *specs.Spec, execute func() subcommands.ExitStatus) (*container.Container, subcommands.ExitStatus) {
+	if code := create(name, conf, id, spec, execute); code != subcommands.ExitSuccess {
+		return nil, code
+	}
+	c, err := container.Load(conf.RootDir, fullID(spec, id), container.LoadOpts{Exact: true})
+	if err != nil {
+		return nil, util.Errorf("%s: loading container: %v", name, err)
+	}
+	return c, subcommands.ExitSuccess
 }

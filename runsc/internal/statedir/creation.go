@@ -21,8 +21,9 @@ var ErrBeingCreated = errors.New("another command is creating a container with t
 // ErrExists: there is a container with that id.
 var ErrExists = errors.New("container already exists")
 
-// Creation is a container that is being created; a nil one is none yet. Its file tells others of the
-// Plan until that is stored, and how to clean up if this process dies.
+// Creation is a container that is being created; a nil one is none yet. Its
+// file tells others of the Plan until that is stored, and how to clean up if
+// this process dies.
 type Creation struct {
 	root string
 	id   ID
@@ -52,8 +53,9 @@ type record struct {
 }
 
 // Begin notes that this process creates a container, and has since the given
-// time. cgroups are the cgroup directories that the engine may make. Before it returns, what an earlier
-// client left of the id is removed. Errors wrap ErrBeingCreated.
+// time. cgroups are the cgroup directories that the engine may make. Before it
+// returns, what an earlier client left of the id is removed. Errors wrap
+// ErrExists or ErrBeingCreated.
 func Begin(root string, id ID, since time.Time, p directfspolicy.Plan, spec *specs.Spec, cgroups []string) (*Creation, error) {
 	if id.ContainerID != filepath.Base(id.ContainerID) || id.SandboxID != filepath.Base(id.SandboxID) {
 		// The engine refuses more, but later.
