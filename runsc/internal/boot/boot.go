@@ -14,9 +14,11 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/engine/filters"
+	"github.com/directfs/runsc/runsc/internal/preinit"
 	"github.com/directfs/runsc/runsc/internal/supervise"
 	"github.com/google/subcommands"
 	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/pkg/log"
 	"gvisor.dev/gvisor/runsc/cmd/sentry/sentrycmd"
 	"gvisor.dev/gvisor/runsc/cmd/util"
 	"gvisor.dev/gvisor/runsc/config"
@@ -31,6 +33,7 @@ type Boot struct{ sentrycmd.Boot }
 // credentials; the second time everything is lowered already.
 func (b *Boot) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
 	conf := args[0].(*config.Config)
+	log.Debugf("Bounding set trimmed beforehand: %t", preinit.Trimmed())
 	client, err := joinClient()
 	if err != nil {
 		util.Fatalf("%v", err)

@@ -6,10 +6,8 @@ import (
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/syscalls"
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/seccomp"
-	"gvisor.dev/gvisor/runsc/cmd/sentry/sentrycmd"
 )
 
 // The engine's filters know directfs as all or nothing. Where a Plan allows
@@ -91,11 +89,4 @@ func stacked(allow, deny seccomp.SyscallRules) *seccomp.Program {
 		// filter to refuse.
 		Options: seccomp.ProgramOptions{DefaultAction: seccomp.Allow, BadArchAction: seccomp.Allow},
 	}
-}
-
-// NarrowCapabilities makes the engine's boot command keep no more than the
-// Plan's capabilities for directfs (runsc/cmd/sentry/sentrycmd/boot.go:71).
-func NarrowCapabilities(p directfspolicy.Plan) {
-	c := p.Sandbox().Capabilities
-	sentrycmd.DirectfsSandboxLinuxCaps = &specs.LinuxCapabilities{Bounding: c, Effective: c, Permitted: c}
 }

@@ -14,9 +14,11 @@ import (
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/preinit"
 	"github.com/directfs/runsc/runsc/internal/supervise"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/pkg/log"
 	"gvisor.dev/gvisor/pkg/unet"
 	"gvisor.dev/gvisor/pkg/urpc"
 	"gvisor.dev/gvisor/runsc/cmd/sandboxsetup"
@@ -107,6 +109,7 @@ func (g *Command) Execute(_ context.Context, f *flag.FlagSet, args ...any) subco
 	}
 	conf := args[0].(*config.Config)
 	debug.SetTraceback(conf.Traceback)
+	log.Debugf("Bounding set trimmed beforehand: %t", preinit.Trimmed())
 	client, err := supervise.Join(supervise.Gofer)
 	if err != nil {
 		util.Fatalf("gofer: %v", err)
@@ -204,7 +207,7 @@ func (g *Command) again(f *flag.FlagSet, conf *config.Config, mounts prepared, m
 		return fmt.Errorf("keeping the mounts: %w", err)
 	}
 	args := sandboxsetup.PrepareArgs(g.Name(), f, g.reexecFlags(fd, more))
-	return fmt.Errorf("executing the gofer again: %w", sandboxsetup.SetCapsAndCallSelf(args, capabilities(conf)))
+	return fmt.Errorf("executing the gofer again: %w", sandboxsetup.SetCapsAndCallSelf(args, engine.GoferCapabilities(conf)))
 }
 
 // serve locks the process down and serves until the sandbox is gone.

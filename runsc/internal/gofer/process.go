@@ -17,21 +17,7 @@ import (
 	"gvisor.dev/gvisor/runsc/fsgofer"
 	"gvisor.dev/gvisor/runsc/fsgofer/extension"
 	"gvisor.dev/gvisor/runsc/fsgofer/filter"
-	"gvisor.dev/gvisor/runsc/specutils"
 )
-
-// capabilities are what serving files takes (capabilities(7)); chroot is used
-// once, on the way to the served root.
-func capabilities(conf *config.Config) *specs.LinuxCapabilities {
-	all := []string{"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_SYS_CHROOT"}
-	caps := &specs.LinuxCapabilities{Bounding: all, Effective: all, Permitted: all, Inheritable: all, Ambient: all}
-	if conf.GetHostUDS().AllowOpen() {
-		// Connecting to a host socket as the container's user.
-		ids := []string{"CAP_SETUID", "CAP_SETGID"}
-		caps = specutils.MergeCapabilities(caps, &specs.LinuxCapabilities{Bounding: ids, Effective: ids, Permitted: ids})
-	}
-	return caps
-}
 
 // await waits for the client to prepare the file system and the user
 // namespace.
@@ -96,7 +82,7 @@ func (g *Command) dropPrivileges(conf *config.Config, specFile *os.File) error {
 	var caps *sandboxsetup.ResolvedThreadCaps
 	if g.applyCaps {
 		var err error
-		if caps, err = sandboxsetup.ResolveThreadCaps(capabilities(conf), nil); err != nil {
+		if caps, err = sandboxsetup.ResolveThreadCaps(engine.GoferCapabilities(conf), nil); err != nil {
 			return fmt.Errorf("resolving capabilities: %w", err)
 		}
 	}

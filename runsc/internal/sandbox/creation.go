@@ -87,12 +87,23 @@ func (c *creation) begin() error {
 	// A container that joins a sandbox starts no process until it is started.
 	if c.plan.Scope() != directfspolicy.PodMember {
 		var err error
-		if c.children, err = supervise.Start(len(c.spec.Mounts), c.hello); err != nil {
+		if c.children, err = supervise.Start(c.supervision()); err != nil {
 			return errors.Join(err, c.journal.Abandon())
 		}
 	}
 	go func() { c.watched <- c.watch() }()
 	return nil
+}
+
+// supervision is what the processes are started with. What a command decides
+// only when its gofer runs is not known yet.
+func (c *creation) supervision() supervise.Options {
+	o := supervision(c.conf, c.spec, c.plan)
+	o.OnHello = c.hello
+	if c.decide != nil {
+		o.Mounts = len(c.spec.Mounts)
+	}
+	return o
 }
 
 func (c *creation) beginJournal() (err error) {
@@ -177,6 +188,13 @@ func (c *creation) settle() error {
 	created, err := c.journal.Finish()
 	if created {
 		c.children.Commit()
+	}
+	select {
+	case <-c.started:
+	default:
+		if created && c.children != nil {
+			err = errors.Join(err, errors.New("its sandbox process did not report to the command that started it"))
+		}
 	}
 	return err
 }

@@ -23,6 +23,11 @@ var followed = []struct{ file, function, digest, by string }{
 	{"runsc/cmd/sandboxexec.go", "SandboxExec.Execute", "d17e0382aa0f3d8f", "sandboxExec.Execute"},
 	{"runsc/cmd/delete.go", "Delete.execute", "9c55e50e0326e373", "deleteContainer"},
 	{"runsc/container/container.go", "Container.startImpl", "e2a4208b832d635d", "startMember"},
+	{"runsc/cmd/sentry/sentrycmd/umount_unsafe.go", "Umount.Execute", "379ee4fe450bcdcf", "preinit.unmount"},
+	{"runsc/cmd/sandboxsetup/process.go", "ExecProcUmounter", "e43fe84acd874f5e", "preinit.unmountArgs"},
+	{"runsc/cmd/sandboxsetup/caps_unsafe.go", "ResolveThreadCaps", "2b39e1fa63b22f1d", "preinit.trim"},
+	{"runsc/cmd/sandboxsetup/caps_unsafe.go", "ResolvedThreadCaps.Apply", "e990662c001a9da5", "preinit.trim"},
+	{"runsc/cmd/sentry/sentrycmd/boot.go", "Boot.Execute", "0b48968d5b096eab", "engine.SandboxBounding"},
 	{"runsc/sandbox/sandbox.go", "setCloExeOnAllFDs", "8345f1e5150554bd", "supervise.Start"},
 }
 

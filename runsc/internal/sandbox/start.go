@@ -91,7 +91,7 @@ func startMember(conf *config.Config, c *container.Container, plan directfspolic
 		return err
 	}
 	defer engine.TakeBack() // hooks come next
-	children, err := supervise.Start(len(c.Spec.Mounts), nil)
+	children, err := supervise.Start(supervision(conf, c.Spec, plan))
 	if err != nil {
 		return err
 	}

@@ -5,17 +5,13 @@ import (
 	"os"
 	"runtime/debug"
 	"strconv"
-	"strings"
 	"sync"
 
+	"github.com/directfs/runsc/runsc/internal/supervise/socket"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/log"
 	"gvisor.dev/gvisor/runsc/cmd/util"
 )
-
-// fdVariable keeps the number of the socket for a process that executes itself
-// again, and may find no /proc then.
-const fdVariable = "RUNSC_CLIENT_FD"
 
 // Client is a process's connection to the client that started it. A nil one is
 // of a process that nobody supervises.
@@ -33,7 +29,7 @@ type Client struct {
 // says of a crash, reaches the client, and the process exits if the client
 // dies before it commits. It returns nil where there is no connection.
 func Join(kind Kind) (*Client, error) {
-	fd, err := find(kind)
+	fd, err := socket.Find(kind)
 	if err != nil {
 		return nil, fmt.Errorf("looking for the client's socket: %w", err)
 	}
@@ -42,14 +38,14 @@ func Join(kind Kind) (*Client, error) {
 	}
 	unix.CloseOnExec(fd)
 	// Hooks that have no environment of their own get this process's.
-	if err := os.Unsetenv(fdVariable); err != nil {
+	if err := os.Unsetenv(socket.FDVariable); err != nil {
 		return nil, err
 	}
 	c := &Client{fd: fd, ready: make(chan struct{})}
 	if err := c.report(); err != nil {
 		return nil, fmt.Errorf("reporting to the client: %w", err)
 	}
-	if err := c.send(packetHello, nil); err != nil {
+	if err := c.send(socket.Hello, nil); err != nil {
 		return nil, fmt.Errorf("the client that started this process is gone: %w", err)
 	}
 	go c.follow()
@@ -61,7 +57,7 @@ func (c *Client) KeepOverExec() error {
 	if c == nil {
 		return nil
 	}
-	if err := os.Setenv(fdVariable, strconv.Itoa(c.fd)); err != nil {
+	if err := os.Setenv(socket.FDVariable, strconv.Itoa(c.fd)); err != nil {
 		return fmt.Errorf("keeping the number of the client's socket: %w", err)
 	}
 	_, err := unix.FcntlInt(uintptr(c.fd), unix.F_SETFD, 0)
@@ -91,7 +87,7 @@ func (c *Client) report() error {
 	}
 	own := util.ErrorLogger
 	util.ErrorLogger = writer(func(record []byte) (int, error) {
-		_ = c.send(packetError, []byte(message(record)))
+		_ = c.send(socket.Error, []byte(message(record)))
 		if own == nil {
 			return len(record), nil
 		}
@@ -112,10 +108,10 @@ func (c *Client) follow() {
 		case err != nil || n == 0:
 			log.Warningf("The client died before the container was created; exiting.")
 			os.Exit(128)
-		case packet[0] == packetReady && !answered:
+		case packet[0] == socket.Ready && !answered:
 			answered, c.answer, packet = true, packet[1:n], make([]byte, 1)
 			close(c.ready)
-		case packet[0] == packetCommit:
+		case packet[0] == socket.Commit:
 			c.leave()
 			return
 		}
@@ -146,43 +142,3 @@ func (c *Client) send(packet byte, data []byte) error {
 type writer func([]byte) (int, error)
 
 func (w writer) Write(b []byte) (int, error) { return w(b) }
-
-// find returns the socket of this kind, or -1, and closes those of others.
-func find(kind Kind) (int, error) {
-	if v, ok := os.LookupEnv(fdVariable); ok {
-		if fd, err := strconv.Atoi(v); err == nil && strings.HasPrefix(address(fd), kind.address()) {
-			return fd, nil
-		}
-		return -1, nil
-	}
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return -1, err
-	}
-	found := -1
-	for _, entry := range entries {
-		fd, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			return -1, err
-		}
-		switch a := address(fd); {
-		case strings.HasPrefix(a, kind.address()):
-			found = fd
-		case strings.HasPrefix(a, addressPrefix):
-			unix.Close(fd)
-		}
-	}
-	return found, nil
-}
-
-// address is what a socket is bound to, or nothing.
-func address(fd int) string {
-	a, err := unix.Getsockname(fd)
-	if err != nil {
-		return ""
-	}
-	if u, ok := a.(*unix.SockaddrUnix); ok {
-		return u.Name
-	}
-	return ""
-}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/directfs/runsc/runsc/internal/supervise/socket"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/runsc/sandbox"
 )
@@ -19,6 +20,23 @@ const patience = 2 * time.Second
 type Process struct {
 	Kind Kind
 	PID  int
+}
+
+// Options is what Start has to know of a container.
+type Options struct {
+	// Mounts is how many mounts the container has, at most: the numbers of the
+	// FDs must be above all that the engine donates.
+	Mounts int
+
+	// Bounding is what the processes will have in their capability bounding
+	// sets, where that is known: they then drop the others sooner.
+	Bounding map[Kind]uint64
+
+	// OnHello is called, one call at a time, for every process that starts,
+	// before that process goes on; the engine meanwhile waits for the sandbox
+	// process to come up. What it returns is the answer that the process gets,
+	// at most 128 KiB. It may be nil.
+	OnHello func(Process) []byte
 }
 
 // Children is the client's side. It is for one creation or start. A nil one is
@@ -44,21 +62,16 @@ type end struct {
 }
 
 // Start makes the sockets that the next processes of this client inherit.
-// mounts is how many mounts the container has: the numbers of the FDs must be
-// above all that the engine donates. onHello is called, one call at a time,
-// for every process that starts, before that process goes on; the engine
-// meanwhile waits for the sandbox process to come up. What it returns is the
-// answer that the process gets, at most 128 KiB.
-func Start(mounts int, onHello func(Process) []byte) (*Children, error) {
+func Start(o Options) (*Children, error) {
 	if err := sandbox.SetCloExeOnAllFDs(); err != nil {
 		return nil, fmt.Errorf("setting CLOEXEC on all FDs: %w", err)
 	}
-	if err := os.Unsetenv(fdVariable); err != nil {
+	if err := os.Unsetenv(socket.FDVariable); err != nil {
 		return nil, err
 	}
-	c := &Children{onHello: onHello}
+	c := &Children{onHello: o.OnHello}
 	for _, kind := range []Kind{Gofer, Sandbox} {
-		e, err := newEnd(kind, mounts)
+		e, err := newEnd(kind, o)
 		if err != nil {
 			for _, e := range c.ends {
 				unix.Close(e.inherited)
@@ -79,8 +92,8 @@ func Start(mounts int, onHello func(Process) []byte) (*Children, error) {
 	return c, nil
 }
 
-func newEnd(kind Kind, mounts int) (*end, error) {
-	pair, err := unix.Socketpair(unix.AF_UNIX, socketType|unix.SOCK_CLOEXEC, 0)
+func newEnd(kind Kind, o Options) (*end, error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, socket.Type|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -90,10 +103,15 @@ func newEnd(kind Kind, mounts int) (*end, error) {
 	if err := unix.SetsockoptInt(pair[0], unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
 		return fail(err)
 	}
-	if err := unix.Bind(pair[1], &unix.SockaddrUnix{Name: kind.address() + rand.Text()}); err != nil {
+	if set, ok := o.Bounding[kind]; ok {
+		if _, err := unix.Write(pair[0], socket.BoundingPacket(set)); err != nil {
+			return fail(err)
+		}
+	}
+	if err := unix.Bind(pair[1], &unix.SockaddrUnix{Name: kind.Address() + rand.Text()}); err != nil {
 		return fail(err)
 	}
-	inherited, err := inheritable(pair[1], mounts)
+	inherited, err := inheritable(pair[1], o.Mounts)
 	if err != nil {
 		return fail(err)
 	}
@@ -111,7 +129,7 @@ func (c *Children) hello(e *end, pid int) {
 	if c.onHello != nil {
 		answer = c.onHello(Process{Kind: e.kind, PID: pid})
 	}
-	e.send(packetReady, answer...)
+	e.send(socket.Ready, answer...)
 }
 
 // closeInherited lets no process that starts from now on inherit anything.
@@ -134,7 +152,7 @@ func (c *Children) Commit() {
 		return
 	}
 	for _, e := range c.ends {
-		e.send(packetCommit)
+		e.send(socket.Commit)
 	}
 	c.Close()
 }
@@ -214,7 +232,7 @@ func (e *end) receive(fd int, hello func(pid int)) {
 		if err != nil || n == 0 {
 			return
 		}
-		if data[0] == packetHello {
+		if data[0] == socket.Hello {
 			hello(senderPID(oob[:oobn]))
 			continue
 		}
@@ -240,7 +258,7 @@ func (e *end) keep(packet []byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
-	case packet[0] != packetError:
+	case packet[0] != socket.Error:
 		e.crash = append(e.crash, packet[:min(len(packet), maxReason-len(e.crash))]...)
 	case len(e.errors) < 4:
 		e.errors = append(e.errors, printable(string(packet[1:])))

@@ -21,31 +21,16 @@
 // not printable are escaped.
 package supervise
 
-import "golang.org/x/sys/unix"
+import "github.com/directfs/runsc/runsc/internal/supervise/socket"
 
 // Kind is which of the two processes a socket belongs to.
-type Kind string
+type Kind = socket.Kind
 
 const (
 	// Gofer serves the container's files.
-	Gofer Kind = "gofer"
+	Gofer = socket.Gofer
 	// Sandbox is the process that the container runs in.
-	Sandbox Kind = "sandbox"
-)
-
-// address is the beginning of the abstract address (unix(7)) that the
-// process's end of a pair is bound to.
-func (k Kind) address() string { return addressPrefix + string(k) + "/" }
-
-const addressPrefix = "@runsc-client/"
-
-// Packets start with one of these bytes. What starts with none of them is what
-// the Go runtime writes when the process crashes.
-const (
-	packetHello  = 1 // process to client: it runs
-	packetError  = 2 // process to client: why it ends
-	packetReady  = 3 // client to process: the answer to a hello
-	packetCommit = 4 // client to process: live on without the client
+	Sandbox = socket.Sandbox
 )
 
 const (
@@ -53,5 +38,3 @@ const (
 	maxAnswer = 128 << 10 // bytes of what the client answers
 	maxReason = 2 << 10   // bytes that are kept of what one process says
 )
-
-const socketType = unix.SOCK_SEQPACKET

@@ -67,7 +67,7 @@ func start(t *testing.T, role string) *exec.Cmd {
 func supervised(t *testing.T, role string, answer string) (*Children, *exec.Cmd, Process) {
 	t.Helper()
 	said := make(chan Process, 1)
-	c, err := Start(10, func(p Process) []byte { said <- p; return []byte(answer) })
+	c, err := Start(Options{Mounts: 10, OnHello: func(p Process) []byte { said <- p; return []byte(answer) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestClientDies(t *testing.T) {
 
 func dyingClient() {
 	said := make(chan struct{}, 1)
-	if _, err := Start(0, func(Process) []byte { said <- struct{}{}; return nil }); err != nil {
+	if _, err := Start(Options{OnHello: func(Process) []byte { said <- struct{}{}; return nil }}); err != nil {
 		os.Exit(3)
 	}
 	cmd := exec.Command("/proc/self/exe")

@@ -6,11 +6,9 @@ import (
 	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/moby/sys/capability"
 )
-
-// prefix starts the names of capabilities in specs and Plans.
-const prefix = "CAP_"
 
 // list names the set, without the prefix that all names share.
 func (c caps) list() string {
@@ -29,17 +27,7 @@ func (c caps) list() string {
 	return strings.Join(names, " ")
 }
 
-// capsOf is the set of the named capabilities. It leaves out a name that no
-// capability has.
-func capsOf(names ...string) caps {
-	var c caps
-	for _, known := range capability.ListKnown() {
-		if slices.Contains(names, prefix+strings.ToUpper(known.String())) {
-			c |= 1 << known
-		}
-	}
-	return c
-}
+func capsOf(names ...string) caps { return caps(engine.CapabilityMask(names...)) }
 
 // fiveCaps are what directfs needs at most (capabilities(7)).
 var fiveCaps = capsOf("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID")

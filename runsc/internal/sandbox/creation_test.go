@@ -1,0 +1,36 @@
+package sandbox
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/statedir"
+	"github.com/directfs/runsc/runsc/internal/supervise"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/runsc/config"
+)
+
+// A container whose sandbox process nobody would end with its client is not
+// passed off as created.
+func TestSilentSandboxProcess(t *testing.T) {
+	for _, silent := range []bool{true, false} {
+		root, plan := t.TempDir(), member(t, directfspolicy.CacheShared)
+		c := &creation{conf: &config.Config{RootDir: root}, plan: plan, spec: &specs.Spec{}, id: statedir.ID{SandboxID: "pod", ContainerID: "a"}, started: make(chan struct{})}
+		if err := c.beginJournal(); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if c.children, err = supervise.Start(supervise.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		saveMember(t, root, "a", plan)
+		if !silent {
+			close(c.started)
+		}
+		if err := c.settle(); (err != nil) != silent || silent && !strings.Contains(err.Error(), "did not report") {
+			t.Errorf("silent: %t, error: %v", silent, err)
+		}
+		c.children.Close()
+	}
+}

@@ -1,0 +1,27 @@
+package sandbox
+
+import (
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/supervise"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/runsc/config"
+)
+
+// supervision is what the processes of a container are started with, as far as
+// its Plan says.
+func supervision(conf *config.Config, spec *specs.Spec, plan directfspolicy.Plan) supervise.Options {
+	o := supervise.Options{Bounding: map[supervise.Kind]uint64{}}
+	for _, d := range plan.Decisions() {
+		if len(d.Sources) > 0 {
+			o.Mounts++
+		}
+	}
+	if set, ok := engine.GoferBounding(conf, spec); ok {
+		o.Bounding[supervise.Gofer] = set
+	}
+	if set, ok := engine.SandboxBounding(conf, plan); ok {
+		o.Bounding[supervise.Sandbox] = set
+	}
+	return o
+}
