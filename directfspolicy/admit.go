@@ -7,8 +7,8 @@ import "errors"
 // after it started, so a container that needs more than its sandbox has is
 // refused, with an *AdmitError for each mount that does not fit.
 func (p Plan) Admit(c Plan) error {
-	if p.scope != PodSandbox || c.scope != PodMember {
-		return &AdmitError{Sandbox: p.scope, Container: c.scope, Err: ErrNotAPod}
+	if p.container.Scope != PodSandbox || c.container.Scope != PodMember {
+		return &AdmitError{Sandbox: p.container.Scope, Container: c.container.Scope, Err: errNotAPod}
 	}
 	s := p.Sandbox()
 	var errs []error
@@ -16,9 +16,9 @@ func (p Plan) Admit(c Plan) error {
 		switch {
 		case d.Access != DirectFS || s.WritesHost:
 		case !s.Raised:
-			errs = append(errs, &AdmitError{Sandbox: p.scope, Container: c.scope, Mount: d.Mount, Why: d.WhyAccess, Err: ErrSandboxNotRaised})
+			errs = append(errs, &AdmitError{Sandbox: p.container.Scope, Container: c.container.Scope, Mount: d.Mount, Why: d.WhyAccess, Err: ErrSandboxNotRaised})
 		case !d.ReadOnly:
-			errs = append(errs, &AdmitError{Sandbox: p.scope, Container: c.scope, Mount: d.Mount, Why: d.WhyAccess, Err: ErrSandboxReadOnly})
+			errs = append(errs, &AdmitError{Sandbox: p.container.Scope, Container: c.container.Scope, Mount: d.Mount, Why: d.WhyAccess, Err: errNotRaisedToWrite})
 		}
 	}
 	return errors.Join(errs...)

@@ -11,7 +11,7 @@ import (
 // sandboxPlan plans the first container of a pod.
 func sandboxPlan(t rapid.TB, raised bool) Plan {
 	t.Helper()
-	p := mustResolve(t, Request{Scope: PodSandbox, Flag: raised, Rootfs: Mount{Backend: StockGofer}})
+	p := mustResolve(t, Request{Container: Container{Scope: PodSandbox, Flag: raised}, Rootfs: Mount{Backend: StockGofer}})
 	if p.Sandbox().Raised != raised {
 		t.Fatalf("sandbox raised for %v", p.Sandbox().RaisedFor)
 	}
@@ -22,15 +22,15 @@ func TestAdmitScopes(t *testing.T) {
 	for _, flag := range allFlags {
 		for _, s := range allScopes {
 			for _, c := range allScopes {
-				sandbox := mustResolve(t, Request{Scope: s, Flag: flag, Rootfs: Mount{Backend: StockGofer}})
-				err := sandbox.Admit(mustResolve(t, Request{Scope: c, Flag: flag, Rootfs: Mount{Backend: StockGofer}}))
+				sandbox := mustResolve(t, Request{Container: Container{Scope: s, Flag: flag}, Rootfs: Mount{Backend: StockGofer}})
+				err := sandbox.Admit(mustResolve(t, Request{Container: Container{Scope: c, Flag: flag}, Rootfs: Mount{Backend: StockGofer}}))
 				if s == PodSandbox && c == PodMember {
 					if err != nil {
 						t.Errorf("%v into %v: %v", c, s, err)
 					}
 					continue
 				}
-				if e, ok := errors.AsType[*AdmitError](err); !ok || *e != (AdmitError{Sandbox: s, Container: c, Err: ErrNotAPod}) || !errors.Is(err, ErrNotAPod) {
+				if e, ok := errors.AsType[*AdmitError](err); !ok || *e != (AdmitError{Sandbox: s, Container: c, Err: errNotAPod}) || !errors.Is(err, errNotAPod) {
 					t.Errorf("%v into %v: %v", c, s, err)
 				}
 				want := fmt.Sprintf("sandbox does not admit other containers; only a pod-member container joins a sandbox, and only one of a pod-sandbox: this is a %v and a %v", c, s)
@@ -45,10 +45,10 @@ func TestAdmitScopes(t *testing.T) {
 // Nobody but Resolve and the decoder makes a Plan that admits or is admitted.
 func TestZeroPlanIsNotAdmitted(t *testing.T) {
 	for _, p := range []Plan{{}, sandboxPlan(t, true)} {
-		if err := p.Admit(Plan{}); !errors.Is(err, ErrNotAPod) {
+		if err := p.Admit(Plan{}); !errors.Is(err, errNotAPod) {
 			t.Errorf("the zero plan is admitted: %v", err)
 		}
-		if err := (Plan{}).Admit(p); !errors.Is(err, ErrNotAPod) {
+		if err := (Plan{}).Admit(p); !errors.Is(err, errNotAPod) {
 			t.Errorf("the zero plan admits: %v", err)
 		}
 	}
@@ -66,12 +66,12 @@ func TestAdmitReasons(t *testing.T) {
 	}{
 		{
 			"nothing needs directfs",
-			Request{Flag: true, Rootfs: hinted("/", StockGofer, Off), Mounts: []Mount{{Destination: "/blob", Backend: VirtualGofer}, {Destination: "/tmp"}}},
+			Request{Container: Container{Flag: true}, Rootfs: hinted("/", StockGofer, Off), Mounts: []Mount{{Destination: "/blob", Backend: VirtualGofer}, {Destination: "/tmp"}}},
 			"",
 		},
 		{
 			"flag",
-			Request{Flag: true, Rootfs: Mount{Backend: StockGofer}},
+			Request{Container: Container{Flag: true}, Rootfs: Mount{Backend: StockGofer}},
 			`mount "/" needs directfs (--directfs=true): sandbox was started without directfs privileges; create the pod's sandbox with --directfs=true as well, or set the mount's hint to off`,
 		},
 		{
@@ -99,7 +99,7 @@ func TestAdmitReasons(t *testing.T) {
 				return
 			}
 			e, ok := errors.AsType[*AdmitError](err)
-			if !ok || !errors.Is(err, ErrSandboxNotRaised) || errors.Is(err, ErrNotAPod) || e.Mount == "" || e.Why == (Why{}) && !tt.member.Flag {
+			if !ok || !errors.Is(err, ErrSandboxNotRaised) || errors.Is(err, errNotAPod) || e.Mount == "" || e.Why == (Why{}) && !tt.member.Flag {
 				t.Fatalf("error %#v", err)
 			}
 			if err.Error() != tt.want {
@@ -115,16 +115,16 @@ func TestAdmitIntoReadOnlySandbox(t *testing.T) {
 	reader := Mount{Destination: "/db", Backend: StockGofer, Hints: []Hint{hint("mount option directfs", On)}, ReadOnly: true}
 	writer := reader
 	writer.ReadOnly = false
-	sandbox := mustResolve(t, Request{Scope: PodSandbox, Mounts: []Mount{reader}})
+	sandbox := mustResolve(t, Request{Container: Container{Scope: PodSandbox}, Mounts: []Mount{reader}})
 	if !sandbox.Sandbox().Raised || sandbox.Sandbox().WritesHost {
 		t.Fatalf("sandbox %+v", sandbox.Sandbox())
 	}
-	if err := sandbox.Admit(mustResolve(t, Request{Scope: PodMember, Mounts: []Mount{reader}})); err != nil {
+	if err := sandbox.Admit(mustResolve(t, Request{Container: Container{Scope: PodMember}, Mounts: []Mount{reader}})); err != nil {
 		t.Error(err)
 	}
-	err := sandbox.Admit(mustResolve(t, Request{Scope: PodMember, Mounts: []Mount{reader, {Destination: "/w", Backend: StockGofer, Hints: writer.Hints}}}))
-	const want = `mount "/w" needs directfs (hint mount option directfs=on): sandbox was started with directfs privileges for reading only; give the pod as a whole a hint for this mount before its sandbox starts, or set the hint to off`
-	if !errors.Is(err, ErrSandboxReadOnly) || errors.Is(err, ErrSandboxNotRaised) || err.Error() != want {
+	err := sandbox.Admit(mustResolve(t, Request{Container: Container{Scope: PodMember}, Mounts: []Mount{reader, {Destination: "/w", Backend: StockGofer, Hints: writer.Hints}}}))
+	const want = `mount "/w" needs directfs (hint mount option directfs=on): sandbox was started without directfs privileges for writing; give the pod as a whole a hint for this mount before its sandbox starts, or set the hint to off`
+	if !errors.Is(err, ErrSandboxNotRaised) || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }
@@ -135,11 +135,11 @@ func TestAdmitWriterOfAnnouncedMount(t *testing.T) {
 	reader := Mount{Destination: "/db", Backend: StockGofer, Hints: []Hint{hint(keyOf("/db"), On)}, ReadOnly: true}
 	writer := reader
 	writer.ReadOnly = false
-	sandbox := mustResolve(t, Request{Scope: PodSandbox, Mounts: []Mount{reader}})
+	sandbox := mustResolve(t, Request{Container: Container{Scope: PodSandbox}, Mounts: []Mount{reader}})
 	if !sandbox.Sandbox().WritesHost {
 		t.Errorf("sandbox %+v", sandbox.Sandbox())
 	}
-	if err := sandbox.Admit(mustResolve(t, Request{Scope: PodMember, Mounts: []Mount{writer}})); err != nil {
+	if err := sandbox.Admit(mustResolve(t, Request{Container: Container{Scope: PodMember}, Mounts: []Mount{writer}})); err != nil {
 		t.Error(err)
 	}
 }
@@ -154,21 +154,17 @@ func propAdmit(t *rapid.T) {
 	p, c := mustResolve(t, first), mustResolve(t, second)
 	err := p.Admit(c)
 	switch {
-	case p.Scope() != PodSandbox || c.Scope() != PodMember:
-		if !errors.Is(err, ErrNotAPod) {
-			t.Fatalf("%v into %v: %v", c.Scope(), p.Scope(), err)
+	case p.Container().Scope != PodSandbox || c.Container().Scope != PodMember:
+		if !errors.Is(err, errNotAPod) {
+			t.Fatalf("%v into %v: %v", c.Container().Scope, p.Container().Scope, err)
 		}
-	case c.Uses(DirectFS) && !p.Sandbox().Raised, c.Sandbox().WritesHost && !p.Sandbox().WritesHost:
-		want := ErrSandboxNotRaised
-		if p.Sandbox().Raised {
-			want = ErrSandboxReadOnly
-		}
-		if !errors.Is(err, want) {
+	case len(c.Donations()) > 0 && !p.Sandbox().Raised, c.Sandbox().WritesHost && !p.Sandbox().WritesHost:
+		if !errors.Is(err, ErrSandboxNotRaised) || errors.Is(err, errNotRaisedToWrite) != p.Sandbox().Raised {
 			t.Fatalf("a container that needs %+v in a sandbox with %+v: %v", c.Sandbox(), p.Sandbox(), err)
 		}
 		for _, f := range Findings(err) {
 			e, _ := errors.AsType[*AdmitError](f)
-			if d, ok := c.Decision(e.Mount); !ok || d.Access != DirectFS || d.WhyAccess != e.Why || d.ReadOnly && p.Sandbox().Raised {
+			if d, ok := decisionAt(c, e.Mount); !ok || d.Access != DirectFS || d.WhyAccess != e.Why || d.ReadOnly && p.Sandbox().Raised {
 				t.Fatalf("%v blames %+v", err, d)
 			}
 		}
@@ -182,7 +178,7 @@ func propAdmit(t *rapid.T) {
 func propPodHintsAreKept(t *rapid.T) {
 	r := drawRequest(t)
 	r.Scope, r.SourceHints = PodMember, nil
-	sandbox := Request{Scope: PodSandbox, Flag: r.Flag, HostNetwork: r.HostNetwork, Rootfs: hinted("/", StockGofer, Off)}
+	sandbox := Request{Container: Container{Scope: PodSandbox, Flag: r.Flag, HostNetwork: r.HostNetwork}, Rootfs: hinted("/", StockGofer, Off)}
 	for _, m := range append([]Mount{r.Rootfs}, r.Mounts...) {
 		sandbox.SourceHints = append(sandbox.SourceHints, elsewhere(about(m.Hints, DirectFSKnob)...)...)
 	}
@@ -190,7 +186,7 @@ func propPodHintsAreKept(t *rapid.T) {
 	if err := p.Admit(c); err != nil {
 		t.Fatalf("%+v was announced: %v", r, err)
 	}
-	if !p.Flag() && !c.Uses(DirectFS) && p.Sandbox().Raised {
+	if !p.Container().Flag && len(c.Donations()) == 0 && p.Sandbox().Raised {
 		t.Fatalf("a sandbox is raised for %v, and nobody asks for directfs", p.Sandbox().RaisedFor)
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 // bigRequest has mounts of every backend, with and without hints.
 func bigRequest(mounts int) Request {
-	r := Request{Flag: true, Scope: PodSandbox, Rootfs: Mount{Backend: StockGofer}}
+	r := Request{Container: Container{Flag: true, Scope: PodSandbox}, Rootfs: Mount{Backend: StockGofer}}
 	for i := range mounts {
 		b := allServers[i%len(allServers)]
 		settings := hintsFor(b)

@@ -67,10 +67,10 @@ func (p Plan) served(a Access) []Cause {
 // not the first container has its mount.
 func (p Plan) raisedFor() []Cause {
 	all := p.served(DirectFS)
-	if p.scope != PodSandbox {
+	if p.container.Scope != PodSandbox {
 		return all
 	}
-	if p.flag {
+	if p.container.Flag {
 		all = append(all, Cause{Kind: causeJoiningFlag, Writes: true})
 	}
 	seen := map[string]bool{}

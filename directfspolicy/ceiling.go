@@ -27,19 +27,29 @@ var ceilingNames = enum[Ceiling]{"--directfs-hints", []string{"all", "narrow", "
 // String returns "all", "narrow" or "none".
 func (c Ceiling) String() string { return ceilingNames.name(c) }
 
-// ParseCeiling reads a value of --directfs-hints. With an error it returns
-// NoHints, the strictest one.
-func ParseCeiling(word string) (Ceiling, error) {
-	c, err := ceilingNames.parse(word)
-	if err != nil {
-		return NoHints, fmt.Errorf("--directfs-hints=%q: %w; allowed: %s", word, ErrInvalidValue, strings.Join(ceilingNames.words, ", "))
+// MarshalText returns the word of the ceiling. With UnmarshalText it makes a
+// Ceiling a flag (flag.TextVar).
+func (c Ceiling) MarshalText() ([]byte, error) {
+	if !ceilingNames.knows(c) {
+		return nil, fmt.Errorf("%w: %v", ErrInvalidValue, c)
 	}
-	return c, nil
+	return []byte(c.String()), nil
+}
+
+// UnmarshalText reads a value of --directfs-hints. With an error c becomes
+// NoHints, the strictest one.
+func (c *Ceiling) UnmarshalText(word []byte) error {
+	var err error
+	if *c, err = ceilingNames.parse(string(word)); err != nil {
+		*c = NoHints
+		return fmt.Errorf("--directfs-hints=%q: %w; allowed: %s", word, ErrInvalidValue, strings.Join(ceilingNames.words, ", "))
+	}
+	return nil
 }
 
 // permit refuses a hint that is above the ceiling. mount is "" if it matches
 // none.
-func (c Ceiling) permit(flag bool, mount string, h Hint) error {
+func (c Container) permit(mount string, h Hint) error {
 	if h.Setting == Unset {
 		return nil
 	}
@@ -47,11 +57,11 @@ func (c Ceiling) permit(flag bool, mount string, h Hint) error {
 		return &HintError{Key: h.Key, Value: string(h.Setting), Mount: mount, Allowed: allowed, Fix: fix, Err: ErrCeiling}
 	}
 	switch {
-	case c == AllHints:
+	case c.Ceiling == AllHints:
 		return nil
-	case c == NarrowHints && (h.Setting != On || flag):
+	case c.Ceiling == NarrowHints && (h.Setting != On || c.Flag):
 		return nil
-	case c == NarrowHints:
+	case c.Ceiling == NarrowHints:
 		return refuse("--directfs-hints=narrow lets a hint only take directfs away, and --directfs=false does not grant it: remove the hint, or ask the operator", "off", "false", "default")
 	}
 	return refuse("--directfs-hints=none refuses every hint: remove it, or ask the operator")

@@ -28,7 +28,7 @@ func TestCeiling(t *testing.T) {
 				m := Mount{Destination: "/d", Backend: StockGofer, Sources: src("/s")}
 				own := m
 				own.Hints = []Hint{h}
-				base := Request{Flag: flag, Ceiling: c, Scope: PodSandbox, Rootfs: Mount{Backend: StockGofer}}
+				base := Request{Container: Container{Flag: flag, Ceiling: c, Scope: PodSandbox}, Rootfs: Mount{Backend: StockGofer}}
 				for name, change := range map[string]func(*Request){
 					"mount option":     func(r *Request) { r.Mounts = []Mount{own} },
 					"source":           func(r *Request) { r.Mounts, r.SourceHints = []Mount{m}, []SourceHint{{Hint: h, Source: m.Sources[0]}} },
@@ -50,9 +50,9 @@ func TestCeiling(t *testing.T) {
 func TestCeilingRefusals(t *testing.T) {
 	on := []Mount{{Destination: "/d", Backend: StockGofer, Hints: []Hint{hint("k", On)}}}
 	for want, r := range map[string]Request{
-		`k="on" (mount "/d"): not permitted by --directfs-hints; allowed: off, false, default; --directfs-hints=narrow lets a hint only take directfs away, and --directfs=false does not grant it: remove the hint, or ask the operator`: {Ceiling: NarrowHints, Mounts: on},
-		`k="on" (mount "/d"): not permitted by --directfs-hints; --directfs-hints=none refuses every hint: remove it, or ask the operator`:                                                                                                {Ceiling: NoHints, Flag: true, Mounts: on},
-		`l="shared": not permitted by --directfs-hints; --directfs-hints=none refuses every hint: remove it, or ask the operator`:                                                                                                         {Ceiling: NoHints, Scope: PodMember, SourceHints: elsewhere(cached("l", Shared))},
+		`k="on" (mount "/d"): not permitted by --directfs-hints; allowed: off, false, default; --directfs-hints=narrow lets a hint only take directfs away, and --directfs=false does not grant it: remove the hint, or ask the operator`: {Container: Container{Ceiling: NarrowHints}, Mounts: on},
+		`k="on" (mount "/d"): not permitted by --directfs-hints; --directfs-hints=none refuses every hint: remove it, or ask the operator`:                                                                                                {Container: Container{Ceiling: NoHints, Flag: true}, Mounts: on},
+		`l="shared": not permitted by --directfs-hints; --directfs-hints=none refuses every hint: remove it, or ask the operator`:                                                                                                         {Container: Container{Ceiling: NoHints, Scope: PodMember}, SourceHints: elsewhere(cached("l", Shared))},
 	} {
 		if _, err := Resolve(r); err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)

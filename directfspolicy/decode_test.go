@@ -34,7 +34,7 @@ func propRoundTrip(t *rapid.T) {
 
 // requestFor makes a request that should lead to the plan.
 func requestFor(p Plan) Request {
-	r := Request{Flag: p.Flag(), Ceiling: p.Ceiling(), Scope: p.Scope(), HostNetwork: p.HostNetwork(), HostDevices: p.HostDevices()}
+	r := Request{Container: p.Container()}
 	for _, h := range p.Unmatched() {
 		r.SourceHints = append(r.SourceHints, SourceHint{Hint: h})
 	}
@@ -88,11 +88,11 @@ func FuzzUnmarshalPlan(f *testing.F) {
 		f.Add(tt.edited())
 	}
 	for _, flag := range allFlags {
-		f.Add(encode(f, mustResolve(f, Request{Flag: flag, Scope: PodMember, Rootfs: hinted("/", StockGofer, Unset)})))
+		f.Add(encode(f, mustResolve(f, Request{Container: Container{Flag: flag, Scope: PodMember}, Rootfs: hinted("/", StockGofer, Unset)})))
 	}
 	f.Add(encode(f, Plan{}))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		before := mustResolve(t, Request{Flag: true, Rootfs: hinted("/", StockGofer, Unset)})
+		before := mustResolve(t, Request{Container: Container{Flag: true}, Rootfs: hinted("/", StockGofer, Unset)})
 		p := before
 		if err := p.UnmarshalJSON(b); err != nil {
 			if errors.Is(err, ErrInvalidPlan) == errors.Is(err, ErrPlanVersion) {

@@ -58,7 +58,7 @@ func tryAll(t *testing.T, vs []variant, mounts int, unmatched [][]SourceHint, se
 			for _, scope := range allScopes {
 				for _, hostNetwork := range []bool{false, true} {
 					for _, u := range unmatched {
-						checkOracle(t, Request{Flag: flag, Scope: scope, HostNetwork: hostNetwork, Rootfs: ms[0], Mounts: ms[1:], SourceHints: u}, verdicts)
+						checkOracle(t, Request{Container: Container{Flag: flag, Scope: scope, HostNetwork: hostNetwork}, Rootfs: ms[0], Mounts: ms[1:], SourceHints: u}, verdicts)
 						tried++
 					}
 				}

@@ -36,15 +36,9 @@ var (
 	ErrCeiling = errors.New("not permitted by --directfs-hints")
 
 	// ErrSandboxNotRaised: a joining container needs directfs and its sandbox
-	// was started without the privileges for it.
+	// was started without the privileges for it, or with those for reading
+	// alone where the container writes.
 	ErrSandboxNotRaised = errors.New("sandbox was started without directfs privileges")
-
-	// ErrSandboxReadOnly: a joining container needs directfs on a mount that it
-	// writes, and its sandbox was started for reading only.
-	ErrSandboxReadOnly = errors.New("sandbox was started with directfs privileges for reading only")
-
-	// ErrNotAPod: a container wants to join a sandbox that is not a pod's.
-	ErrNotAPod = errors.New("sandbox does not admit other containers")
 
 	// ErrInvalidRequest: the request itself is malformed.
 	ErrInvalidRequest = errors.New("invalid request")
@@ -138,10 +132,18 @@ func (e *SharingError) name(mount, container string) string {
 // Unwrap returns ErrNotExclusive.
 func (e *SharingError) Unwrap() error { return ErrNotExclusive }
 
+var (
+	// errNotAPod is of an AdmitError that names no mount.
+	errNotAPod = errors.New("sandbox does not admit other containers")
+
+	// errNotRaisedToWrite: the sandbox was raised for reading alone.
+	errNotRaisedToWrite = fmt.Errorf("%w for writing", ErrSandboxNotRaised)
+)
+
 // AdmitError says why a container cannot join a running sandbox.
 type AdmitError struct {
-	// Sandbox and Container are the scopes of the two. The rest is for where
-	// they fit.
+	// Sandbox and Container are the scopes of the two. Where they do not fit,
+	// one being no PodSandbox or the other no PodMember, Mount is empty.
 	Sandbox, Container Scope
 
 	// Mount is the destination of the mount that does not fit, and Why says
@@ -154,13 +156,14 @@ type AdmitError struct {
 	// are spelled.
 	PodHint string
 
-	// Err is ErrSandboxNotRaised, ErrSandboxReadOnly or ErrNotAPod.
+	// Err says why in a few words. Of a mount it is ErrSandboxNotRaised, or
+	// wraps it.
 	Err error
 }
 
 // Error names the mount, what asked for directfs, and what to do.
 func (e *AdmitError) Error() string {
-	if e.Err == ErrNotAPod {
+	if e.Mount == "" {
 		return fmt.Sprintf("%v; only a %v container joins a sandbox, and only one of a %v: this is a %v and a %v", e.Err, PodMember, PodSandbox, e.Container, e.Sandbox)
 	}
 	return fmt.Sprintf("mount %q needs directfs (%v): %v; %s", e.Mount, e.Why, e.Err, e.fix())

@@ -20,7 +20,7 @@ var refusals = []struct {
 		`k="bogus" (mount "/data"): invalid value; allowed: on, true, off, false, default; use a Setting of this knob`,
 	},
 	{
-		"unknown unmatched setting", Request{Scope: PodMember, SourceHints: elsewhere(hint("k", "bogus"))}, ErrInvalidValue,
+		"unknown unmatched setting", Request{Container: Container{Scope: PodMember}, SourceHints: elsewhere(hint("k", "bogus"))}, ErrInvalidValue,
 		`k="bogus": invalid value; allowed: on, true, off, false, default; use a Setting of this knob`,
 	},
 	{
@@ -39,7 +39,7 @@ var refusals = []struct {
 		`l="off" (mount "/"): contradicts another hint for the same mount; allowed: default; make it agree with k=default, or remove one of the two`,
 	},
 	{
-		"cannot donate", Request{Flag: true, Mounts: []Mount{hinted("/data", VirtualGofer, On)}}, ErrCannotDonate,
+		"cannot donate", Request{Container: Container{Flag: true}, Mounts: []Mount{hinted("/data", VirtualGofer, On)}}, ErrCannotDonate,
 		`dev.gvisor.spec.mount.data.directfs="on" (mount "/data"): backend cannot donate a root FD; allowed: off, false, default; remove the hint: virtual gofer serves this mount over LisaFS only`,
 	},
 	{
@@ -54,7 +54,7 @@ var refusals = []struct {
 		"no mount", Request{SourceHints: elsewhere(Hint{}, hint(keyOf("/data"), Off))}, ErrNoMount,
 		`dev.gvisor.spec.mount.data.directfs="off": hint matches no mount of this container; make the hint's source that of a mount, or a directory above it, or remove the hint`,
 	},
-	{"scope", Request{Scope: 3}, ErrInvalidRequest, `invalid request: unknown scope 3, all`},
+	{"scope", Request{Container: Container{Scope: 3}}, ErrInvalidRequest, `invalid request: unknown scope 3, all`},
 	{"rootfs", Request{Rootfs: Mount{Destination: "/data"}}, ErrInvalidRequest, `invalid request: rootfs destination "/data" is not /`},
 	{
 		"destination", Request{Mounts: []Mount{{Destination: "data"}}}, ErrInvalidRequest,
@@ -139,8 +139,6 @@ func TestSentinels(t *testing.T) {
 		ErrOverlay:          "an overlay over the mount does not look for changes below it",
 		ErrNotExclusive:     "another mount changes the same files",
 		ErrSandboxNotRaised: "sandbox was started without directfs privileges",
-		ErrSandboxReadOnly:  "sandbox was started with directfs privileges for reading only",
-		ErrNotAPod:          "sandbox does not admit other containers",
 		ErrInvalidRequest:   "invalid request",
 		ErrPlanVersion:      "unsupported plan version",
 		ErrInvalidPlan:      "invalid plan",
@@ -235,16 +233,16 @@ func TestAllFindings(t *testing.T) {
 func TestMountOverTheRootfs(t *testing.T) {
 	root := Mount{Backend: StockGofer, Cache: CacheExclusive}
 	over := Mount{Destination: "/", Backend: StockGofer}
-	p, err := Resolve(Request{Flag: true, Rootfs: root, Mounts: []Mount{over, over}})
+	p, err := Resolve(Request{Container: Container{Flag: true}, Rootfs: root, Mounts: []Mount{over, over}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d, ok := p.Decision("/"); !ok || d.Cache != CacheExclusive {
+	if d, ok := decisionAt(p, "/"); !ok || d.Cache != CacheExclusive {
 		t.Errorf("the rootfs has %+v", d)
 	}
 	other := over
 	other.Cache = CacheExclusive
-	if _, err := Resolve(Request{Flag: true, Rootfs: root, Mounts: []Mount{over, other}}); err == nil {
+	if _, err := Resolve(Request{Container: Container{Flag: true}, Rootfs: root, Mounts: []Mount{over, other}}); err == nil {
 		t.Error("two mounts with different cache modes are accepted")
 	}
 }

@@ -3,6 +3,7 @@ package directfspolicy_test
 import (
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"slices"
 
@@ -18,8 +19,8 @@ func Example() {
 		return
 	}
 	plan, err := directfspolicy.Resolve(directfspolicy.Request{
-		Flag:   true,
-		Rootfs: directfspolicy.Mount{Backend: directfspolicy.StockGofer},
+		Container: directfspolicy.Container{Flag: true},
+		Rootfs:    directfspolicy.Mount{Backend: directfspolicy.StockGofer},
 		Mounts: []directfspolicy.Mount{
 			{Destination: "/data", Backend: directfspolicy.StockGofer, Hints: []directfspolicy.Hint{hint}},
 			{Destination: "/cache", Backend: directfspolicy.VirtualGofer, BackendName: "blob"},
@@ -47,8 +48,8 @@ func Example() {
 // raised for it, and the other mounts stay with the gofer.
 func ExampleResolve() {
 	plan, err := directfspolicy.Resolve(directfspolicy.Request{
-		Flag:   false,
-		Rootfs: directfspolicy.Mount{Backend: directfspolicy.StockGofer},
+		Container: directfspolicy.Container{Flag: false},
+		Rootfs:    directfspolicy.Mount{Backend: directfspolicy.StockGofer},
 		Mounts: []directfspolicy.Mount{{
 			Destination: "/fast",
 			Backend:     directfspolicy.StockGofer,
@@ -74,7 +75,7 @@ func ExampleResolve() {
 // An explicit wish that cannot be granted refuses the container.
 func ExampleResolve_refused() {
 	_, err := directfspolicy.Resolve(directfspolicy.Request{
-		Flag: true,
+		Container: directfspolicy.Container{Flag: true},
 		Mounts: []directfspolicy.Mount{{
 			Destination: "/cache",
 			Backend:     directfspolicy.VirtualGofer,
@@ -92,16 +93,16 @@ func ExampleResolve_refused() {
 // A sandbox that started without directfs takes in no container that needs it.
 func ExamplePlan_Admit() {
 	sandbox, err := directfspolicy.Resolve(directfspolicy.Request{
-		Scope:  directfspolicy.PodSandbox,
-		Rootfs: directfspolicy.Mount{Backend: directfspolicy.StockGofer},
+		Container: directfspolicy.Container{Scope: directfspolicy.PodSandbox},
+		Rootfs:    directfspolicy.Mount{Backend: directfspolicy.StockGofer},
 	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	member, err := directfspolicy.Resolve(directfspolicy.Request{
-		Scope:  directfspolicy.PodMember,
-		Rootfs: directfspolicy.Mount{Backend: directfspolicy.StockGofer},
+		Container: directfspolicy.Container{Scope: directfspolicy.PodMember},
+		Rootfs:    directfspolicy.Mount{Backend: directfspolicy.StockGofer},
 		Mounts: []directfspolicy.Mount{{
 			Destination: "/db",
 			Backend:     directfspolicy.StockGofer,
@@ -150,6 +151,20 @@ func ExampleCalls() {
 	// newfstatat
 	// openat
 	// readlinkat
+}
+
+// A program takes the operator's ceiling as a flag of its own.
+func ExampleCeiling() {
+	var hints directfspolicy.Ceiling
+	flags := flag.NewFlagSet("program", flag.ContinueOnError)
+	flags.TextVar(&hints, "directfs-hints", directfspolicy.AllHints, "which hints may count")
+	if err := flags.Parse([]string{"--directfs-hints=narrow"}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(hints)
+	// Output:
+	// narrow
 }
 
 func ExampleParseHint() {

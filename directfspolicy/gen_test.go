@@ -89,10 +89,8 @@ func drawDestination(t *rapid.T) string {
 // share a destination: twins, and mounts without a gofer.
 func drawRequest(t *rapid.T) Request {
 	r := Request{
-		Flag:        rapid.Bool().Draw(t, "flag"),
-		Scope:       rapid.SampledFrom(allScopes).Draw(t, "scope"),
-		HostNetwork: rapid.Bool().Draw(t, "hostNetwork"),
-		Rootfs:      drawMount(t, "/"),
+		Container: Container{Flag: rapid.Bool().Draw(t, "flag"), Scope: rapid.SampledFrom(allScopes).Draw(t, "scope"), HostNetwork: rapid.Bool().Draw(t, "hostNetwork")},
+		Rootfs:    drawMount(t, "/"),
 	}
 	if rapid.Bool().Draw(t, "rootfs unnamed") {
 		r.Rootfs.Destination = ""
@@ -196,4 +194,15 @@ func mustResolve(t rapid.TB, r Request) Plan {
 		t.Fatalf("%+v: %v", r, err)
 	}
 	return p
+}
+
+// decisionAt returns the decision for the first mount at the destination that a
+// gofer serves, if there is one.
+func decisionAt(p Plan, dest string) (Decision, bool) {
+	for _, d := range p.Decisions() {
+		if d.Mount == dest && d.Access != NoAccess {
+			return d, true
+		}
+	}
+	return Decision{}, false
 }

@@ -42,7 +42,7 @@ func (p Plan) Grants() []Grant {
 		g.add(sandboxProcess, grantCapability, name, causes)
 	}
 	ns := raised
-	if p.hostNetwork {
+	if p.container.HostNetwork {
 		ns = append(ns[:len(ns):len(ns)], Cause{Kind: causeHostNetwork})
 	}
 	if !g.add(sandboxProcess, grantUserNamespace, specNamespace, ns) {
@@ -54,7 +54,7 @@ func (p Plan) Grants() []Grant {
 	g.seccomp(goferProcess, GoferBase)
 	g.readOrWrite(goferProcess, GoferDirectFSFallbackRead, GoferDirectFSFallback, p.served(DirectFS))
 	lisafs := p.served(LisaFS)
-	if p.hostDevices && !p.DonatesDevices() {
+	if p.container.HostDevices && !p.DonatesDevices() {
 		lisafs = append(lisafs, Cause{Kind: causeHostDevices})
 	}
 	g.readOrWrite(goferProcess, GoferLisaFSRead, GoferLisaFS, lisafs)

@@ -29,18 +29,13 @@ func checkInvariants(t rapid.TB, p Plan) {
 	for set, want := range map[SetName]bool{
 		GoferBase:                 true,
 		GoferLisaFS:               writes[LisaFS],
-		GoferLisaFSRead:           !writes[LisaFS] && (uses[LisaFS] || p.HostDevices() && !p.DonatesDevices()),
+		GoferLisaFSRead:           !writes[LisaFS] && (uses[LisaFS] || p.Container().HostDevices && !p.DonatesDevices()),
 		GoferDirectFSFallback:     writes[DirectFS],
 		GoferDirectFSFallbackRead: uses[DirectFS] && !writes[DirectFS],
 		SentryBase:                false,
 	} {
 		if got := slices.Contains(p.Gofer(), set); got != want {
 			t.Fatalf("gofer has %s: %t, want %t", set, got, want)
-		}
-	}
-	for _, a := range []Access{LisaFS, DirectFS, NoAccess} {
-		if p.Uses(a) != uses[a] {
-			t.Fatalf("Uses(%v) = %t", a, p.Uses(a))
 		}
 	}
 	checkSandbox(t, p, writes[DirectFS])
@@ -174,7 +169,7 @@ func checkSandbox(t rapid.TB, p Plan, writes bool) {
 		}
 	}
 	own := len(raisedFor)
-	if p.scope == PodSandbox && p.flag {
+	if p.container.Scope == PodSandbox && p.container.Flag {
 		raisedFor = append(raisedFor, Cause{Kind: causeJoiningFlag, Writes: true})
 	}
 	var on []Hint
@@ -189,7 +184,7 @@ func checkSandbox(t rapid.TB, p Plan, writes bool) {
 		}
 	}
 	for i, h := range on {
-		if p.scope == PodSandbox && !slices.ContainsFunc(on[:i], func(o Hint) bool { return o.Key == h.Key }) {
+		if p.container.Scope == PodSandbox && !slices.ContainsFunc(on[:i], func(o Hint) bool { return o.Key == h.Key }) {
 			raisedFor = append(raisedFor, Cause{Kind: causeJoiningHint, Hint: h, Writes: true})
 		}
 	}
@@ -205,7 +200,7 @@ func checkSandbox(t rapid.TB, p Plan, writes bool) {
 		want.Capabilities = []string{"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID"}
 		sentry = []SetName{SentryBase, SentryHostFilesystem}
 	}
-	if p.HostNetwork() {
+	if p.Container().HostNetwork {
 		want.SpecUserNamespace = true
 	}
 	if !reflect.DeepEqual(p.Sandbox(), want) {

@@ -55,8 +55,8 @@ func (w wireWhy) why() (Why, error) {
 // MarshalJSON writes the versioned JSON form.
 func (p Plan) MarshalJSON() ([]byte, error) {
 	w := wirePlan{
-		Version: planVersion, Flag: p.flag, Ceiling: p.ceiling.String(), Scope: p.scope.String(),
-		HostNetwork: p.hostNetwork, HostDevices: p.hostDevices,
+		Version: planVersion, Flag: p.container.Flag, Ceiling: p.container.Ceiling.String(), Scope: p.container.Scope.String(),
+		HostNetwork: p.container.HostNetwork, HostDevices: p.container.HostDevices,
 		Decisions: make([]wireDecision, len(p.decisions)), Unmatched: append([]Hint{}, p.unmatched...),
 	}
 	for i, d := range p.decisions {
@@ -104,12 +104,12 @@ func readVersion3(b []byte) (Plan, error) {
 	if err := strictly(b, &w); err != nil {
 		return Plan{}, err
 	}
-	p := Plan{flag: w.Flag, hostNetwork: w.HostNetwork, hostDevices: w.HostDevices}
+	p := Plan{container: Container{Flag: w.Flag, HostNetwork: w.HostNetwork, HostDevices: w.HostDevices}}
 	var err error
-	if p.ceiling, err = ceilingNames.parse(w.Ceiling); err != nil {
+	if p.container.Ceiling, err = ceilingNames.parse(w.Ceiling); err != nil {
 		return Plan{}, err
 	}
-	if p.scope, err = scopeNames.parse(w.Scope); err != nil {
+	if p.container.Scope, err = scopeNames.parse(w.Scope); err != nil {
 		return Plan{}, err
 	}
 	if len(w.Unmatched) > 0 {

@@ -13,10 +13,7 @@ import (
 
 // mixed has one mount of every reason that --directfs=true allows.
 var mixed = Request{
-	Flag:        true,
-	Ceiling:     NarrowHints,
-	Scope:       PodSandbox,
-	HostDevices: true,
+	Container: Container{Flag: true, Ceiling: NarrowHints, Scope: PodSandbox, HostDevices: true},
 	Mounts: []Mount{
 		hinted("/off", StockGofer, Off),
 		hinted("/on", DonatingGofer, On),

@@ -61,7 +61,7 @@ func inodeOf(at realPlace) uint64 {
 func propSourceHints(t *rapid.T) {
 	h := drawHost(t)
 	known := rapid.Bool().Draw(t, "identities known")
-	r := Request{Flag: rapid.Bool().Draw(t, "flag"), Scope: PodMember, Rootfs: Mount{Backend: StockGofer, Sources: src("/srv")}}
+	r := Request{Container: Container{Flag: rapid.Bool().Draw(t, "flag"), Scope: PodMember}, Rootfs: Mount{Backend: StockGofer, Sources: src("/srv")}}
 	var hintAt, mountAt []realPlace
 	for i := range rapid.IntRange(0, 3).Draw(t, "hints") {
 		s, at := h.drawSource(t, known)
@@ -167,7 +167,7 @@ func propSharingByIdentity(t *rapid.T) {
 	}
 	warned := slices.Clone(mounts)
 	warned[0].Hints = []Hint{hint("k", Off)}
-	p := mustResolve(t, Request{Flag: true, Mounts: warned})
+	p := mustResolve(t, Request{Container: Container{Flag: true}, Mounts: warned})
 	if w := p.Warnings(); (len(w) > 0) != shared || shared && (w[0].Kind != warnReachable || w[0].Mount != "/m0" || w[0].OtherMount != "/m1") {
 		t.Fatalf("%+v share files: %t, warnings %v", mounts, shared, w)
 	}
@@ -209,7 +209,7 @@ func TestRoads(t *testing.T) {
 		"a name that begins like it":   {Source{Path: volume.Path + "2", Filesystem: "8:1", Within: volume.Within + "2"}, false},
 		"nothing known":                {Source{Path: "bucket"}, false},
 	} {
-		r := Request{Scope: PodMember, SourceHints: []SourceHint{{Hint: hint("k", Off), Source: volume}},
+		r := Request{Container: Container{Scope: PodMember}, SourceHints: []SourceHint{{Hint: hint("k", Off), Source: volume}},
 			Mounts: []Mount{{Destination: "/m", Backend: StockGofer, Sources: []Source{tt.mount}}}}
 		if got := mustResolve(t, r).decisions[1].WhyAccess.key == "k"; got != tt.counts || volume.Contains(tt.mount) != tt.counts {
 			t.Errorf("%s: the hint counts: %t; contained: %t", name, got, volume.Contains(tt.mount))
@@ -217,7 +217,7 @@ func TestRoads(t *testing.T) {
 	}
 	// What is mounted below its source does not make it another mount.
 	below := Mount{Destination: "/m", Backend: StockGofer, Sources: []Source{{Path: "/srv"}, volume}}
-	p := mustResolve(t, Request{Scope: PodMember, SourceHints: []SourceHint{{Hint: hint("k", Off), Source: volume}}, Mounts: []Mount{below}})
+	p := mustResolve(t, Request{Container: Container{Scope: PodMember}, SourceHints: []SourceHint{{Hint: hint("k", Off), Source: volume}}, Mounts: []Mount{below}})
 	if p.decisions[1].WhyAccess.key != "" || len(p.Unmatched()) != 1 {
 		t.Errorf("a submount's hint decides: %v", p)
 	}
@@ -249,7 +249,7 @@ func TestBelowCountsForOff(t *testing.T) {
 	disk := Source{Path: "/mnt/disk", Filesystem: "8:1", Within: "/"}
 	deep := Source{Path: "/elsewhere/deep", Filesystem: "8:1", Within: "/deep"}
 	for _, setting := range []Setting{On, Off, Default} {
-		r := Request{Scope: PodMember,
+		r := Request{Container: Container{Scope: PodMember},
 			SourceHints: []SourceHint{{Hint: hint("k", setting), Source: Source{Path: "/volume", Filesystem: "8:2", Within: "/"}, Below: []Source{disk}}},
 			Mounts:      []Mount{{Destination: "/m", Backend: StockGofer, Sources: []Source{deep}}}}
 		_, matched := mustResolve(t, r).Decisions()[1].WhyAccess.Hint()

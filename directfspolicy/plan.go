@@ -49,11 +49,7 @@ func (d Decision) writes() bool { return d.Access != NoAccess && !d.ReadOnly }
 // Only Resolve and UnmarshalJSON make one. The zero Plan grants nothing. Plans
 // are values: no method changes one, and what a method returns is a copy.
 type Plan struct {
-	flag        bool
-	ceiling     Ceiling
-	scope       Scope
-	hostNetwork bool
-	hostDevices bool
+	container Container
 
 	// decisions has the rootfs first.
 	decisions []Decision
@@ -62,20 +58,8 @@ type Plan struct {
 	unmatched []Hint
 }
 
-// Flag is the sandbox-wide --directfs, as in the Request.
-func (p Plan) Flag() bool { return p.flag }
-
-// Ceiling is the operator's limit on hints, as in the Request.
-func (p Plan) Ceiling() Ceiling { return p.ceiling }
-
-// Scope says how the container relates to its sandbox, as in the Request.
-func (p Plan) Scope() Scope { return p.scope }
-
-// HostNetwork says whether the sandbox uses the host's network stack.
-func (p Plan) HostNetwork() bool { return p.hostNetwork }
-
-// HostDevices says whether the container's gofer serves host devices.
-func (p Plan) HostDevices() bool { return p.hostDevices }
+// Container is what the Request says of the container beside its mounts.
+func (p Plan) Container() Container { return p.container }
 
 // Decisions holds the rootfs first, then the mounts in the order of the
 // Request.
@@ -90,23 +74,6 @@ func (p Plan) Decisions() []Decision {
 // Unmatched are the hints of a pod that matched no mount of this container,
 // without those that ask for nothing.
 func (p Plan) Unmatched() []Hint { return slices.Clone(p.unmatched) }
-
-// Decision returns the decision for the mount at the destination, and whether
-// there is one that a gofer serves.
-func (p Plan) Decision(mount string) (Decision, bool) {
-	for _, d := range p.decisions {
-		if d.Mount == mount && d.Access != NoAccess {
-			d.Sources = slices.Clone(d.Sources)
-			return d, true
-		}
-	}
-	return Decision{}, false
-}
-
-// Uses reports whether any mount has the access.
-func (p Plan) Uses(a Access) bool {
-	return slices.ContainsFunc(p.decisions, func(d Decision) bool { return d.Access == a })
-}
 
 // Donations lists the destinations whose root FD the gofer donates, in the
 // order of Decisions.
@@ -124,5 +91,5 @@ func (p Plan) Donations() []string {
 // by an FD of the gofer's. It does where it may open files for writing anyway
 // and this gofer, having no LisaFS mount, lacks the calls to do it.
 func (p Plan) DonatesDevices() bool {
-	return p.hostDevices && len(writing(p.raisedFor())) > 0 && !p.Uses(LisaFS)
+	return p.container.HostDevices && len(writing(p.raisedFor())) > 0 && len(p.served(LisaFS)) == 0
 }

@@ -31,7 +31,7 @@ func propOffIsNeverDonated(t *rapid.T) {
 		return
 	}
 	p := mustResolve(t, rehint(r, dest, Off))
-	d, _ := p.Decision(dest)
+	d, _ := decisionAt(p, dest)
 	if d.Access != LisaFS || d.WhyAccess.reason != becauseHintOff || d.WhyAccess.key != keyOf(dest) {
 		t.Fatalf("%q is off and has %+v", dest, d)
 	}
@@ -51,8 +51,8 @@ func propOffNeverWidens(t *rapid.T) {
 		return
 	}
 	before, after := mustResolve(t, r), mustResolve(t, rehint(r, dest, Off))
-	b, _ := before.Decision(dest)
-	a, _ := after.Decision(dest)
+	b, _ := decisionAt(before, dest)
+	a, _ := decisionAt(after, dest)
 	serving := GoferLisaFS
 	if b.ReadOnly {
 		serving = GoferLisaFSRead
@@ -115,7 +115,7 @@ func propOnNeverNarrowsOthers(t *rapid.T) {
 			t.Fatalf("on for %q changed %+v to %+v", dest, d, after.decisions[i])
 		}
 	}
-	if d, _ := after.Decision(dest); d.Access != DirectFS || d.WhyAccess.reason != becauseHintOn {
+	if d, _ := decisionAt(after, dest); d.Access != DirectFS || d.WhyAccess.reason != becauseHintOn {
 		t.Fatalf("%q is on and has %+v", dest, d)
 	}
 }
@@ -141,7 +141,7 @@ func propNoDirectFSGrantsNothing(t *rapid.T) {
 	if r.HostNetwork {
 		nothing["the spec's user namespace"] = true
 	}
-	if p.Uses(DirectFS) || !reflect.DeepEqual(heldBy(p), nothing) || len(p.Sandbox().RaisedFor) > 0 {
+	if len(p.Donations()) > 0 || !reflect.DeepEqual(heldBy(p), nothing) || len(p.Sandbox().RaisedFor) > 0 {
 		t.Fatalf("without directfs the sandbox holds %v beyond the base", heldBy(p).beyond(nothing))
 	}
 }

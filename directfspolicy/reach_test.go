@@ -70,7 +70,7 @@ func TestGeneratorReachesEveryPlan(t *testing.T) {
 		switch {
 		case p.DonatesDevices():
 			saw("devices donated")
-		case p.HostDevices():
+		case p.Container().HostDevices:
 			saw("devices by RPC")
 		}
 		switch {

@@ -38,8 +38,8 @@ type Mount struct {
 	SpecialFiles bool
 }
 
-// Request is everything that the policy looks at for one container.
-type Request struct {
+// Container is what is known of a container beside its mounts.
+type Container struct {
 	// Flag is the sandbox-wide --directfs.
 	Flag bool
 
@@ -57,6 +57,11 @@ type Request struct {
 	// HostDevices is set where this container's gofer serves host devices to
 	// the device proxies of the sentry.
 	HostDevices bool
+}
+
+// Request is everything that the policy looks at for one container.
+type Request struct {
+	Container
 
 	// Rootfs is the container's root file system. Its Destination is "/" or
 	// empty. Source hints do not count for it.

@@ -24,10 +24,7 @@ func Resolve(r Request) (Plan, error) {
 	if r.Rootfs.Destination != "/" {
 		return Plan{}, fmt.Errorf("%w: rootfs destination %q is not /", ErrInvalidRequest, r.Rootfs.Destination)
 	}
-	p := Plan{
-		flag: r.Flag, ceiling: r.Ceiling, scope: r.Scope, hostNetwork: r.HostNetwork, hostDevices: r.HostDevices,
-		decisions: make([]Decision, 0, 1+len(r.Mounts)),
-	}
+	p := Plan{container: r.Container, decisions: make([]Decision, 0, 1+len(r.Mounts))}
 	s := resolver{r: r, p: &p}
 	s.source = newMatcher(s.permitted(r.SourceHints))
 	s.mount(&r.Rootfs, r.Rootfs.Hints)
@@ -85,7 +82,7 @@ func (s *resolver) check(mount string, h Hint) error {
 	if err := h.check(mount); err != nil {
 		return err
 	}
-	return s.r.Ceiling.permit(s.r.Flag, mount, h)
+	return s.r.permit(mount, h)
 }
 
 // mount decides one mount by the hints that count for it.

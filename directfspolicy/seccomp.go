@@ -40,15 +40,11 @@ const (
 )
 
 // SetNames lists every set, in the order in which a Plan names them.
-var SetNames = []SetName{
-	SentryBase, SentryHostFilesystemRead, SentryHostFilesystem,
-	GoferBase, GoferDirectFSFallbackRead, GoferDirectFSFallback, GoferLisaFSRead, GoferLisaFS,
-}
-
-// seccompSet is a set with its source, relative to the gVisor module.
-type seccompSet struct {
-	calls  []string
-	source string
+func SetNames() []SetName {
+	return []SetName{
+		SentryBase, SentryHostFilesystemRead, SentryHostFilesystem,
+		GoferBase, GoferDirectFSFallbackRead, GoferDirectFSFallback, GoferLisaFSRead, GoferLisaFS,
+	}
 }
 
 // calls makes a sorted list without duplicates.
@@ -67,63 +63,40 @@ var (
 // seccompSets holds the names that the sets have on amd64; arm64 has the same
 // calls but for those of its platforms. The calls that a platform (systrap,
 // ptrace, kvm), host networking, profiling or a device proxy add are not
-// directfs's business and are in no set.
-var seccompSets = map[SetName]seccompSet{
-	SentryBase: {
-		source: "runsc/boot/filter/config/config_main.go, allowedSyscalls, selfPIDFilters and controlServerFilters",
-		calls: calls(
-			"accept4", "clock_gettime", "clone", "close", "dup", "dup3", "epoll_create1", "epoll_ctl", "epoll_pwait",
-			"eventfd2", "exit", "exit_group", "fallocate", "fchmod", "fcntl", "fdatasync", "fstat", "fstatfs", "fsync",
-			"ftruncate", "futex", "getcpu", "getpid", "getrandom", "getsockopt", "gettid", "gettimeofday", "io_destroy",
-			"io_getevents", "io_setup", "io_submit", "ioctl", "listen", "lseek", "madvise", "membarrier", "memfd_create",
-			"mincore", "mlock", "mmap", "mprotect", "munlock", "munmap", "nanosleep", "ppoll", "prctl", "pread64",
-			"preadv", "preadv2", "pwrite64", "pwritev", "pwritev2", "read", "recvmmsg", "recvmsg", "restart_syscall",
-			"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_yield", "sendmmsg", "sendmsg", "setitimer",
-			"shutdown", "sigaltstack", "statx", "sync_file_range", "tee", "tgkill", "timer_create", "timer_delete",
-			"timer_settime", "utimensat", "write", "writev",
-		),
-	},
-	SentryHostFilesystem: {
-		source: "runsc/boot/filter/config/config_main.go, hostFilesystemFilters; utimensat is in the base as well, there only for an FD without a path",
-		calls: calls(
-			"fchmodat", "fchownat", "fgetxattr", "flistxattr", "fremovexattr", "fsetxattr", "getdents64", "linkat",
-			"mkdirat", "mknodat", "newfstatat", "openat", "readlinkat", "renameat2", "symlinkat", "unlinkat", "utimensat",
-		),
-	},
-	SentryHostFilesystemRead: {
-		source: "the calls of hostFilesystemFilters that read; pkg/sentry/fsimpl/gofer/directfs_inode.go",
-		calls:  calls("fgetxattr", "flistxattr", "getdents64", "newfstatat", "openat", "readlinkat"),
-	},
-	GoferBase: {
-		source: "runsc/fsgofer/filter/config/config_main.go, allowedSyscalls and selfPIDFilters, less the directfs fallback",
-		calls: calls(
-			"accept", "clock_gettime", "clone", "close", "dup", "epoll_ctl", "epoll_pwait", "eventfd2", "exit",
-			"exit_group", "fcntl", "fsync", "futex", "getcpu", "getpid", "getrandom", "gettid", "gettimeofday", "lseek",
-			"madvise", "memfd_create", "mmap", "mprotect", "munmap", "nanosleep", "newfstatat", "openat", "openat2",
-			"ppoll", "prctl", "pread64", "pwrite64", "read", "recvmsg", "restart_syscall", "rt_sigaction",
-			"rt_sigprocmask", "rt_sigreturn", "sched_getaffinity", "sched_yield", "sendmsg", "shutdown", "sigaltstack",
-			"socketpair", "statx", "tgkill", "write",
-		),
-	},
-	GoferDirectFSFallback: {
-		source: "pkg/sentry/fsimpl/gofer/directfs_inode.go, the calls on controlFDLisa; runsc/fsgofer/lisafs.go, SetStat and the xattr handlers",
-		calls:  fallbackCalls,
-	},
-	GoferDirectFSFallbackRead: {
-		source: "runsc/fsgofer/lisafs.go, GetXattr and ListXattr",
-		calls:  fallbackReadCalls,
-	},
-	GoferLisaFSRead: {
-		source: "the calls of lisafsFilters that read; pkg/flipcall/packet_window.go:161 for ftruncate",
-		calls:  append(calls("fgetxattr", "flistxattr", "fstatfs", "ftruncate", "getdents64", "readlinkat"), fallbackReadCalls...),
-	},
-	GoferLisaFS: {
-		source: "runsc/fsgofer/filter/config/config_main.go, lisafsFilters, and the calls that it shares with the directfs fallback",
-		calls: append(calls(
-			"fallocate", "fgetxattr", "flistxattr", "fremovexattr", "fsetxattr", "fstatfs", "ftruncate", "getdents64",
-			"linkat", "mkdirat", "mknodat", "readlinkat", "renameat2", "symlinkat", "unlinkat", "utimensat",
-		), fallbackCalls...),
-	},
+// directfs's business and are in no set. docs/security.md says where the engine
+// defines each set.
+var seccompSets = map[SetName][]string{
+	SentryBase: calls(
+		"accept4", "clock_gettime", "clone", "close", "dup", "dup3", "epoll_create1", "epoll_ctl", "epoll_pwait",
+		"eventfd2", "exit", "exit_group", "fallocate", "fchmod", "fcntl", "fdatasync", "fstat", "fstatfs", "fsync",
+		"ftruncate", "futex", "getcpu", "getpid", "getrandom", "getsockopt", "gettid", "gettimeofday", "io_destroy",
+		"io_getevents", "io_setup", "io_submit", "ioctl", "listen", "lseek", "madvise", "membarrier", "memfd_create",
+		"mincore", "mlock", "mmap", "mprotect", "munlock", "munmap", "nanosleep", "ppoll", "prctl", "pread64",
+		"preadv", "preadv2", "pwrite64", "pwritev", "pwritev2", "read", "recvmmsg", "recvmsg", "restart_syscall",
+		"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_yield", "sendmmsg", "sendmsg", "setitimer",
+		"shutdown", "sigaltstack", "statx", "sync_file_range", "tee", "tgkill", "timer_create", "timer_delete",
+		"timer_settime", "utimensat", "write", "writev",
+	),
+	SentryHostFilesystem: calls(
+		"fchmodat", "fchownat", "fgetxattr", "flistxattr", "fremovexattr", "fsetxattr", "getdents64", "linkat",
+		"mkdirat", "mknodat", "newfstatat", "openat", "readlinkat", "renameat2", "symlinkat", "unlinkat", "utimensat",
+	),
+	SentryHostFilesystemRead: calls("fgetxattr", "flistxattr", "getdents64", "newfstatat", "openat", "readlinkat"),
+	GoferBase: calls(
+		"accept", "clock_gettime", "clone", "close", "dup", "epoll_ctl", "epoll_pwait", "eventfd2", "exit",
+		"exit_group", "fcntl", "fsync", "futex", "getcpu", "getpid", "getrandom", "gettid", "gettimeofday", "lseek",
+		"madvise", "memfd_create", "mmap", "mprotect", "munmap", "nanosleep", "newfstatat", "openat", "openat2",
+		"ppoll", "prctl", "pread64", "pwrite64", "read", "recvmsg", "restart_syscall", "rt_sigaction",
+		"rt_sigprocmask", "rt_sigreturn", "sched_getaffinity", "sched_yield", "sendmsg", "shutdown", "sigaltstack",
+		"socketpair", "statx", "tgkill", "write",
+	),
+	GoferDirectFSFallback:     fallbackCalls,
+	GoferDirectFSFallbackRead: fallbackReadCalls,
+	GoferLisaFSRead:           append(calls("fgetxattr", "flistxattr", "fstatfs", "ftruncate", "getdents64", "readlinkat"), fallbackReadCalls...),
+	GoferLisaFS: append(calls(
+		"fallocate", "fgetxattr", "flistxattr", "fremovexattr", "fsetxattr", "fstatfs", "ftruncate", "getdents64",
+		"linkat", "mkdirat", "mknodat", "readlinkat", "renameat2", "symlinkat", "unlinkat", "utimensat",
+	), fallbackCalls...),
 }
 
 // Calls returns the union of the named sets: the names of system calls
@@ -132,11 +105,7 @@ var seccompSets = map[SetName]seccompSet{
 func Calls(names ...SetName) []string {
 	var all []string
 	for _, n := range names {
-		all = append(all, seccompSets[n].calls...)
+		all = append(all, seccompSets[n]...)
 	}
 	return calls(all...)
 }
-
-// Source says where the engine defines the set, relative to its module.
-// It is empty for an unknown name.
-func (n SetName) Source() string { return seccompSets[n].source }

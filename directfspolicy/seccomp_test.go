@@ -11,13 +11,13 @@ func TestSeccompSets(t *testing.T) {
 		"sentry-base", "sentry-host-filesystem-read", "sentry-host-filesystem",
 		"gofer-base", "gofer-directfs-fallback-read", "gofer-directfs-fallback", "gofer-lisafs-read", "gofer-lisafs",
 	}
-	if !slices.Equal(SetNames, all) || len(seccompSets) != len(all) {
-		t.Fatalf("SetNames = %v", SetNames)
+	if !slices.Equal(SetNames(), all) || len(seccompSets) != len(all) {
+		t.Fatalf("SetNames = %v", SetNames())
 	}
-	for _, n := range SetNames {
+	for _, n := range SetNames() {
 		s := callsOf(n)
-		if s.Len() == 0 || !strings.Contains(n.Source(), ".go") {
-			t.Errorf("%s: %d calls from %q", n, s.Len(), n.Source())
+		if s.Len() == 0 {
+			t.Errorf("%s has no calls", n)
 		}
 		for _, c := range s.Names() {
 			if c == "" || strings.Trim(c, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
@@ -31,15 +31,19 @@ func TestCalls(t *testing.T) {
 	if n := callsOf().Len(); n != 0 {
 		t.Errorf("no set has %d calls", n)
 	}
-	if s := callsOf("all"); s.Len() != 0 || SetName("all").Source() != "" {
+	if s := callsOf("all"); s.Len() != 0 {
 		t.Errorf("an unknown set has %v", s)
 	}
-	for _, a := range SetNames {
-		for _, b := range SetNames {
+	for _, a := range SetNames() {
+		for _, b := range SetNames() {
 			if got := callsOf(a, "all", b); !equalSets(got, callsOf(a).Union(callsOf(b))) {
 				t.Errorf("callsOf(%s, %s) = %v", a, b, got)
 			}
 		}
+	}
+	SetNames()[0] = "all"
+	if SetNames()[0] != SentryBase {
+		t.Error("the list of sets can be changed from outside")
 	}
 	callsOf(SentryBase).Names()[0] = "mount"
 	if callsOf(SentryBase).Contains("mount") {
@@ -64,7 +68,7 @@ func TestSetsRelate(t *testing.T) {
 	if got := gofer.Difference(gofer.Difference(lisafs)); got.Len() != 0 {
 		t.Errorf("a gofer without a LisaFS mount has %v of its set", got)
 	}
-	for _, n := range SetNames {
+	for _, n := range SetNames() {
 		if got := newCallSet("execve", "execveat", "mount", "open", "open_by_handle_at", "ptrace", "setns", "unshare"); got.Difference(callsOf(n)).Len() != got.Len() {
 			t.Errorf("%s has one of %v", n, got)
 		}

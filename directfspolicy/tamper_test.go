@@ -79,7 +79,7 @@ func TestTamperedPlanIsRefused(t *testing.T) {
 			if !strings.Contains(mixedJSON, tt.old) {
 				t.Fatalf("%s is not in the plan", tt.old)
 			}
-			old := mustResolve(t, Request{Flag: true, Rootfs: hinted("/", StockGofer, Unset)})
+			old := mustResolve(t, Request{Container: Container{Flag: true}, Rootfs: hinted("/", StockGofer, Unset)})
 			p := old
 			// Not json.Unmarshal, which looks for errors of syntax first.
 			err := p.UnmarshalJSON(tt.edited())

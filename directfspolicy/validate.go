@@ -63,7 +63,7 @@ func checkIdentities(ds []Decision) error {
 // check reports whether a decoded plan is one that Resolve could have made, or
 // the zero Plan.
 func (p Plan) check() error {
-	if len(p.decisions) == 0 && (p.flag || p.hostNetwork || p.hostDevices || p.scope != Standalone || p.ceiling != AllHints || len(p.unmatched) > 0) {
+	if len(p.decisions) == 0 && (p.container != Container{} || len(p.unmatched) > 0) {
 		return errors.New("no decision for the rootfs")
 	}
 	for i, d := range p.decisions {
@@ -78,10 +78,10 @@ func (p Plan) check() error {
 		if err := h.check(""); err != nil {
 			return err
 		}
-		if p.scope == Standalone {
+		if p.container.Scope == Standalone {
 			return h.matchesNothing()
 		}
-		if err := p.ceiling.permit(p.flag, "", h); err != nil {
+		if err := p.container.permit("", h); err != nil {
 			return err
 		}
 	}
@@ -98,11 +98,11 @@ func (p Plan) checkDecision(i int, d Decision) error {
 	}
 	for _, r := range rules {
 		w := *r.why(&d)
-		if !w.consistent(r) || !w.reason.possible(p.flag) {
-			return fmt.Errorf("mount %q: reason %v for %s, with key %q, backend %q and --directfs=%t, is none", d.Mount, w.reason, r.knob, w.key, w.backend, p.flag)
+		if !w.consistent(r) || !w.reason.possible(p.container.Flag) {
+			return fmt.Errorf("mount %q: reason %v for %s, with key %q, backend %q and --directfs=%t, is none", d.Mount, w.reason, r.knob, w.key, w.backend, p.container.Flag)
 		}
 		if h, ok := w.Hint(); ok {
-			if err := p.ceiling.permit(p.flag, d.Mount, h); err != nil {
+			if err := p.container.permit(d.Mount, h); err != nil {
 				return err
 			}
 		}

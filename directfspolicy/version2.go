@@ -59,9 +59,9 @@ func readVersion2(b []byte) (Plan, error) {
 	if err := strictly(b, &w); err != nil {
 		return Plan{}, err
 	}
-	p := Plan{flag: w.Flag, hostNetwork: w.HostNetwork}
+	p := Plan{container: Container{Flag: w.Flag, HostNetwork: w.HostNetwork}}
 	var err error
-	if p.scope, err = scopeNames.parse(w.Scope); err != nil {
+	if p.container.Scope, err = scopeNames.parse(w.Scope); err != nil {
 		return Plan{}, err
 	}
 	for _, d2 := range w.Decisions {

@@ -75,14 +75,22 @@ func TestWords(t *testing.T) {
 		"flag-off", "flag-on", "hint-off", "hint-on", "cannot-donate", "not-gofer", "default-shared", "default-exclusive", "hint-shared", "hint-exclusive")
 }
 
-func TestParseCeiling(t *testing.T) {
+func TestCeilingText(t *testing.T) {
 	for word, want := range map[string]Ceiling{"all": AllHints, "narrow": NarrowHints, "none": NoHints} {
-		if c, err := ParseCeiling(word); err != nil || c != want {
+		var c Ceiling
+		if err := c.UnmarshalText([]byte(word)); err != nil || c != want {
 			t.Errorf("%s: %v, %v", word, c, err)
 		}
+		if b, err := want.MarshalText(); err != nil || string(b) != word {
+			t.Errorf("%v: %q, %v", want, b, err)
+		}
+	}
+	if b, err := Ceiling(9).MarshalText(); err == nil {
+		t.Errorf("an unknown ceiling is %q", b)
 	}
 	for _, word := range []string{"", "All", "true", "nothing"} {
-		c, err := ParseCeiling(word)
+		var c Ceiling
+		err := c.UnmarshalText([]byte(word))
 		want := fmt.Sprintf(`--directfs-hints=%q: invalid value; allowed: all, narrow, none`, word)
 		if c != NoHints || err == nil || err.Error() != want {
 			t.Errorf("%q: %v, %v, want %s", word, c, err, want)

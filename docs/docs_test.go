@@ -183,22 +183,13 @@ func fitsBackend(word string, b directfspolicy.Backend) bool {
 }
 
 func resolved(f bool, s directfspolicy.Setting, b directfspolicy.Backend) (access, reason string) {
-	p, err := directfspolicy.Resolve(directfspolicy.Request{Flag: f, Rootfs: directfspolicy.Mount{
+	p, err := directfspolicy.Resolve(directfspolicy.Request{Container: directfspolicy.Container{Flag: f}, Rootfs: directfspolicy.Mount{
 		Backend: b, Hints: []directfspolicy.Hint{{Knob: directfspolicy.DirectFSKnob, Key: "key", Setting: s}},
 	}})
 	if err != nil {
 		return "refused", err.Error()
 	}
 	return p.Decisions()[0].Access.String(), p.Decisions()[0].WhyAccess.Reason()
-}
-
-func seccompSets(*testing.T) string {
-	var b strings.Builder
-	b.WriteString("| set | calls | from |\n| --- | --- | --- |\n")
-	for _, n := range directfspolicy.SetNames {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", n, strings.Join(directfspolicy.Calls(n), " "), n.Source())
-	}
-	return b.String()
 }
 
 // situations are the containers by which whatFollows explains.
@@ -231,9 +222,9 @@ func whatFollows(t *testing.T) string {
 	b.WriteString("| container (--directfs=true) | capabilities for files | umask | user namespace | sentry's sets | gofer's sets |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, s := range situations {
 		r := directfspolicy.Request{
-			Flag:   true,
-			Rootfs: directfspolicy.Mount{Backend: directfspolicy.StockGofer},
-			Mounts: []directfspolicy.Mount{{Destination: "/data", Backend: directfspolicy.StockGofer}},
+			Container: directfspolicy.Container{Flag: true},
+			Rootfs:    directfspolicy.Mount{Backend: directfspolicy.StockGofer},
+			Mounts:    []directfspolicy.Mount{{Destination: "/data", Backend: directfspolicy.StockGofer}},
 		}
 		s.request(&r)
 		p, err := directfspolicy.Resolve(r)

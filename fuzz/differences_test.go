@@ -100,8 +100,12 @@ var differences = []difference{
 	{"off mounts not donated", []kind{donation}, offNotDonated},
 	{"sandbox raised only if used", []kind{privileges}, notUsed},
 	{"only reading where nothing is written", []kind{reading}, nothingWritten},
-	{"LisaFS calls only if used", []kind{goferSet}, func(o observed) bool { return !o.plan.Uses(directfspolicy.LisaFS) }},
+	{"LisaFS calls only if used", []kind{goferSet}, func(o observed) bool { return !usesLisaFS(o.plan) }},
 	{"LisaFS calls where needed", []kind{goferSet}, lisaFSNeeded},
+}
+
+func usesLisaFS(p directfspolicy.Plan) bool {
+	return slices.ContainsFunc(p.Decisions(), func(d directfspolicy.Decision) bool { return d.Access == directfspolicy.LisaFS })
 }
 
 func refusedFor(err error) func(observed) bool {
@@ -226,7 +230,7 @@ func onUnderFalse(o observed) bool {
 		return false
 	}
 	if o.kind == privileges {
-		return o.plan.Sandbox().Raised && (o.plan.Uses(directfspolicy.DirectFS) || len(o.plan.Unmatched()) > 0)
+		return o.plan.Sandbox().Raised && (len(o.plan.Donations()) > 0 || len(o.plan.Unmatched()) > 0)
 	}
 	return o.decision.WhyAccess.Reason() == "hint-on"
 }
@@ -236,7 +240,7 @@ func offNotDonated(o observed) bool {
 }
 
 func notUsed(o observed) bool {
-	return o.c.Conf.DirectFS && o.plan.Scope() == directfspolicy.Standalone && !o.plan.Uses(directfspolicy.DirectFS)
+	return o.c.Conf.DirectFS && o.plan.Container().Scope == directfspolicy.Standalone && len(o.plan.Donations()) == 0
 }
 
 func nothingWritten(o observed) bool {
@@ -246,7 +250,7 @@ func nothingWritten(o observed) bool {
 			return false
 		}
 	}
-	return o.plan.Uses(directfspolicy.DirectFS)
+	return len(o.plan.Donations()) > 0
 }
 
 // lisaFSNeeded: upstream's gofer lacks the calls because upstream ignores the

@@ -99,7 +99,7 @@ func compareAccepted(o observed) (out []observed, err error) {
 			out = append(out, o.as(donation))
 		}
 	}
-	if o.plan.Uses(directfspolicy.LisaFS) != o.theirs.goferLisaFS {
+	if usesLisaFS(o.plan) != o.theirs.goferLisaFS {
 		out = append(out, o.as(goferSet))
 	}
 	if o.c.Pod == nil && o.plan.Sandbox().Raised != flag {

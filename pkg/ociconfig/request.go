@@ -78,7 +78,7 @@ func read(spec *specs.Spec, o Options) (r directfspolicy.Request, errs []error, 
 		}
 		p.pod = o.Pod.Annotations
 	}
-	r = directfspolicy.Request{Ceiling: o.Ceiling, Scope: scope, HostNetwork: o.HostNetwork}
+	r = directfspolicy.Request{Container: directfspolicy.Container{Ceiling: o.Ceiling, Scope: scope, HostNetwork: o.HostNetwork}}
 	r.HostDevices = o.HostDevices != nil && o.HostDevices(spec)
 	if r.Flag, err = o.flag(spec); err != nil {
 		p.refuse(err)

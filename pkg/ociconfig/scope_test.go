@@ -30,8 +30,8 @@ func TestScope(t *testing.T) {
 			t.Errorf("%v: %v, %v", tt.notes, got, err)
 		}
 		p, err := ociconfig.Plan(spec, ociconfig.Options{Pod: container(nil)})
-		if err != nil || p.Scope() != tt.want {
-			t.Errorf("%v: %v, %v", tt.notes, p.Scope(), err)
+		if err != nil || p.Container().Scope != tt.want {
+			t.Errorf("%v: %v, %v", tt.notes, p.Container().Scope, err)
 		}
 	}
 }
@@ -52,8 +52,8 @@ func TestFlag(t *testing.T) {
 			spec.Annotations = notes{flagKey: tt.value}
 		}
 		p, err := ociconfig.Plan(spec, ociconfig.Options{Flag: tt.flag, AllowFlagOverride: tt.allow})
-		if err != nil || p.Flag() != tt.want {
-			t.Errorf("%+v: %v, %v", tt, p.Flag(), err)
+		if err != nil || p.Container().Flag != tt.want {
+			t.Errorf("%+v: %v, %v", tt, p.Container().Flag, err)
 		}
 	}
 	for _, v := range []string{"", "on", "off", "default", "yes"} {
@@ -61,7 +61,7 @@ func TestFlag(t *testing.T) {
 			flagKey+`="`+v+`": invalid value; allowed: true, false; write one of the allowed values or remove the annotation`)
 	}
 	p, err := ociconfig.Plan(container(nil), ociconfig.Options{HostNetwork: true})
-	if err != nil || !p.HostNetwork() {
+	if err != nil || !p.Container().HostNetwork {
 		t.Errorf("%v, %v", p, err)
 	}
 }
@@ -102,7 +102,7 @@ func TestPodSandboxUnmatched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.Unmatched()) != 2 || !p.Sandbox().Raised || p.Uses(directfspolicy.DirectFS) {
+	if len(p.Unmatched()) != 2 || !p.Sandbox().Raised || len(p.Donations()) > 0 {
 		t.Errorf("%v", p)
 	}
 }

@@ -21,9 +21,9 @@ import (
 func planFor(t *testing.T, directfs bool) directfspolicy.Plan {
 	t.Helper()
 	p, err := directfspolicy.Resolve(directfspolicy.Request{
-		Flag:   directfs,
-		Rootfs: directfspolicy.Mount{Destination: "/", Backend: directfspolicy.StockGofer},
-		Mounts: []directfspolicy.Mount{{Destination: "/d", Backend: directfspolicy.StockGofer}},
+		Container: directfspolicy.Container{Flag: directfs},
+		Rootfs:    directfspolicy.Mount{Destination: "/", Backend: directfspolicy.StockGofer},
+		Mounts:    []directfspolicy.Mount{{Destination: "/d", Backend: directfspolicy.StockGofer}},
 	})
 	if err != nil {
 		t.Fatal(err)

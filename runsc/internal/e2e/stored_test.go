@@ -231,7 +231,7 @@ func version2(p directfspolicy.Plan) map[string]any {
 		decisions = append(decisions, v)
 	}
 	return map[string]any{
-		"version": 2, "flag": p.Flag(), "scope": "standalone", "hostNetwork": p.HostNetwork(), "decisions": decisions,
+		"version": 2, "flag": p.Container().Flag, "scope": "standalone", "hostNetwork": p.Container().HostNetwork, "decisions": decisions,
 		"unmatched": []any{}, "unmatchedCache": []any{}, "diagnostics": []string{},
 		"sandbox": map[string]any{"raised": s.Raised, "raisedFor": p.Donations(), "writesHost": s.WritesHost, "capabilities": s.Capabilities,
 			"userNamespace": "spec", "umaskZero": s.UmaskZero},

@@ -59,7 +59,7 @@ func replan(t *testing.T, r *harness.Runtime, id string, edit func(*directfspoli
 	if err := json.Unmarshal(stored.Plan, &p); err != nil {
 		t.Fatal(err)
 	}
-	req := directfspolicy.Request{Flag: p.Flag(), Scope: p.Scope(), HostNetwork: p.HostNetwork()}
+	req := directfspolicy.Request{Container: p.Container()}
 	for _, d := range p.Decisions() {
 		m := directfspolicy.Mount{Destination: d.Mount, Cache: d.Cache, ReadOnly: d.ReadOnly, Sources: d.Sources}
 		if d.Access != directfspolicy.NoAccess {

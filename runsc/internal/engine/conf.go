@@ -91,8 +91,8 @@ func describe(spec *specs.Spec, m specs.Mount) (directfspolicy.Backend, string) 
 // (runsc/sandbox/sandbox.go:1153), for a joining one only the user namespace of
 // its gofer (runsc/container/container.go:2186).
 func ConfigureCreate(conf *config.Config, p directfspolicy.Plan) {
-	if p.Scope() == directfspolicy.PodMember {
-		conf.DirectFS = p.Uses(directfspolicy.DirectFS)
+	if p.Container().Scope == directfspolicy.PodMember {
+		conf.DirectFS = len(p.Donations()) > 0
 		return
 	}
 	conf.DirectFS = p.Sandbox().Raised
@@ -112,7 +112,7 @@ func CheckCreate(conf *config.Config, p directfspolicy.Plan) error {
 // container. For a joining one it is what its mounts get unless the list that
 // its gofer sends says otherwise; see JoiningMounts.
 func ConfigureStart(conf *config.Config, p directfspolicy.Plan) {
-	if p.Scope() == directfspolicy.PodMember {
+	if p.Container().Scope == directfspolicy.PodMember {
 		conf.DirectFS = rootfsUsesDirectFS(p)
 		conf.FileAccess = fileAccess(rootfsCache(p))
 		return
@@ -123,13 +123,23 @@ func ConfigureStart(conf *config.Config, p directfspolicy.Plan) {
 // rootfsCache is the cache mode of the rootfs. Nobody asks for one that no
 // gofer serves.
 func rootfsCache(p directfspolicy.Plan) directfspolicy.Cache {
-	d, _ := p.Decision("/")
+	d, _ := rootfsDecision(p)
 	return d.Cache
 }
 
 func rootfsUsesDirectFS(p directfspolicy.Plan) bool {
-	d, ok := p.Decision("/")
-	return ok && d.Access == directfspolicy.DirectFS
+	d, _ := rootfsDecision(p)
+	return d.Access == directfspolicy.DirectFS
+}
+
+// rootfsDecision returns the decision for the rootfs, and whether a gofer
+// serves it.
+func rootfsDecision(p directfspolicy.Plan) (directfspolicy.Decision, bool) {
+	all := p.Decisions()
+	if len(all) == 0 || all[0].Access == directfspolicy.NoAccess {
+		return directfspolicy.Decision{}, false
+	}
+	return all[0], true
 }
 
 // GoferFilter completes the options of the engine's gofer filter with the

@@ -125,7 +125,7 @@ func TestGeneratorReach(t *testing.T) {
 			if j == 0 {
 				where = "rootfs"
 			}
-			seen[strings.Join([]string{plan.Scope().String(), where, d.Access.String(), d.Cache.String(), d.WhyAccess.Reason()}, " ")] = true
+			seen[strings.Join([]string{plan.Container().Scope.String(), where, d.Access.String(), d.Cache.String(), d.WhyAccess.Reason()}, " ")] = true
 		}
 	}
 	if accepted < n/3 {

@@ -29,7 +29,7 @@ func keepEnv(t *testing.T) {
 // bigPlan does not fit in one variable however well it is compressed.
 func bigPlan(t *testing.T) directfspolicy.Plan {
 	t.Helper()
-	r := directfspolicy.Request{Flag: true, Rootfs: mountFor("/", directfspolicy.DirectFS, shared)}
+	r := directfspolicy.Request{Container: directfspolicy.Container{Flag: true}, Rootfs: mountFor("/", directfspolicy.DirectFS, shared)}
 	for i := range 10_000 {
 		// The digits of a multiplicative hash do not compress.
 		m := mountFor(fmt.Sprintf("/m%d/%016x%016x", i, uint64(i)*0x9E3779B97F4A7C15, uint64(i+1)*0xC2B2AE3D27D4EB4F), accesses[i%2], caches[i%3%2])

@@ -27,12 +27,7 @@ func (f *HintsFlag) Get() any { return f.ceiling }
 
 // Set implements flag.Value.Set. It refuses an unknown value.
 func (f *HintsFlag) Set(value string) error {
-	c, err := directfspolicy.ParseCeiling(value)
-	if err != nil {
-		return err
-	}
-	f.ceiling = c
-	return nil
+	return f.ceiling.UnmarshalText([]byte(value))
 }
 
 // configBundlePrefix starts the annotations that apply a config bundle

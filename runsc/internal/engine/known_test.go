@@ -37,7 +37,7 @@ func TestUnknownSources(t *testing.T) {
 		"exclusive, lisafs":     {own: []directfspolicy.Hint{exclusive}},
 	} {
 		p, err := directfspolicy.Resolve(directfspolicy.Request{
-			Flag: c.flag, Scope: directfspolicy.PodMember, SourceHints: c.source,
+			Container: directfspolicy.Container{Flag: c.flag, Scope: directfspolicy.PodMember}, SourceHints: c.source,
 			Rootfs: directfspolicy.Mount{Backend: directfspolicy.StockGofer},
 			Mounts: []directfspolicy.Mount{{
 				Destination: "/d", Backend: directfspolicy.StockGofer, Hints: c.own,

@@ -65,7 +65,7 @@ func PairRootfs(confs []specutils.GoferMountConf, p directfspolicy.Plan) (Pair, 
 	if len(confs) == 0 || !confs[0].ShouldUseLisafs() {
 		return Pair{}, nil
 	}
-	d, ok := p.Decision("/")
+	d, ok := rootfsDecision(p)
 	if !ok {
 		return Pair{}, fmt.Errorf("the rootfs is not in the plan")
 	}

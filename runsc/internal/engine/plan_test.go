@@ -47,7 +47,7 @@ type want struct {
 
 func planFor(t rapid.TB, scope directfspolicy.Scope, flag bool, root want, mounts []want) directfspolicy.Plan {
 	t.Helper()
-	r := directfspolicy.Request{Flag: flag, Scope: scope, Rootfs: mountFor("/", root.access, root.cache)}
+	r := directfspolicy.Request{Container: directfspolicy.Container{Flag: flag, Scope: scope}, Rootfs: mountFor("/", root.access, root.cache)}
 	for i, m := range mounts {
 		r.Mounts = append(r.Mounts, mountFor(fmt.Sprintf("/m%d", i), m.access, m.cache))
 	}
@@ -123,7 +123,7 @@ func readPlan(t rapid.TB, p directfspolicy.Plan, defaultCache directfspolicy.Cac
 	}
 	s := enginetest.Sandbox{Confs: confs, Conf: conf, Accepts: gofer.SupportedMountOptions}
 	engine.ConfigureStart(conf, p)
-	if p.Scope() == directfspolicy.PodMember {
+	if p.Container().Scope == directfspolicy.PodMember {
 		s.Hints = lowered(t, &specs.Spec{}, directfspolicy.Plan{})
 		s.Spec = spec
 		s.Mounts, err = engine.JoiningMounts(spec.Mounts, pairs, p)
@@ -145,7 +145,7 @@ func readPlan(t rapid.TB, p directfspolicy.Plan, defaultCache directfspolicy.Cac
 func checkReadBack(t rapid.TB, p directfspolicy.Plan, defaultCache directfspolicy.Cache) {
 	t.Helper()
 	if got, want := readPlan(t, p, defaultCache), enginetest.Planned(p); !reflect.DeepEqual(got, want) {
-		t.Fatalf("scope %v, raised %t: the engine does %v, the plan says %v\n%v", p.Scope(), p.Sandbox().Raised, got, want, p)
+		t.Fatalf("scope %v, raised %t: the engine does %v, the plan says %v\n%v", p.Container().Scope, p.Sandbox().Raised, got, want, p)
 	}
 }
 
@@ -218,4 +218,19 @@ func TestConfigureCreate(t *testing.T) {
 			}
 		})
 	})
+}
+
+// A mount at "/" over a rootfs that no gofer serves is not the rootfs.
+func TestMountOverRootfs(t *testing.T) {
+	p, err := directfspolicy.Resolve(directfspolicy.Request{
+		Container: directfspolicy.Container{Flag: true, Scope: directfspolicy.PodMember},
+		Mounts:    []directfspolicy.Mount{mountFor("/", directfspolicy.DirectFS, directfspolicy.CacheExclusive)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf := &config.Config{DirectFS: true}
+	if engine.ConfigureStart(conf, p); conf.DirectFS || conf.FileAccess != config.FileAccessShared {
+		t.Errorf("the switches for the rootfs are directfs=%t, file-access=%v, which are the mount's", conf.DirectFS, conf.FileAccess)
+	}
 }

@@ -82,8 +82,8 @@ func (g *Command) connections(conf *config.Config, spec *specs.Spec, pairs []eng
 	if len(fds) > 0 {
 		return nil, fmt.Errorf("%d FDs for %d mounts", len(g.ioFDs), len(conns))
 	}
-	if (g.devIOFD >= 0) != plan.HostDevices() {
-		return nil, fmt.Errorf("connection for host devices: %t, the plan has it: %t; delete the container and create it again", g.devIOFD >= 0, plan.HostDevices())
+	if (g.devIOFD >= 0) != plan.Container().HostDevices {
+		return nil, fmt.Errorf("connection for host devices: %t, the plan has it: %t; delete the container and create it again", g.devIOFD >= 0, plan.Container().HostDevices)
 	}
 	if g.devIOFD >= 0 {
 		conns = append(conns, connection{fd: g.devIOFD, path: "/dev", device: true, donate: plan.DonatesDevices(), Attributes: isolation.Attributes{Devices: true}, tree: -1})

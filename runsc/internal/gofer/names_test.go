@@ -24,7 +24,7 @@ func TestTreeFD(t *testing.T) {
 // gofer's.
 func connectionsFor(t *testing.T, fds string, devFD int) ([]connection, error) {
 	t.Helper()
-	r := directfspolicy.Request{Flag: true, HostDevices: devFD >= 0, Rootfs: directfspolicy.Mount{Backend: directfspolicy.StockGofer}, Mounts: []directfspolicy.Mount{
+	r := directfspolicy.Request{Container: directfspolicy.Container{Flag: true, HostDevices: devFD >= 0}, Rootfs: directfspolicy.Mount{Backend: directfspolicy.StockGofer}, Mounts: []directfspolicy.Mount{
 		{Destination: "/a", Backend: directfspolicy.StockGofer}, {Destination: "/ro", Backend: directfspolicy.StockGofer, ReadOnly: true},
 	}}
 	plan, err := directfspolicy.Resolve(r)

@@ -39,7 +39,7 @@ func (g *Command) await() error {
 // container sends to our own boot, a joining one to the engine's client.
 func (g *Command) sendMounts(mounts []specs.Mount, pairs []engine.Pair, plan directfspolicy.Plan) error {
 	message := engine.FirstMessage
-	if plan.Scope() == directfspolicy.PodMember {
+	if plan.Container().Scope == directfspolicy.PodMember {
 		message = engine.JoiningMessage
 	}
 	b, err := message(mounts, pairs, plan)

@@ -75,7 +75,7 @@ func (c *check) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcomm
 	for _, w := range out.plan.Warnings() {
 		fmt.Println("warning:", w)
 	}
-	if hints := out.plan.Ceiling(); hints != directfspolicy.AllHints {
+	if hints := out.plan.Container().Ceiling; hints != directfspolicy.AllHints {
 		fmt.Printf("note: --directfs-hints=%v\n", hints)
 	}
 	fmt.Println("ok")

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
@@ -26,7 +27,7 @@ func drawDot(p directfspolicy.Plan) string {
 	for i, d := range p.Decisions() {
 		writeMountEdges(&b, fmt.Sprintf("m%d", i), d)
 	}
-	if p.Uses(directfspolicy.LisaFS) {
+	if slices.ContainsFunc(p.Decisions(), func(d directfspolicy.Decision) bool { return d.Access == directfspolicy.LisaFS }) {
 		b.WriteString("  gofer -> sandbox [label=\"LisaFS RPC\" dir=both]\n")
 	}
 	b.WriteString("  node [shape=note style=solid]\n")

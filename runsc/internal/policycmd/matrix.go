@@ -84,7 +84,7 @@ func decisionRows() []decisionRow {
 func decide(flag bool, hint directfspolicy.Setting, backend directfspolicy.Backend) decisionRow {
 	row := decisionRow{Flag: flag, Hint: hintWord(hint), Backend: backend.String()}
 	m := directfspolicy.Mount{Destination: "/data", Backend: backend, Hints: hinted(directfspolicy.DirectFSKnob, hint)}
-	p, err := directfspolicy.Resolve(directfspolicy.Request{Flag: flag, Mounts: []directfspolicy.Mount{m}})
+	p, err := directfspolicy.Resolve(directfspolicy.Request{Container: directfspolicy.Container{Flag: flag}, Mounts: []directfspolicy.Mount{m}})
 	if err != nil {
 		row.Refused = refusal(err)
 		return row
@@ -129,7 +129,7 @@ func consequences() []struct {
 } {
 	mount := func(flag, readOnly bool) directfspolicy.Request {
 		m := directfspolicy.Mount{Destination: "/data", Backend: directfspolicy.StockGofer, ReadOnly: readOnly}
-		return directfspolicy.Request{Flag: flag, Mounts: []directfspolicy.Mount{m}}
+		return directfspolicy.Request{Container: directfspolicy.Container{Flag: flag}, Mounts: []directfspolicy.Mount{m}}
 	}
 	on := []directfspolicy.SourceHint{{Hint: hinted(directfspolicy.DirectFSKnob, directfspolicy.On)[0]}}
 	return []struct {
@@ -141,11 +141,11 @@ func consequences() []struct {
 		{"lisafs mount, writes", mount(false, false)},
 		{"lisafs mount, read-only", mount(false, true)},
 		{"mount without a gofer", directfspolicy.Request{Mounts: []directfspolicy.Mount{{Destination: "/tmp"}}}},
-		{"pod sandbox, flag true", directfspolicy.Request{Scope: directfspolicy.PodSandbox, Flag: true}},
-		{"pod sandbox, flag false, no hint on", directfspolicy.Request{Scope: directfspolicy.PodSandbox}},
-		{"pod sandbox, flag false, a hint on", directfspolicy.Request{Scope: directfspolicy.PodSandbox, SourceHints: on}},
-		{"host network", directfspolicy.Request{HostNetwork: true}},
-		{"host devices", directfspolicy.Request{HostDevices: true}},
+		{"pod sandbox, flag true", directfspolicy.Request{Container: directfspolicy.Container{Scope: directfspolicy.PodSandbox, Flag: true}}},
+		{"pod sandbox, flag false, no hint on", directfspolicy.Request{Container: directfspolicy.Container{Scope: directfspolicy.PodSandbox}}},
+		{"pod sandbox, flag false, a hint on", directfspolicy.Request{Container: directfspolicy.Container{Scope: directfspolicy.PodSandbox}, SourceHints: on}},
+		{"host network", directfspolicy.Request{Container: directfspolicy.Container{HostNetwork: true}}},
+		{"host devices", directfspolicy.Request{Container: directfspolicy.Container{HostDevices: true}}},
 	}
 }
 
@@ -191,7 +191,7 @@ func ceilingRows() []ceilingRow {
 					}
 					m := directfspolicy.Mount{Destination: "/data", Backend: directfspolicy.StockGofer, Hints: []directfspolicy.Hint{h}}
 					row := ceilingRow{c.String(), flag, string(k) + "=" + word, "counts"}
-					if _, err := directfspolicy.Resolve(directfspolicy.Request{Flag: flag, Ceiling: c, Mounts: []directfspolicy.Mount{m}}); err != nil {
+					if _, err := directfspolicy.Resolve(directfspolicy.Request{Container: directfspolicy.Container{Flag: flag, Ceiling: c}, Mounts: []directfspolicy.Mount{m}}); err != nil {
 						row.Verdict = "refused: " + refusal(err)
 					}
 					rows = append(rows, row)

@@ -10,14 +10,14 @@ import (
 
 // writePlan writes the plan for people.
 func writePlan(b *strings.Builder, o outcome) {
-	p := o.plan
-	fmt.Fprintf(b, "%s container, --directfs=%t, --directfs-hints=%v\n\n", p.Scope(), p.Flag(), p.Ceiling())
+	p, c := o.plan, o.plan.Container()
+	fmt.Fprintf(b, "%s container, --directfs=%t, --directfs-hints=%v\n\n", c.Scope, c.Flag, c.Ceiling)
 	writeTable(b, p.Table())
 	b.WriteByte('\n')
 	rows := [][]string{{"PROCESS", "KIND", "HOLDS", "FOR"}}
 	for _, v := range privileges(p) {
 		process := v.process
-		if process == "sandbox" && p.Scope() == directfspolicy.PodMember {
+		if process == "sandbox" && c.Scope == directfspolicy.PodMember {
 			process = "needs of its sandbox"
 		}
 		rows = append(rows, []string{process, v.kind, strings.Join(v.names, " "), strings.Join(v.causes, ", ")})

@@ -47,9 +47,9 @@ type sandboxView struct {
 }
 
 func viewOf(p directfspolicy.Plan) view {
-	s := p.Sandbox()
+	c, s := p.Container(), p.Sandbox()
 	v := view{
-		Flag: p.Flag(), Hints: p.Ceiling().String(), Scope: p.Scope().String(), HostNetwork: p.HostNetwork(), HostDevices: p.HostDevices(),
+		Flag: c.Flag, Hints: c.Ceiling.String(), Scope: c.Scope.String(), HostNetwork: c.HostNetwork, HostDevices: c.HostDevices,
 		Unmatched: append([]directfspolicy.Hint{}, p.Unmatched()...),
 		Sandbox: sandboxView{
 			s.Raised, append([]directfspolicy.Cause{}, s.RaisedFor...), s.WritesHost,

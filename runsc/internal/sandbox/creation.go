@@ -85,7 +85,7 @@ func (c *creation) begin() error {
 		}
 	}
 	// A container that joins a sandbox starts no process until it is started.
-	if c.plan.Scope() != directfspolicy.PodMember {
+	if c.plan.Container().Scope != directfspolicy.PodMember {
 		var err error
 		if c.children, err = supervise.Start(c.supervision()); err != nil {
 			return errors.Join(err, c.journal.Abandon())

@@ -21,7 +21,7 @@ import (
 // whose mounts are all cached for sharing get along with each other, so they
 // share the lock.
 func lockPod(conf *config.Config, id statedir.ID, plan directfspolicy.Plan) (unlock func(), err error) {
-	if plan.Scope() != directfspolicy.PodMember {
+	if plan.Container().Scope != directfspolicy.PodMember {
 		return func() {}, nil
 	}
 	first, err := os.Open(filepath.Join(conf.RootDir, id.SandboxID+"_sandbox:"+id.SandboxID+".state"))

@@ -71,7 +71,7 @@ func create(name string, conf *config.Config, id string, spec *specs.Spec, execu
 	defer unlock()
 	engine.ConfigureCreate(conf, plan)
 	c := &creation{conf: conf, id: full, spec: spec, plan: plan}
-	if plan.Scope() == directfspolicy.PodMember {
+	if plan.Container().Scope == directfspolicy.PodMember {
 		engine.HideOptions(spec) // its gofer comes when it is started
 	} else {
 		if err := engine.HandToGofer(plan); err != nil {

@@ -33,7 +33,7 @@ func member(t *testing.T, cache directfspolicy.Cache) directfspolicy.Plan {
 		m.Hints = []directfspolicy.Hint{hint}
 	}
 	p, err := directfspolicy.Resolve(directfspolicy.Request{
-		Flag: true, Scope: directfspolicy.PodMember, Mounts: []directfspolicy.Mount{m},
+		Container: directfspolicy.Container{Flag: true, Scope: directfspolicy.PodMember}, Mounts: []directfspolicy.Mount{m},
 		Rootfs: directfspolicy.Mount{Destination: "/", Backend: directfspolicy.StockGofer},
 	})
 	if err != nil {

@@ -64,7 +64,7 @@ func startContainer(conf *config.Config, c *container.Container, start func(*con
 	} else {
 		defer release()
 	}
-	if plan.Scope() != directfspolicy.PodMember {
+	if plan.Container().Scope != directfspolicy.PodMember {
 		defer unlock()
 		if err := start(conf); err != nil {
 			return fmt.Errorf("starting container: %w", err)

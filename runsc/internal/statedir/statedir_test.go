@@ -22,7 +22,7 @@ var id = ID{SandboxID: "s", ContainerID: "c"}
 
 func plan(t *testing.T, flag bool) directfspolicy.Plan {
 	t.Helper()
-	p, err := directfspolicy.Resolve(directfspolicy.Request{Flag: flag, Rootfs: directfspolicy.Mount{Destination: "/", Backend: directfspolicy.StockGofer}})
+	p, err := directfspolicy.Resolve(directfspolicy.Request{Container: directfspolicy.Container{Flag: flag}, Rootfs: directfspolicy.Mount{Destination: "/", Backend: directfspolicy.StockGofer}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func TestNewerIsWhatTheEngineLacks(t *testing.T) {
 }
 
 func TestPolicyNamesAreKnown(t *testing.T) {
-	for _, name := range directfspolicy.Calls(directfspolicy.SetNames...) {
+	for _, name := range directfspolicy.Calls(directfspolicy.SetNames()...) {
 		if _, ok := Number(name); !ok {
 			t.Errorf("no number for %s", name)
 		}

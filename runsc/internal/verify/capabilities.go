@@ -53,7 +53,7 @@ func (r *Report) sandboxCapabilities(p process, plan directfspolicy.Plan) {
 	// The ptrace platform's, and those of a sandbox in the host's network
 	// (runsc/cmd/sentry/sentrycmd/boot.go:496 and :524).
 	purposes := capsOf("CAP_SYS_PTRACE")
-	if plan.HostNetwork() {
+	if plan.Container().HostNetwork {
 		purposes |= capsOf("CAP_NET_ADMIN", "CAP_NET_BIND_SERVICE", "CAP_NET_RAW")
 	}
 	planned := capsOf(plan.Sandbox().Capabilities...)

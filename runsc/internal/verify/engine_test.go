@@ -151,7 +151,7 @@ func checkNoticed(t *testing.T, whose string, e expectation, s stack) {
 
 // Every name in the policy's sets and in ours is a call somewhere.
 func TestNames(t *testing.T) {
-	for _, name := range directfspolicy.Calls(directfspolicy.SetNames...) {
+	for _, name := range directfspolicy.Calls(directfspolicy.SetNames()...) {
 		if _, ok := syscalls.Number(name); !ok {
 			t.Errorf("no number for %s", name)
 		}

@@ -12,7 +12,7 @@ import (
 
 // goferRows compares the gofer of a container.
 func (r *Report) goferRows(m member) error {
-	if len(m.mounts) == 0 && !m.plan.HostDevices() {
+	if len(m.mounts) == 0 && !m.plan.Container().HostDevices {
 		return nil
 	}
 	if m.gofer.missing != "" {
@@ -60,7 +60,7 @@ func (r *Report) goferRoot(p process, m member) error {
 			return err
 		case expected && id == mt.id:
 			actual = append(actual, mt.decision.Mount)
-		case m.plan.HostDevices() && !m.plan.DonatesDevices() && e.Name() == strconv.Itoa(len(m.mounts)):
+		case m.plan.Container().HostDevices && !m.plan.DonatesDevices() && e.Name() == strconv.Itoa(len(m.mounts)):
 			r.other(CheckGofer, "root", "/dev, for host devices")
 		default:
 			actual = append(actual, "stranger "+e.Name())

@@ -26,7 +26,7 @@ func verdictOf(t *testing.T, r *Report, item string) Verdict {
 
 func raisedPlan(t *testing.T, hostNetwork bool) directfspolicy.Plan {
 	t.Helper()
-	p, err := directfspolicy.Resolve(directfspolicy.Request{Flag: true, HostNetwork: hostNetwork,
+	p, err := directfspolicy.Resolve(directfspolicy.Request{Container: directfspolicy.Container{Flag: true, HostNetwork: hostNetwork},
 		Rootfs: directfspolicy.Mount{Backend: directfspolicy.StockGofer}})
 	if err != nil {
 		t.Fatal(err)

@@ -93,7 +93,7 @@ func sentryExpectation(p directfspolicy.Plan) expectation {
 	case !slices.Contains(p.Sentry(), directfspolicy.SentryHostFilesystem):
 		e.forms = slices.Concat(sentryForms, []form{pathTimes})
 	}
-	if p.HostDevices() {
+	if p.Container().HostDevices {
 		// A device proxy of the engine's may list what it has open, whatever it
 		// is (pkg/sentry/devices/tpuproxy/seccomp_filter.go:37). The call has no
 		// path, so that the working directory is nothing to it.
@@ -104,7 +104,7 @@ func sentryExpectation(p directfspolicy.Plan) expectation {
 
 func goferExpectation(p directfspolicy.Plan) expectation {
 	e := expectation{sets: p.Gofer()}
-	for _, n := range directfspolicy.SetNames {
+	for _, n := range directfspolicy.SetNames() {
 		if strings.HasPrefix(string(n), "gofer-") {
 			e.family = append(e.family, n)
 		}

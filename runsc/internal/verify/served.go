@@ -94,7 +94,7 @@ func (m *member) pair() {
 	switch {
 	case m.plan.DonatesDevices():
 		m.devices = next()
-	case m.plan.HostDevices():
+	case m.plan.Container().HostDevices:
 		m.devices = m.gofer.placed(len(m.mounts))
 	}
 	m.surplus = left
@@ -137,7 +137,7 @@ func (r *Report) servedRows(m member) {
 			r.compare(CheckMounts, mt.decision.Mount+" files", mt.source, "another file or directory")
 		}
 	}
-	if m.plan.HostDevices() && m.gofer.err == nil {
+	if m.plan.Container().HostDevices && m.gofer.err == nil {
 		r.attributes("host devices attributes", expected{Attributes: isolation.Attributes{Devices: true}}, m.devices)
 		r.deviceRow(m)
 	}

@@ -27,7 +27,7 @@ func verify(conf *config.Config, id string, all bool, maxDirectories int) (*Repo
 	}
 	for _, m := range targets {
 		r.Containers = append(r.Containers, m.ID)
-		r.about("container %s (%v, --directfs-hints=%v)", m.ID, m.plan.Scope(), m.plan.Ceiling())
+		r.about("container %s (%v, --directfs-hints=%v)", m.ID, m.plan.Container().Scope, m.plan.Container().Ceiling)
 		r.mountRows(m, held)
 		r.servedRows(m)
 		r.about("gofer %d of container %s", m.GoferPid.Load(), m.ID)
@@ -60,7 +60,7 @@ func (r *Report) sandbox(p pod, maxDirectories int) (heldFiles, error) {
 		return held, err
 	}
 	plan := p.first.plan
-	r.about("sandbox process %d, by the plan of container %s (raised: %t, --directfs-hints=%v)", pid, p.first.ID, plan.Sandbox().Raised, plan.Ceiling())
+	r.about("sandbox process %d, by the plan of container %s (raised: %t, --directfs-hints=%v)", pid, p.first.ID, plan.Sandbox().Raised, plan.Container().Ceiling)
 	r.sandboxCapabilities(process, plan)
 	if err := r.sandboxIDs(process, plan); err != nil {
 		return held, err
