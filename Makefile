@@ -49,8 +49,8 @@ lint: check-go ## gofmt, go vet, staticcheck
 fuzz-short: check-go ## every fuzz target with FUZZCOUNT inputs (default 3000)
 	@.ci/fuzz-short $(FUZZCOUNT)
 
-mutants: check-go ## mutation testing of directfspolicy
-	GOFLAGS="$(GOFLAGS) -count=1" go run $(GREMLINS) unleash ./directfspolicy
+mutants: check-go ## mutation testing of directfspolicy, some ten minutes
+	GOFLAGS="$(GOFLAGS) -count=1 -short -failfast" go run $(GREMLINS) unleash ./directfspolicy
 
 bench: check-machine ## compare with upstream's runsc, runc and the host, some 20 minutes (root; BENCHFLAGS)
 	@go build -C benchmarks -o ../bin/bench .

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -195,9 +196,35 @@ func TestTamperedVersion2IsRefused(t *testing.T) {
 			t.Errorf("%s: plan %+v, error %v", name, p, err)
 		}
 	}
+	// A sandbox that is not raised is in a new user namespace, and in no third.
+	for word, ok := range map[string]bool{"new": true, "spec": false, "other": false} {
+		edited := bytes.Replace(golden(t, "v2")["standalone-off"], []byte(`"hostNetwork": true`), []byte(`"hostNetwork": false`), 1)
+		edited = bytes.Replace(edited, []byte(`"userNamespace": "spec"`), []byte(`"userNamespace": "`+word+`"`), 1)
+		if err := new(Plan).UnmarshalJSON(edited); ok != (err == nil) || !ok && !errors.Is(err, ErrInvalidPlan) {
+			t.Errorf("user namespace %q: %v", word, err)
+		}
+	}
 	// What was prose may say anything.
 	reworded := bytes.Replace(b, []byte("matches no mount of this container"), []byte("is in vain"), 1)
 	if err := new(Plan).UnmarshalJSON(reworded); err != nil || bytes.Equal(reworded, b) {
 		t.Errorf("reworded diagnostics: %v", err)
+	}
+}
+
+// Hints of two knobs, which version 2 kept apart, are in one order.
+func TestUnmatchedOfVersion2HasAnOrder(t *testing.T) {
+	b := golden(t, "v2")["pod-sandbox"]
+	for range 20 {
+		var knobs []Knob
+		var p Plan
+		if err := p.UnmarshalJSON(b); err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range p.Unmatched() {
+			knobs = append(knobs, h.Knob)
+		}
+		if !slices.Equal(knobs, []Knob{DirectFSKnob, DirectFSKnob, CacheKnob}) {
+			t.Fatalf("%v", knobs)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package directfspolicy
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -116,5 +117,97 @@ func TestWarningOfTwinsHasNoOrder(t *testing.T) {
 	first, second := mustResolve(t, Request{Mounts: []Mount{off, one, other}}), mustResolve(t, Request{Mounts: []Mount{other, one, off}})
 	if a, b := texts(first.Warnings()), texts(second.Warnings()); len(a) != 1 || a[0] != b[0] {
 		t.Errorf("%q, in another order %q", a, b)
+	}
+}
+
+// shares is a plan whose mounts have one source and promise, by one hint, that
+// nobody else writes to it.
+func shares(scope Scope, destinations ...string) Plan {
+	p := Plan{container: Container{Flag: true, Scope: scope}}
+	for _, d := range destinations {
+		p.decisions = append(p.decisions, Decision{
+			Mount: d, Access: LisaFS, Sources: src("/s"),
+			Cache: CacheExclusive, WhyCache: Why{reason: becauseHintExclusive, key: "k", podWide: true},
+		})
+	}
+	return p
+}
+
+// What two mounts break together, each being the other's writer, is said once.
+func TestMutualPromisesAreReportedOnce(t *testing.T) {
+	one, two := shares(PodSandbox, "/a"), shares(PodMember, "/b")
+	if all := Findings(one.Coexist("one", two, "two")); len(all) != 1 {
+		t.Errorf("two containers: %q", all)
+	}
+	both := func(Why) bool { return true }
+	ds := shares(PodSandbox, "/a", "/b").decisions
+	var broken *SharingError
+	err := checkPromises(ds, both)
+	if !errors.As(err, &broken) || len(Findings(err)) != 1 || broken.Mount != "/a" || broken.Writer != "/b" {
+		t.Errorf("two mounts: %v", err)
+	}
+	// Reasons that are not for both make it two findings.
+	if all := Findings(checkPromises(ds, func(Why) bool { return false })); len(all) != 2 {
+		t.Errorf("two mounts with reasons of their own: %q", all)
+	}
+	// Another promise that is broken beside it is another finding.
+	two.decisions = append(two.decisions, Decision{Mount: "/t", Access: LisaFS, Sources: src("/t"), Cache: CacheExclusive, WhyCache: Why{reason: becauseHintExclusive, key: "t"}})
+	one.decisions = append(one.decisions, Decision{Mount: "/t", Access: LisaFS, Sources: src("/t")})
+	if all := Findings(one.Coexist("one", two, "two")); len(all) != 2 {
+		t.Errorf("two promises: %q", all)
+	}
+	// One that only reads breaks no promise, and is told of the one that does.
+	ds[1].ReadOnly = true
+	if all := Findings(checkPromises(ds, both)); len(all) != 1 || !strings.Contains(all[0].Error(), `"/b"`) {
+		t.Errorf("a writer and a reader: %q", all)
+	}
+}
+
+// Which mounts are kept under a key depends on their names alone.
+func TestNoteHasNoOrder(t *testing.T) {
+	mounts := sharingMounts([]string{"/s@/a", "/t@/a", "/s@/b", "/s@/c"})
+	var all []sharer
+	for i := range mounts {
+		all = append(all, sharer{&mounts[i], mounts[i].Sources[0]})
+	}
+	for range permutations(all) {
+		m := map[place][2]sharer{}
+		for _, h := range all {
+			note(m, place{}, h)
+		}
+		pair := m[place{}]
+		if pair[0].d.Mount != "/a" || pair[0].source.Path != "/s" || pair[1].d.Mount != "/b" {
+			t.Errorf("%v: %s (%s) and %s", all, pair[0].d.Mount, pair[0].source, pair[1].d.Mount)
+		}
+	}
+}
+
+// permutations puts the elements into every order, in turn.
+func permutations[T any](all []T) func(yield func() bool) {
+	return func(yield func() bool) {
+		var permute func(n int) bool
+		permute = func(n int) bool {
+			if n == 0 {
+				return yield()
+			}
+			for i := range n {
+				all[i], all[n-1] = all[n-1], all[i]
+				if !permute(n - 1) {
+					return false
+				}
+				all[i], all[n-1] = all[n-1], all[i]
+			}
+			return true
+		}
+		permute(len(all))
+	}
+}
+
+// A file system without a path in it, or the other way round, is no name.
+func TestHalfANameIsNone(t *testing.T) {
+	for _, s := range []Source{{Path: "/s", Filesystem: "8:1"}, {Path: "/s", Within: "/"}, {Path: "/s", Device: 1}} {
+		if _, n := s.places(); n != 1 {
+			t.Errorf("%+v has %d names", s, n)
+		}
 	}
 }
