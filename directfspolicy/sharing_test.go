@@ -146,6 +146,11 @@ func TestMutualPromisesAreReportedOnce(t *testing.T) {
 	if !errors.As(err, &broken) || len(Findings(err)) != 1 || broken.Mount != "/a" || broken.Writer != "/b" {
 		t.Errorf("two mounts: %v", err)
 	}
+	// What comes after them is looked at too.
+	more := append(shares(PodSandbox, "/a", "/b").decisions, sharingMounts([]string{"/t!@/c", "/t@/d"})...)
+	if all := Findings(checkPromises(more, both)); len(all) != 2 {
+		t.Errorf("two mounts, and two others: %q", all)
+	}
 	// Reasons that are not for both make it two findings.
 	if all := Findings(checkPromises(ds, func(Why) bool { return false })); len(all) != 2 {
 		t.Errorf("two mounts with reasons of their own: %q", all)
@@ -157,6 +162,14 @@ func TestMutualPromisesAreReportedOnce(t *testing.T) {
 		t.Errorf("two promises: %q", all)
 	}
 	// One that only reads breaks no promise, and is told of the one that does.
+	reader := shares(PodMember, "/r")
+	reader.decisions[0].ReadOnly = true
+	writer := shares(PodSandbox, "/w")
+	for name, err := range map[string]error{"first": reader.Coexist("r", writer, "w"), "second": writer.Coexist("w", reader, "r")} {
+		if !errors.As(err, &broken) || len(Findings(err)) != 1 || broken.Mount != "/r" {
+			t.Errorf("the reader is %s: %v", name, err)
+		}
+	}
 	ds[1].ReadOnly = true
 	if all := Findings(checkPromises(ds, both)); len(all) != 1 || !strings.Contains(all[0].Error(), `"/b"`) {
 		t.Errorf("a writer and a reader: %q", all)
