@@ -95,13 +95,14 @@ func (c *creation) begin() error {
 	return nil
 }
 
-// supervision is what the processes are started with. What a command decides
-// only when its gofer runs is not known yet.
+// supervision is what the processes are started with. How many mounts a command
+// makes that decides only when its gofer runs is not known yet.
 func (c *creation) supervision() supervise.Options {
+	const enough = 100
 	o := supervision(c.conf, c.spec, c.plan)
 	o.OnHello = c.hello
 	if c.decide != nil {
-		o.Mounts = len(c.spec.Mounts)
+		o.Mounts = enough
 	}
 	return o
 }
