@@ -60,6 +60,9 @@ func (c *creation) run(name string, execute func() subcommands.ExitStatus) subco
 	}
 	code, failed := watchErrors(execute)
 	err := c.end()
+	if err == nil && code == subcommands.ExitSuccess && !c.reported() {
+		err = errSilent // it has come and gone, as in "run"
+	}
 	if code != subcommands.ExitSuccess {
 		reasons := c.children.Reasons()
 		if c.refused != nil {
@@ -190,14 +193,23 @@ func (c *creation) settle() error {
 	if created {
 		c.children.Commit()
 	}
-	select {
-	case <-c.started:
-	default:
-		if created && c.children != nil {
-			err = errors.Join(err, errors.New("its sandbox process did not report to the command that started it"))
-		}
+	if created && !c.reported() {
+		err = errors.Join(err, errSilent)
 	}
 	return err
+}
+
+var errSilent = errors.New("its sandbox process did not report to the command that started it")
+
+// reported is whether the sandbox process, if the command started one, said
+// hello.
+func (c *creation) reported() bool {
+	select {
+	case <-c.started:
+		return true
+	default:
+		return c.children == nil
+	}
 }
 
 func (c *creation) end() error {
