@@ -21,6 +21,11 @@ import (
 // are stored.
 type creation struct {
 	conf *config.Config
+
+	// final, unless nil, is what the engine's command makes of conf before it
+	// starts processes.
+	final *config.Config
+
 	id   statedir.ID
 	spec *specs.Spec
 	plan directfspolicy.Plan
@@ -102,7 +107,11 @@ func (c *creation) begin() error {
 // makes that decides only when its gofer runs is not known yet.
 func (c *creation) supervision() supervise.Options {
 	const enough = 100
-	o := supervision(c.conf, c.spec, c.plan)
+	conf := c.conf
+	if c.final != nil {
+		conf = c.final
+	}
+	o := supervision(conf, c.spec, c.plan)
 	o.OnHello = c.hello
 	if c.decide != nil {
 		o.Mounts = enough
