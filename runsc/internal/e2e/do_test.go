@@ -92,6 +92,37 @@ func checkDo(t *testing.T, lab *harness.Lab, c *harness.Attached, want access, r
 	}
 }
 
+// Without root there is no network but the host's, whatever --network says. The
+// capabilities for it are in the bounding set as well.
+func TestDoOnHostNetwork(t *testing.T) {
+	lab := newRootlessLab(t, flag(true), "--network=sandbox")
+	tempTo(t, lab)
+	b := lab.Bundle(t, harness.OwnedBy(nobodys))
+	c, err := lab.Attach(harness.Context(t), b, doArgs(b)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	readReport(t, &c.Container)
+	roots, err := filepath.Glob(filepath.Join(lab.TempDir, "runsc-do*"))
+	if err != nil || len(roots) != 1 {
+		t.Fatalf("state directories: %q, %v", roots, err)
+	}
+	if err := c.Find(roots[0]); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range threads(t, c.SandboxPID) {
+		if s.Permitted&(1<<unix.CAP_NET_ADMIN) == 0 || s.Bounding != s.Permitted {
+			t.Errorf("sandbox: permitted %v, bounding set %v", s.Permitted, s.Bounding)
+		}
+	}
+	if err := c.Signal(unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if code, err := c.End(harness.Context(t)); err != nil || code != 0 {
+		t.Errorf("do: exit code %d, %v: %s", code, err, c.Stderr.Text())
+	}
+}
+
 func TestDoRefuses(t *testing.T) {
 	lab := newLab(t)
 	b := lab.Bundle(t, harness.Mount("/a"))

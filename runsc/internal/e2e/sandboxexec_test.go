@@ -130,3 +130,30 @@ func adoptSandboxExec(t *testing.T, lab *harness.Lab, b *harness.Bundle, cmd *ha
 	}
 	return c
 }
+
+// However many mounts the options have, which are not known beforehand, the
+// processes find the sockets to the command.
+func TestSandboxExecManyMounts(t *testing.T) {
+	lab := newLab(t)
+	tempTo(t, lab)
+	b := lab.Bundle(t, harness.Mount("/a"))
+	output := makeFIFO(t, b)
+	text := fmt.Sprintf("stdout_file: %q\nmounts { target: \"/bin\" host_mount { host_path: %q } }\n", output.Name(), b.Rootfs())
+	for i := range 16 {
+		text += fmt.Sprintf("mounts { target: \"/m%d\" host_mount { host_path: %q } }\n", i, t.TempDir())
+	}
+	options := filepath.Join(b.Dir, "options.textproto")
+	if err := os.WriteFile(options, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd, err := lab.Attach(harness.Context(t), b, "sandboxexec", "--options="+options, "/bin/guest", "serve")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readLine(t, output)
+	c := adoptSandboxExec(t, lab, b, cmd)
+	stop(t, lab, c)
+	if code, err := cmd.End(harness.Context(t)); err != nil || code != 0 {
+		t.Errorf("sandboxexec: exit code %d, %v: %s", code, err, cmd.Stderr.Text())
+	}
+}

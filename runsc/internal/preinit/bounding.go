@@ -41,6 +41,9 @@ func trim(kind socket.Kind) {
 	if unix.Capset(&header, &sets[0]) != nil {
 		return
 	}
+	// No process keeps this one. It would get it back from its bounding set, and
+	// do all of this once more for each packet that somebody sends.
+	keep &^= 1 << unix.CAP_SETPCAP
 	for c := uintptr(0); c < 64; c++ {
 		if keep&(1<<c) != 0 {
 			continue

@@ -63,6 +63,18 @@ func child(t *testing.T, name string, packet []byte, attr *syscall.SysProcAttr) 
 	return sets
 }
 
+// Whoever sends the packets, the program is executed again only once.
+func TestTrimOnce(t *testing.T) {
+	all := socket.BoundingPacket(^uint64(0))
+	got := child(t, "runsc-gofer", all, inNewUserNamespace(true))
+	var bounding, left uint64
+	fmt.Sscanf(got["CapBnd"], "%x", &bounding)
+	fmt.Sscanf(got["CapEff"], "%x", &left)
+	if bounding == 0 || (bounding|left)&(1<<unix.CAP_SETPCAP) != 0 {
+		t.Errorf("with nothing to drop: bounding %s, effective %s", got["CapBnd"], got["CapEff"])
+	}
+}
+
 // inNewUserNamespace is how the engine's client starts a gofer. The first user
 // of the namespace is root, unless nobody is mapped yet.
 func inNewUserNamespace(mapped bool) *syscall.SysProcAttr {

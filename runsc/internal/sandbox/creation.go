@@ -21,6 +21,11 @@ import (
 // are stored.
 type creation struct {
 	conf *config.Config
+
+	// final, unless nil, is what the engine's command makes of conf before it
+	// starts processes.
+	final *config.Config
+
 	id   statedir.ID
 	spec *specs.Spec
 	plan directfspolicy.Plan
@@ -60,6 +65,9 @@ func (c *creation) run(name string, execute func() subcommands.ExitStatus) subco
 	}
 	code, failed := watchErrors(execute)
 	err := c.end()
+	if err == nil && code == subcommands.ExitSuccess && !c.reported() {
+		err = errSilent // it has come and gone, as in "run"
+	}
 	if code != subcommands.ExitSuccess {
 		reasons := c.children.Reasons()
 		if c.refused != nil {
@@ -95,13 +103,18 @@ func (c *creation) begin() error {
 	return nil
 }
 
-// supervision is what the processes are started with. What a command decides
-// only when its gofer runs is not known yet.
+// supervision is what the processes are started with. How many mounts a command
+// makes that decides only when its gofer runs is not known yet.
 func (c *creation) supervision() supervise.Options {
-	o := supervision(c.conf, c.spec, c.plan)
+	const enough = 100
+	conf := c.conf
+	if c.final != nil {
+		conf = c.final
+	}
+	o := supervision(conf, c.spec, c.plan)
 	o.OnHello = c.hello
 	if c.decide != nil {
-		o.Mounts = len(c.spec.Mounts)
+		o.Mounts = enough
 	}
 	return o
 }
@@ -189,14 +202,23 @@ func (c *creation) settle() error {
 	if created {
 		c.children.Commit()
 	}
-	select {
-	case <-c.started:
-	default:
-		if created && c.children != nil {
-			err = errors.Join(err, errors.New("its sandbox process did not report to the command that started it"))
-		}
+	if created && !c.reported() {
+		err = errors.Join(err, errSilent)
 	}
 	return err
+}
+
+var errSilent = errors.New("its sandbox process did not report to the command that started it")
+
+// reported is whether the sandbox process, if the command started one, said
+// hello.
+func (c *creation) reported() bool {
+	select {
+	case <-c.started:
+		return true
+	default:
+		return c.children == nil
+	}
 }
 
 func (c *creation) end() error {

@@ -7,6 +7,7 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/directfs/runsc/runsc/internal/supervise"
+	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/runsc/config"
 )
@@ -32,5 +33,24 @@ func TestSilentSandboxProcess(t *testing.T) {
 			t.Errorf("silent: %t, error: %v", silent, err)
 		}
 		c.children.Close()
+	}
+}
+
+// A command that waits for its container, and deletes it, does not pass over a
+// sandbox process that nobody supervised.
+func TestSilentSandboxProcessOfRun(t *testing.T) {
+	for _, silent := range []bool{true, false} {
+		c := &creation{
+			conf: &config.Config{RootDir: t.TempDir()}, spec: &specs.Spec{}, id: statedir.ID{SandboxID: "a", ContainerID: "a"},
+		}
+		code := c.run("run", func() subcommands.ExitStatus {
+			if !silent {
+				close(c.started)
+			}
+			return subcommands.ExitSuccess
+		})
+		if (code != subcommands.ExitSuccess) != silent {
+			t.Errorf("silent: %t, exit status %v", silent, code)
+		}
 	}
 }

@@ -28,6 +28,10 @@ type Options struct {
 	// FDs must be above all that the engine donates.
 	Mounts int
 
+	// Files is how many files the engine donates that it does not for every
+	// container.
+	Files int
+
 	// Bounding is what the processes will have in their capability bounding
 	// sets, where that is known: they then drop the others sooner.
 	Bounding map[Kind]uint64
@@ -69,9 +73,13 @@ func Start(o Options) (*Children, error) {
 	if err := os.Unsetenv(socket.FDVariable); err != nil {
 		return nil, err
 	}
-	c := &Children{onHello: o.OnHello}
+	open, err := openFDs()
+	if err != nil {
+		return nil, fmt.Errorf("looking at open FDs: %w", err)
+	}
+	c, n := &Children{onHello: o.OnHello}, number(o, open)
 	for _, kind := range []Kind{Gofer, Sandbox} {
-		e, err := newEnd(kind, o)
+		e, err := newEnd(kind, o, n)
 		if err != nil {
 			for _, e := range c.ends {
 				unix.Close(e.inherited)
@@ -92,7 +100,8 @@ func Start(o Options) (*Children, error) {
 	return c, nil
 }
 
-func newEnd(kind Kind, o Options) (*end, error) {
+// newEnd makes a pair. The process's end gets the number, or the next free one.
+func newEnd(kind Kind, o Options, number int) (*end, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, socket.Type|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -111,7 +120,7 @@ func newEnd(kind Kind, o Options) (*end, error) {
 	if err := unix.Bind(pair[1], &unix.SockaddrUnix{Name: kind.Address() + rand.Text()}); err != nil {
 		return fail(err)
 	}
-	inherited, err := inheritable(pair[1], o.Mounts)
+	inherited, err := inheritable(pair[1], number)
 	if err != nil {
 		return fail(err)
 	}

@@ -2,6 +2,8 @@ package supervise
 
 import (
 	"os"
+	"slices"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,8 +24,8 @@ func MakeRoom() {
 // inheritable duplicates an FD to a number that fork and exec leave alone: the
 // standard library puts donated files at the numbers from 3 on, and moves
 // those in its way to numbers above all of them.
-func inheritable(fd, mounts int) (int, error) {
-	n, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD, number(mounts, openFDs()))
+func inheritable(fd, number int) (int, error) {
+	n, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD, number)
 	if err != unix.EINVAL {
 		return n, err
 	}
@@ -34,29 +36,44 @@ func inheritable(fd, mounts int) (int, error) {
 	return unix.FcntlInt(uintptr(fd), unix.F_DUPFD, int(limit.Cur)-4)
 }
 
-// number is the lowest number that will do, of those that every process has
-// room for if that is enough. open FDs may be donated (--pass-fd) and so count
-// twice; the rest is what the engine was seen to open and to donate, with every
-// log, profile and overlay turned on. A client whose sandbox process did not
-// find its socket is to say so.
-func number(mounts, open int) int {
+// number is the lowest number for the first of two sockets that will do, of
+// those that every process has room for if that is enough. FDs that are open
+// may be donated (--pass-fd): they count twice, and none may be so close below
+// the sockets that what is moved to numbers above it reaches them. The rest is
+// what the engine was seen to open and to donate, with every log, profile and
+// overlay turned on. A client whose sandbox process did not find its socket is
+// to say so.
+func number(o Options, open []int) int {
 	const (
-		first    = 62 // of 64 (NR_OPEN_DEFAULT); there are two sockets
+		first    = 62 // of 64 (NR_OPEN_DEFAULT)
 		engine   = 12
 		perMount = 5
+		perFile  = 2
 		far      = 256
 	)
-	if 2*open+engine+perMount*mounts <= first {
-		return first
+	more := len(open) + engine + perMount*o.Mounts + perFile*o.Files
+	for _, n := range []int{first, far + 6*o.Mounts + perFile*o.Files} {
+		near := func(fd int) bool { return fd >= n-more && fd <= n+1 }
+		if len(open)+more <= n && !slices.ContainsFunc(open, near) {
+			return n
+		}
 	}
-	return far + 6*mounts
+	return slices.Max(open) + 1 + more
 }
 
-// openFDs counts the FDs of this process, or all that a small table holds.
-func openFDs() int {
+// openFDs are the FDs of this process.
+func openFDs() ([]int, error) {
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		return 64
+		return nil, err
 	}
-	return len(entries)
+	var fds []int
+	for _, entry := range entries {
+		fd, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			return nil, err
+		}
+		fds = append(fds, fd)
+	}
+	return fds, nil
 }

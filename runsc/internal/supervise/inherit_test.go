@@ -6,20 +6,52 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+func upTo(n int) (fds []int) {
+	for fd := range n {
+		fds = append(fds, fd)
+	}
+	return fds
+}
+
 // A few mounts need no number for which the kernel must grow the table of FDs.
 func TestNumber(t *testing.T) {
 	for _, c := range []struct {
-		mounts, open int
-		small        bool
+		mounts, files int
+		open          []int
+		small         bool
 	}{
-		{0, 16, true}, {3, 16, true}, {4, 16, false}, {100, 16, false}, {0, 26, false}, {0, 60, false},
+		{mounts: 0, open: upTo(16), small: true},
+		{mounts: 3, open: upTo(16), small: true},
+		{mounts: 4, open: upTo(16)},
+		{mounts: 100, open: upTo(16)},
+		{open: upTo(26)},
+		{open: upTo(60)},
+		{open: upTo(500)},
+		{files: 9, open: upTo(16), small: true},
+		{files: 10, open: upTo(16)},
+		{files: 200, open: upTo(16)},
 	} {
-		n := number(c.mounts, c.open)
+		n := number(Options{Mounts: c.mounts, Files: c.files}, c.open)
 		if small := n < 63; small != c.small {
-			t.Errorf("%d mounts, %d open FDs: number %d, want a small one: %t", c.mounts, c.open, n, c.small)
+			t.Errorf("%+v: number %d, want a small one: %t", c, n, c.small)
 		}
-		if n+1 >= 64 && n <= c.open+6*c.mounts {
-			t.Errorf("%d mounts, %d open FDs: number %d is not above what is donated", c.mounts, c.open, n)
+		if n < 2*len(c.open)+5*c.mounts+2*c.files {
+			t.Errorf("%+v: number %d is not above what is donated", c, n)
+		}
+	}
+}
+
+// What is moved out of the way of a donated FD, to the numbers above it, does
+// not come to the sockets.
+func TestNumberAboveOpenFDs(t *testing.T) {
+	for fd := range 600 {
+		open := append(upTo(10), fd)
+		n := number(Options{Mounts: 1}, open)
+		if fd <= n+1 && fd+10+12+5 > n {
+			t.Errorf("with FD %d open, the sockets get the numbers from %d on", fd, n)
+		}
+		if (fd < 20 || fd > 63) && n != 62 {
+			t.Errorf("with FD %d open, which is not near the lowest number, it is %d", fd, n)
 		}
 	}
 }

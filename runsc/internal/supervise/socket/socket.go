@@ -46,7 +46,9 @@ const (
 const FDVariable = "RUNSC_CLIENT_FD"
 
 // Find returns the process's socket of this kind, or -1. It closes those of
-// other kinds.
+// other kinds. Donated FDs (--pass-fd, the container's standard streams) are
+// whatever somebody made them, but their numbers are all below that of the
+// client's socket.
 func Find(kind Kind) (int, error) {
 	if v, ok := os.LookupEnv(FDVariable); ok {
 		if fd, err := strconv.Atoi(v); err == nil && strings.HasPrefix(address(fd), kind.Address()) {
@@ -66,7 +68,7 @@ func Find(kind Kind) (int, error) {
 		}
 		switch a := address(fd); {
 		case strings.HasPrefix(a, kind.Address()):
-			found = fd
+			found = max(found, fd)
 		case strings.HasPrefix(a, prefix):
 			unix.Close(fd)
 		}

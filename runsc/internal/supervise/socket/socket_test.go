@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"crypto/rand"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -57,5 +58,32 @@ func TestTakeBoundingLeavesOthers(t *testing.T) {
 	var b [2]byte
 	if n, _, err := unix.Recvfrom(pair[1], b[:], unix.MSG_DONTWAIT); n != 1 || b[0] != Commit {
 		t.Errorf("read %d bytes, %v, %v", n, b, err)
+	}
+}
+
+// A donated socket with the right name is not taken for the client's, which has
+// a higher number.
+func TestFindHighest(t *testing.T) {
+	bound := func(above int) int {
+		fd, err := unix.Socket(unix.AF_UNIX, Type|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		if err := unix.Bind(fd, &unix.SockaddrUnix{Name: Sandbox.Address() + rand.Text()}); err != nil {
+			t.Fatal(err)
+		}
+		n, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, above)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { unix.Close(n) })
+		return n
+	}
+	bound(90)
+	client := bound(100)
+	bound(20)
+	if fd, err := Find(Sandbox); fd != client || err != nil {
+		t.Errorf("found %d, %v, want %d", fd, err, client)
 	}
 }
