@@ -146,7 +146,7 @@ func (c *creation) note(p supervise.Process) {
 		return
 	}
 	select {
-	case <-c.started: // a process that has executed itself again
+	case <-c.started: // another process with the same socket
 	default:
 		c.show()
 		engine.TakeBack() // hooks come next

@@ -32,8 +32,8 @@ type Options struct {
 	// sets, where that is known: they then drop the others sooner.
 	Bounding map[Kind]uint64
 
-	// OnHello is called, one call at a time, for every process that starts,
-	// before that process goes on; the engine meanwhile waits for the sandbox
+	// OnHello is called, one call at a time and once for every process that
+	// starts, before that process goes on; the engine meanwhile waits for the sandbox
 	// process to come up. What it returns is the answer that the process gets,
 	// at most 128 KiB. It may be nil.
 	OnHello func(Process) []byte
@@ -54,6 +54,9 @@ type end struct {
 	kind      Kind
 	inherited int // the process's, in this process
 	done      chan struct{}
+
+	pid    int    // who said hello
+	answer []byte // what it got
 
 	mu     sync.Mutex
 	fd     int // the client's; -1 when it is closed
@@ -119,17 +122,17 @@ func newEnd(kind Kind, o Options) (*end, error) {
 	return &end{kind: kind, fd: pair[0], inherited: inherited, done: make(chan struct{})}, nil
 }
 
-// hello answers a process. The sandbox process is the last one that the engine
-// starts for a container.
+// hello answers a process; one that has executed itself again gets the same
+// answer again. The sandbox process is the last one that the engine starts for
+// a container.
 func (c *Children) hello(e *end, pid int) {
 	if e.kind == Sandbox {
 		c.closeInherited()
 	}
-	var answer []byte
-	if c.onHello != nil {
-		answer = c.onHello(Process{Kind: e.kind, PID: pid})
+	if c.onHello != nil && e.pid != pid {
+		e.pid, e.answer = pid, c.onHello(Process{Kind: e.kind, PID: pid})
 	}
-	e.send(socket.Ready, answer...)
+	e.send(socket.Ready, e.answer...)
 }
 
 // closeInherited lets no process that starts from now on inherit anything.
@@ -224,7 +227,7 @@ func (e *end) receive(fd int, hello func(pid int)) {
 	defer close(e.done)
 	defer e.closeFD()
 	data, oob := make([]byte, maxPacket), make([]byte, unix.CmsgSpace(unix.SizeofUcred))
-	for {
+	for hellos := 0; ; {
 		n, oobn, _, _, err := unix.Recvmsg(fd, data, oob, unix.MSG_CMSG_CLOEXEC)
 		if err == unix.EINTR {
 			continue
@@ -232,11 +235,16 @@ func (e *end) receive(fd int, hello func(pid int)) {
 		if err != nil || n == 0 {
 			return
 		}
-		if data[0] == socket.Hello {
+		switch {
+		case data[0] != socket.Hello:
+			e.keep(data[:n])
+		case hellos == maxHellos:
+			e.keep(append([]byte{socket.Error}, "it says again and again that it starts"...))
+			return
+		default:
+			hellos++
 			hello(senderPID(oob[:oobn]))
-			continue
 		}
-		e.keep(data[:n])
 	}
 }
 

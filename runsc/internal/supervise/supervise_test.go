@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/directfs/runsc/runsc/internal/supervise/socket"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/runsc/cmd/util"
 )
@@ -39,6 +40,13 @@ func TestMain(m *testing.M) {
 			util.Errorf("%s", strings.Repeat("y", maxPacket))
 		}
 		os.Exit(0)
+	case "again":
+		_ = c.KeepOverExec()
+		_ = os.Setenv(roleVariable, "fatal "+kind)
+		_ = unix.Exec("/proc/self/exe", os.Args, os.Environ())
+	case "hellos":
+		for c.send(socket.Hello, nil) == nil {
+		}
 	}
 	select {} // until the client dies, or the test kills it
 }
