@@ -44,6 +44,10 @@ func TestMain(m *testing.M) {
 		_ = c.KeepOverExec()
 		_ = os.Setenv(roleVariable, "fatal "+kind)
 		_ = unix.Exec("/proc/self/exe", os.Args, os.Environ())
+	case "late":
+		_, _ = os.Stdout.Write([]byte{'.'})
+		_, _ = os.Stdin.Read(make([]byte, 1)) // until the test lets it go on
+		panic("lost its way")
 	case "hellos":
 		for c.send(socket.Hello, nil) == nil {
 		}
@@ -53,9 +57,12 @@ func TestMain(m *testing.M) {
 
 // start starts the test program with a role, the way the engine starts its
 // processes: with files at the numbers from 3 on.
-func start(t *testing.T, role string) *exec.Cmd {
+func start(t *testing.T, role string, change ...func(*exec.Cmd)) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
+	for _, c := range change {
+		c(cmd)
+	}
 	cmd.Env = []string{roleVariable + "=" + role}
 	for range 20 {
 		null, err := os.Open("/dev/null")
@@ -72,7 +79,7 @@ func start(t *testing.T, role string) *exec.Cmd {
 	return cmd
 }
 
-func supervised(t *testing.T, role string, answer string) (*Children, *exec.Cmd, Process) {
+func supervised(t *testing.T, role string, answer string, change ...func(*exec.Cmd)) (*Children, *exec.Cmd, Process) {
 	t.Helper()
 	said := make(chan Process, 1)
 	c, err := Start(Options{Mounts: 10, OnHello: func(p Process) []byte { said <- p; return []byte(answer) }})
@@ -80,7 +87,7 @@ func supervised(t *testing.T, role string, answer string) (*Children, *exec.Cmd,
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	cmd := start(t, role)
+	cmd := start(t, role, change...)
 	return c, cmd, <-said
 }
 
