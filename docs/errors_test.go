@@ -22,6 +22,8 @@ var mistakes = []struct {
 	{what: "the same for the rootfs", annotations: "R.directfs="},
 	{what: "the same as a mount option", options: []string{"directfs=1"}},
 	{what: "a name without a source", annotations: "M.data.directfs=off"},
+	{what: "a key with a typo", annotations: "M.data.source=/srv/data M.data.direct-fs=off"},
+	{what: "a source that is not absolute", annotations: "M.data.source=data M.data.directfs=off"},
 	{what: "a source that no mount has", annotations: "M.data.source=/srv/date M.data.directfs=off"},
 	{what: "annotation and mount option differ", annotations: "M.data.source=/srv/data M.data.directfs=off", options: []string{"directfs=on"}},
 	{what: "two names for one source differ", annotations: "M.data.source=/srv/data M.data.directfs=off M.same.source=/srv/data M.same.directfs=on"},

@@ -68,6 +68,8 @@ type difference struct {
 var differences = []difference{
 	// What upstream ignores, or takes with a warning, is an error.
 	{"bad value refused", []kind{refusedHere}, badValue},
+	{"similar key refused", []kind{refusedHere}, similarKey},
+	{"relative source refused", []kind{refusedHere}, relativeSource},
 	{"option injection refused", []kind{refusedHere}, refusedFor(ociconfig.ErrMountOption)},
 	{"conflicting hints refused", []kind{refusedHere}, conflict},
 	{"tmpfs by bind refused", []kind{refusedHere}, tmpfsByBind},

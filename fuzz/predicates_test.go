@@ -19,17 +19,31 @@ func refusedFor(err error) func(observed) bool {
 }
 
 func hintError(o observed, sentinel error) (*directfspolicy.HintError, bool) {
+	return hintErrorIf(o, sentinel, func(*directfspolicy.HintError) bool { return true })
+}
+
+func hintErrorIf(o observed, sentinel error, ok func(*directfspolicy.HintError) bool) (*directfspolicy.HintError, bool) {
 	for _, f := range directfspolicy.Findings(o.planErr) {
 		var e *directfspolicy.HintError
-		if errors.As(f, &e) && errors.Is(e, sentinel) {
+		if errors.As(f, &e) && errors.Is(e, sentinel) && ok(e) {
 			return e, true
 		}
 	}
 	return nil, false
 }
 
+// invalid looks for a value that is refused of a key whose last word is one of
+// those.
+func invalid(o observed, words ...string) (*directfspolicy.HintError, bool) {
+	return hintErrorIf(o, directfspolicy.ErrInvalidValue, func(e *directfspolicy.HintError) bool {
+		return slices.ContainsFunc(words, func(w string) bool {
+			return strings.HasSuffix(e.Key, "."+w) || strings.HasSuffix(e.Key, " "+w)
+		})
+	})
+}
+
 func badValue(o observed) bool {
-	e, ok := hintError(o, directfspolicy.ErrInvalidValue)
+	e, ok := invalid(o, hintFields...)
 	if !ok {
 		return false
 	}
@@ -38,6 +52,17 @@ func badValue(o observed) bool {
 		k = directfspolicy.CacheKnob
 	}
 	return !slices.Contains(k.Allowed(), e.Value)
+}
+
+// similarKey is one of those that the generator draws.
+func similarKey(o observed) bool {
+	_, ok := invalid(o, "direct-fs", "cached")
+	return ok
+}
+
+func relativeSource(o observed) bool {
+	e, ok := invalid(o, "source")
+	return ok && !strings.HasPrefix(e.Value, "/")
 }
 
 // conflict needs two statements, or a pod and a container that mean different
