@@ -33,11 +33,12 @@ func whyEnded(h *supervise.Held, c *container.Container, err error) []string {
 // answers reports whether the sandbox process is there: the error may be its
 // own, or of something else.
 func answers(c *container.Container, err error) bool {
-	if remote := (urpc.RemoteError{}); errors.As(err, &remote) {
+	var remote urpc.RemoteError
+	if errors.As(err, &remote) {
 		return true
 	}
 	_, err = c.Sandbox.ContainerRuntimeState(c.ID)
-	return err == nil
+	return err == nil || errors.As(err, &remote)
 }
 
 // because adds to an error what is known of the processes that are to blame.
