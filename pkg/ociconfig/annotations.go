@@ -78,20 +78,6 @@ func parseMountAnnotations(layers ...map[string]string) (hintSet, []error) {
 	return set, errs
 }
 
-// misspelled refuses a key whose field is a hint's but for case and white
-// space: the engine ignores it, and its author takes the hint for given.
-func misspelled(key, prefix, field, value string) error {
-	like := strings.ToLower(strings.TrimSpace(field))
-	if isHintKey(field) || !isHintKey(like) {
-		return nil
-	}
-	return &directfspolicy.HintError{
-		Key: key, Value: value, Allowed: []string{prefix + like},
-		Fix: "write the key so, or remove it",
-		Err: directfspolicy.ErrInvalidValue,
-	}
-}
-
 func (s hintSet) add(name, field, value string) {
 	h, ok := s[name]
 	if !ok {

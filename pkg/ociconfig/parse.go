@@ -86,7 +86,21 @@ func (p *parser) namedHint(m mountHint, k directfspolicy.Knob, key, value string
 		p.refuse(p.noSource(m, key, value))
 		return h, false
 	}
+	if !path.IsAbs(source) {
+		p.refuse(relativeSource(key, source))
+		return h, false
+	}
 	return h, ok
+}
+
+// relativeSource refuses a source of a hint that no mount can have: the engine
+// makes those of mounts absolute first (runsc/specutils/specutils.go:267).
+func relativeSource(key, source string) error {
+	return &directfspolicy.HintError{
+		Key: key[:strings.LastIndexByte(key, '.')] + ".source", Value: source,
+		Fix: "write the absolute path of the source; that of a hint is not relative to the bundle",
+		Err: directfspolicy.ErrInvalidValue,
+	}
 }
 
 // noSource says how a name comes to a source. In a pod the shim fills it in,

@@ -39,6 +39,7 @@ var oddFields = []struct {
 }{
 	{"type", hintTypes}, {"share", shares}, {"options", []string{"ro", "ro,bind", "rw"}},
 	{"directfs", badWords}, {"cache", badWords}, {"source", []string{"", "/src/b"}},
+	{"direct-fs", settings}, {"cached", caches},
 }
 
 const (

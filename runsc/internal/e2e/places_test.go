@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/harness"
-	"golang.org/x/sys/unix"
 )
 
 // linkInImage makes the destination of a mount a symbolic link in the rootfs.
@@ -62,31 +60,6 @@ func TestImageLinksTwoMounts(t *testing.T) {
 	}
 }
 
-// A co-tenant exchanges the parents of two mount points in a shared volume
-// while the container starts.
-func TestParentsExchangedDuringStart(t *testing.T) {
-	lab := newLab(t)
-	volume := volume(lab, "volume")
-	p, q := filepath.Join(volume, "p"), filepath.Join(volume, "q")
-	for _, dir := range []string{p, q} {
-		if err := os.MkdirAll(filepath.Join(dir, "m"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	m := exchange(p, q)
-	for range 12 {
-		m.await()
-		c := lab.Serve(t, lab.Bundle(t, harness.RootfsHint("off"), harness.MountFrom(volume, "/v", "rw", "directfs=off"),
-			harness.Mount("/v/p/m", "rw", "directfs=on"), harness.Mount("/v/q/m", "rw", "directfs=off"), harness.Args("serve")))
-		readReport(t, c)
-		checkHeld(t, c, []string{"/v/p/m"})
-		stop(t, lab, c)
-	}
-	if err := m.stop(); err != nil {
-		t.Error(err)
-	}
-}
-
 // What the host has mounted in a bind's source is the source of another mount,
 // at the same place: both show it, and writes reach it.
 func TestSubmountThatIsAlsoAMount(t *testing.T) {
@@ -113,63 +86,6 @@ func TestSubmountThatIsAlsoAMount(t *testing.T) {
 	}
 }
 
-// No device node opens a device of the host, whoever holds the mount's
-// directory, and no file of it changes a user.
-func TestDonatedMountsCarryNoDevices(t *testing.T) {
-	var host unix.Stat_t
-	if err := unix.Stat("/", &host); err != nil {
-		t.Fatal(err)
-	}
-	for _, how := range both {
-		for _, mode := range []string{"rw", "ro"} {
-			t.Run(how+" "+mode, func(t *testing.T) {
-				lab := newLab(t)
-				b := lab.Bundle(t, harness.RootfsHint(how), harness.Mount("/a", mode, "directfs="+how), harness.Args("serve"))
-				for _, dir := range []string{b.Source("/a"), b.Rootfs()} {
-					if err := unix.Mknod(filepath.Join(dir, "disk"), unix.S_IFBLK|0o666, int(host.Dev)); err != nil {
-						t.Fatal(err)
-					}
-				}
-				c := lab.Serve(t, b)
-				readReport(t, c)
-				for _, path := range []string{"/a/disk", "/disk"} {
-					if res, err := c.Exec(harness.Context(t), "cat", path); err != nil || res.ExitCode == 0 {
-						t.Errorf("the container reads %s: %v", path, err)
-					}
-				}
-				checkNoDevices(t, c.SandboxPID)
-				checkNoDevices(t, c.GoferPID)
-				stop(t, lab, c)
-			})
-		}
-	}
-}
-
-// checkNoDevices tries the nodes in all directories that a process holds, as
-// the process could.
-func checkNoDevices(t *testing.T, pid int) {
-	t.Helper()
-	dirs, err := harness.DirFDs(pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range dirs {
-		path := filepath.Join("/proc", strconv.Itoa(pid), "fd", strconv.Itoa(d.FD))
-		node := filepath.Join(path, "disk")
-		if _, err := os.Stat(node); err != nil {
-			continue
-		}
-		if fd, err := unix.Open(node, unix.O_RDONLY, 0); err != unix.EACCES {
-			t.Errorf("opening a device node in %s: %d, %v, want %v", d.Link, fd, err, unix.EACCES)
-		}
-		var st unix.Statfs_t
-		const want = unix.ST_NODEV | unix.ST_NOSUID
-		if err := unix.Statfs(path, &st); err != nil || st.Flags&want != want {
-			t.Errorf("mount of %s has flags %#x, %v", d.Link, st.Flags, err)
-		}
-	}
-}
-
 // The root directory of the host is the container's rootfs, as it is for "do".
 func TestRootIsTheHosts(t *testing.T) {
 	for _, how := range both {
@@ -191,49 +107,6 @@ func TestRootIsTheHosts(t *testing.T) {
 				t.Errorf("the container reads %q: %v, %v", res.Stdout, res.Err(), err)
 			}
 		})
-	}
-}
-
-// Somebody exchanges the directory that a source leads through while the
-// container is created. What is served is what the decision was made for, or
-// nothing.
-func TestSourceExchangedDuringCreate(t *testing.T) {
-	lab := newLab(t)
-	dir := volume(lab, "volume")
-	p, q := filepath.Join(dir, "p"), filepath.Join(dir, "q")
-	for _, d := range []string{p, q} {
-		if err := os.MkdirAll(filepath.Join(d, "s"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	m := exchange(p, q)
-	refused, served := 0, 0
-	for range 100 {
-		b := lab.Bundle(t, harness.RootfsHint("off"), harness.MountFrom(filepath.Join(p, "s"), "/a", "rw", "directfs=on"), harness.Args("serve"))
-		c, err := lab.Create(harness.Context(t), lab.ID(), b)
-		if err != nil {
-			if !strings.Contains(err.Error(), "the source was replaced by another file while the container was created") {
-				t.Fatal(err)
-			}
-			refused++
-		} else {
-			served++
-			lab.Keep(t, c)
-			if err := c.Start(harness.Context(t)); err != nil {
-				t.Fatal(err)
-			}
-			checkHoldsPlanned(t, lab.Runtime, c)
-			stop(t, lab, c)
-		}
-		if refused > 0 && served > 2 {
-			break
-		}
-	}
-	if err := m.stop(); err != nil {
-		t.Error(err)
-	}
-	if refused == 0 || served == 0 {
-		t.Errorf("%d containers were refused and %d were served", refused, served)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"strconv"
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
@@ -196,20 +195,6 @@ func (g *Command) mounts(conf *config.Config, spec *specs.Spec, id string, conns
 	return p, tell(p.Mounts)
 }
 
-// again executes the process again, with fewer capabilities.
-func (g *Command) again(f *flag.FlagSet, conf *config.Config, mounts prepared, more map[string]string) error {
-	if err := g.spawnProcUnmounter(); err != nil {
-		return err
-	}
-	defer runtime.KeepAlive(g.procUnmounter)
-	fd, err := mounts.hand()
-	if err != nil {
-		return fmt.Errorf("keeping the mounts: %w", err)
-	}
-	args := sandboxsetup.PrepareArgs(g.Name(), f, g.reexecFlags(fd, more))
-	return fmt.Errorf("executing the gofer again: %w", sandboxsetup.SetCapsAndCallSelf(args, engine.GoferCapabilities(conf)))
-}
-
 // serve locks the process down and serves until the sandbox is gone.
 func (g *Command) serve(conf *config.Config, spec *specs.Spec, specFile *os.File, plan directfspolicy.Plan, conns []connection) error {
 	profileOpts := profile.MakeOpts(&g.profile, conf.ProfileGCInterval)
@@ -230,22 +215,6 @@ func (g *Command) serve(conf *config.Config, spec *specs.Spec, specFile *os.File
 		stopProfiling()
 	}
 	return nil
-}
-
-// reexecFlags are the flags with which the process executes itself.
-func (g *Command) reexecFlags(preparedFD int, more map[string]string) map[string]string {
-	flags := map[string]string{
-		"apply-caps":         strconv.FormatBool(false),
-		"setup-root":         strconv.FormatBool(false),
-		"sync-chroot-fd":     strconv.Itoa(g.sync.chroot),
-		"sync-userns-fd":     strconv.Itoa(g.sync.userns),
-		"proc-mount-sync-fd": strconv.Itoa(g.sync.procMount),
-		"prepared-fd":        strconv.Itoa(preparedFD),
-	}
-	for k, v := range more {
-		flags[k] = v
-	}
-	return flags
 }
 
 func wrap(what string, err error) error {

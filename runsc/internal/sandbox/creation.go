@@ -3,6 +3,7 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/directfs/runsc/directfspolicy"
@@ -36,6 +37,8 @@ type creation struct {
 	// late says that the engine's command chooses the root directory only when
 	// it runs.
 	late bool
+	// own says that the root directory is this command's own.
+	own bool
 
 	// decide, unless nil, says what is not known before the gofer, whose PID it
 	// gets, has started: the container's id, its spec and its Plan. answer is
@@ -50,6 +53,7 @@ type creation struct {
 	refused error
 
 	since    time.Time // when this began
+	claim    *os.File  // locked, in the root directory that is this command's own
 	journal  *statedir.Creation
 	children *supervise.Children
 	started  chan struct{} // closed when the sandbox process runs
@@ -77,6 +81,7 @@ func (c *creation) run(name string, execute func() subcommands.ExitStatus) subco
 		err = errors.Join(err, c.journal.Abandon())
 	}
 	c.children.Close()
+	c.claim.Close()
 	err = errors.Join(err, statedir.Forget(c.conf.RootDir, c.id))
 	if err == nil {
 		return code
@@ -124,6 +129,13 @@ func (c *creation) beginJournal() (err error) {
 	return err
 }
 
+func (c *creation) claimRoot() (err error) {
+	if c.own {
+		c.claim, err = statedir.Claim(c.conf.RootDir)
+	}
+	return err
+}
+
 // hello is called while the engine waits for the sandbox process, which is the
 // last one that it starts and has parsed its spec for. It returns the answer to
 // the process.
@@ -139,7 +151,7 @@ func (c *creation) hello(p supervise.Process) []byte {
 		}
 	}
 	if c.journal == nil {
-		if err := c.beginJournal(); err != nil {
+		if err := errors.Join(c.claimRoot(), c.beginJournal()); err != nil {
 			log.Warningf("Nobody will clean up if this process is killed: %v", err)
 		}
 	}
@@ -159,7 +171,7 @@ func (c *creation) note(p supervise.Process) {
 		return
 	}
 	select {
-	case <-c.started: // a process that has executed itself again
+	case <-c.started: // another process with the same socket
 	default:
 		c.show()
 		engine.TakeBack() // hooks come next

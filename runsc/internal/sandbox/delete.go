@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
-	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -80,7 +78,10 @@ func isEnding(c *container.Container) bool {
 // destroy deletes a container and what this runtime keeps of it.
 func destroy(conf *config.Config, c *container.Container) error {
 	id := c.Saver.ID
-	files := filesOf(conf, c)
+	files, err := statedir.Filestores(conf.RootDir, id, c.Spec)
+	if err != nil {
+		log.Warningf("Looking for files behind overlays of container %q: %v", c.ID, err)
+	}
 	if err := errors.Join(c.Destroy(), statedir.Forget(conf.RootDir, id)); err != nil {
 		return err
 	}
@@ -90,30 +91,6 @@ func destroy(conf *config.Config, c *container.Container) error {
 		}
 	}
 	return nil
-}
-
-// filesOf lists the files behind the overlays of a container that joined a
-// sandbox, and of no other one there. The engine removes those that its state
-// names; a client that was killed while it started the container has not saved
-// them.
-func filesOf(conf *config.Config, c *container.Container) []string {
-	sandboxID := c.Saver.ID.SandboxID
-	if c.ID == sandboxID {
-		return nil
-	}
-	all, err := container.LoadSandbox(conf.RootDir, sandboxID, container.LoadOpts{SkipCheck: true})
-	if err != nil {
-		return nil
-	}
-	files := engine.Files(conf.RootDir, sandboxID, c.Spec)
-	for _, o := range all {
-		if o.ID == c.ID {
-			continue
-		}
-		others := engine.Files(conf.RootDir, sandboxID, o.Spec)
-		files = slices.DeleteFunc(files, func(f string) bool { return slices.Contains(others, f) })
-	}
-	return files
 }
 
 // cleaning is a command before which the root directory is cleaned of what

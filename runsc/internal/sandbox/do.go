@@ -12,6 +12,7 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/ociconfig"
 	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/runsc/cmd"
@@ -27,6 +28,10 @@ type do struct {
 	rootfs  string
 	volumes volumeHints
 }
+
+// doPrefix starts the name of the directory that the engine's command makes for
+// its container (runsc/cmd/do.go:501).
+const doPrefix = "runsc-do"
 
 // Do returns the "do" command.
 func Do() util.SubCommand { return &do{volumes: volumeHints{}} }
@@ -82,6 +87,7 @@ func (d *do) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcomma
 			return util.Errorf("do: %v", err)
 		}
 	}
+	statedir.SweepClaimed(os.TempDir(), doPrefix)
 	c, err := d.prepare(conf, f)
 	if err != nil {
 		return util.Errorf("do: %v", err)
@@ -123,7 +129,7 @@ func (d *do) prepare(conf *config.Config, f *flag.FlagSet) (*creation, error) {
 	conf.DirectFS = finalConf.DirectFS
 	// The hints are of the command line, and nobody wrote them into a bundle.
 	engine.HideHints(spec)
-	return &creation{conf: conf, final: &finalConf, id: fullID(spec, id), spec: spec, plan: plan, late: true, show: func() {}}, nil
+	return &creation{conf: conf, final: &finalConf, id: fullID(spec, id), spec: spec, plan: plan, late: true, own: true, show: func() {}}, nil
 }
 
 // addHints writes the hints of the command line into the spec, where the

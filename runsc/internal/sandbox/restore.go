@@ -52,7 +52,13 @@ func (r *restore) Execute(ctx context.Context, f *flag.FlagSet, args ...any) sub
 		return util.Errorf("restore: %v", err)
 	}
 	defer unlock()
-	return execute()
+	held := hold(created)
+	defer held.Close()
+	code, failed := watchErrors(execute)
+	if code != subcommands.ExitSuccess {
+		failed(whyEnded(held, created, nil))
+	}
+	return code
 }
 
 // executeMember restores a container that joins a sandbox. The engine's command

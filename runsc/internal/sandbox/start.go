@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
@@ -64,17 +63,19 @@ func startContainer(conf *config.Config, c *container.Container, start func(*con
 	} else {
 		defer release()
 	}
+	held := hold(c)
+	defer held.Close()
 	if plan.Container().Scope != directfspolicy.PodMember {
 		defer unlock()
 		if err := start(conf); err != nil {
-			return fmt.Errorf("starting container: %w", err)
+			return because(fmt.Errorf("starting container: %w", err), whyEnded(held, c, err))
 		}
 		return nil
 	}
 	err = startMember(conf, c, plan, start)
 	unlock()
 	if err != nil {
-		return err
+		return because(err, whyEnded(held, c, err))
 	}
 	if c.Spec.Hooks == nil {
 		return nil
@@ -106,21 +107,13 @@ func startMember(conf *config.Config, c *container.Container, plan directfspolic
 	undo()
 	c.Spec.Hooks = hooks
 	if err != nil {
-		return withChildren(fmt.Errorf("starting container: %w", err), children)
+		return because(fmt.Errorf("starting container: %w", err), children.Reasons())
 	}
 	children.Commit()
 	if err := saveSpec(c, sources); err != nil {
 		return fmt.Errorf("saving container: %w", err)
 	}
 	return nil
-}
-
-// withChildren adds what processes said of an error.
-func withChildren(err error, children *supervise.Children) error {
-	if reasons := children.Reasons(); len(reasons) > 0 {
-		return fmt.Errorf("%w; %s", err, strings.Join(reasons, "; "))
-	}
-	return err
 }
 
 // saveSpec saves the spec object of a container that joined a sandbox, with the

@@ -56,7 +56,7 @@ func Protect(root string, id ID) (release func(), err error) {
 func all(_ int, err error) error { return err }
 
 // putBack puts a state back that a client left half written, or the spec in it
-// that was changed for the engine to read.
+// that was changed for the engine to read, and lets the container be started.
 func putBack(root string, id ID) error {
 	name := path(root, id, savedSuffix)
 	f, err := os.OpenFile(name, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
@@ -79,6 +79,9 @@ func putBack(root string, id ID) error {
 	}
 	if err := mend(root, id, f); err != nil {
 		return fmt.Errorf("restoring the state: %w", err)
+	}
+	if err := removeFilestores(root, id); err != nil {
+		return fmt.Errorf("removing files behind overlays: %w", err)
 	}
 	return os.Remove(name)
 }

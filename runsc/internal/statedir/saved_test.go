@@ -61,15 +61,15 @@ func TestSweepPutsSpecsBack(t *testing.T) {
 	save(t, root, time.Now())
 	name := filepath.Join(root, theState)
 	for file, content := range map[string]string{
-		name:                                     `{"status":2,"spec":{"annotations":{"ours":"x","theirs":"y"}}}`,
-		filepath.Join(root, "c_sandbox:s.saved"): `{"status":1,"spec":{"annotations":{"theirs":"y"}}}`,
+		name:                                     `{"status":"running","spec":{"annotations":{"ours":"x","theirs":"y"}}}`,
+		filepath.Join(root, "c_sandbox:s.saved"): `{"status":"created","spec":{"annotations":{"theirs":"y"}}}`,
 	} {
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	Sweep(root)
-	const want = `{"spec":{"annotations":{"theirs":"y"}},"status":2}`
+	const want = `{"spec":{"annotations":{"theirs":"y"}},"status":"running"}`
 	if now, err := os.ReadFile(name); err != nil || string(now) != want {
 		t.Errorf("%s, %v, want %s", now, err, want)
 	}

@@ -3,18 +3,13 @@ package statedir
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/log"
-	"gvisor.dev/gvisor/runsc/container"
 )
 
 // Sweep removes what clients that died left in the root directory, and what
@@ -127,149 +122,9 @@ func undo(root string, id ID) error {
 	return errors.Join(os.Remove(name), Forget(root, id))
 }
 
-// checkOwner fails where somebody else wrote the file, who could have this
-// process kill, and remove, whatever it may.
-func checkOwner(f *os.File) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return err
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Uid != uint32(os.Geteuid()) {
-		return fmt.Errorf("%s is not a file of user %d", f.Name(), os.Geteuid())
-	}
-	return nil
-}
-
-// isDead reports whether nobody holds the lock of a .creating file that is
-// still in its place. Then this process has the lock.
-func isDead(f *os.File, name string) (bool, error) {
-	// A client makes the file before it locks it.
-	unlock, err := lockRoot(filepath.Dir(name))
-	if err != nil {
-		return false, err
-	}
-	defer unlock()
-	err = flock(f, unix.LOCK_EX|unix.LOCK_NB)
-	if err == unix.EWOULDBLOCK && isOrphan(f) {
-		err = awaitLock(f)
-	}
-	if err == unix.EWOULDBLOCK {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	there, err := os.Stat(name)
-	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	mine, err := f.Stat()
-	return err == nil && os.SameFile(mine, there), err
-}
-
-// isOrphan reports whether the client that a file names as its owner is gone.
-func isOrphan(f *os.File) bool {
-	var r struct {
-		Owner process `json:"owner"`
-	}
-	if json.NewDecoder(io.NewSectionReader(f, 0, 1<<20)).Decode(&r) != nil || r.Owner.PID == 0 {
-		return false
-	}
-	now, err := identify(r.Owner.PID)
-	return err != nil || now != r.Owner
-}
-
-// awaitLock locks a file whose owner died. A process that the owner was about
-// to start has its lock until it executes (flock(2)).
-func awaitLock(f *os.File) (err error) {
-	const patience, pause = 2 * time.Second, 5 * time.Millisecond
-	for range patience / pause {
-		if err = flock(f, unix.LOCK_EX|unix.LOCK_NB); err != unix.EWOULDBLOCK {
-			return err
-		}
-		time.Sleep(pause)
-	}
-	return err
-}
-
-// destroy removes what the engine has in the root directory, and a container
-// that it has saved.
-func destroy(root string, id ID) error {
-	c, err := container.Load(root, id, container.LoadOpts{Exact: true, SkipCheck: true})
-	if err != nil {
-		// There is none, or the client died while the engine wrote it. The
-		// engine's own way to remove one that it has not started removes its
-		// files.
-		c = &container.Container{ID: id.ContainerID, Spec: &specs.Spec{}, Saver: container.StateFile{RootDir: root, ID: id}}
-	}
-	return c.Destroy()
-}
-
 func ignore(err, harmless error) error {
 	if errors.Is(err, harmless) {
 		return nil
 	}
 	return err
-}
-
-func missing(files []string) []string {
-	var out []string
-	for _, f := range files {
-		if there, err := exists(f); !there && err == nil {
-			out = append(out, f)
-		}
-	}
-	return out
-}
-
-// missingDirs returns those directories, and of those that they are in, that
-// are not there, parents first.
-func missingDirs(dirs []string) []string {
-	var out []string
-	for _, d := range dirs {
-		for ; d != "/" && d != "."; d = filepath.Dir(d) {
-			if there, err := exists(d); there || err != nil {
-				break
-			}
-			out = append(out, d)
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-func removeFiles(files []string) error {
-	var errs []error
-	for _, f := range files {
-		if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// removeCgroups removes cgroups that nobody uses. The kernel takes a moment to
-// let go of processes that have ended.
-func removeCgroups(dirs []string) error {
-	const tries, pause = 100, 10 * time.Millisecond
-	for _, d := range slices.Backward(dirs) {
-		for i := range tries {
-			err := unix.Rmdir(d)
-			if err == nil || err == unix.ENOENT || isParent(d, dirs) {
-				break // others may have made cgroups in a parent
-			}
-			if i == tries-1 {
-				return fmt.Errorf("removing cgroup %q: %w", d, err)
-			}
-			time.Sleep(pause)
-		}
-	}
-	return nil
-}
-
-func isParent(dir string, all []string) bool {
-	return slices.ContainsFunc(all, func(d string) bool { return strings.HasPrefix(d, dir+"/") })
 }

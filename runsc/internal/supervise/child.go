@@ -27,7 +27,8 @@ type Client struct {
 // Join takes up the connection of a process of the given kind. From then on,
 // what the engine's util.Errorf and util.Fatalf say, and what the Go runtime
 // says of a crash, reaches the client, and the process exits if the client
-// dies before it commits. It returns nil where there is no connection.
+// dies before it commits. What it says after that is kept for who holds it. It
+// returns nil where there is no connection.
 func Join(kind Kind) (*Client, error) {
 	fd, err := socket.Find(kind)
 	if err != nil {
@@ -37,6 +38,7 @@ func Join(kind Kind) (*Client, error) {
 		return nil, nil
 	}
 	unix.CloseOnExec(fd)
+	keepWords()
 	// Hooks that have no environment of their own get this process's.
 	if err := os.Unsetenv(socket.FDVariable); err != nil {
 		return nil, err

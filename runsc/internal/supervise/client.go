@@ -1,8 +1,6 @@
 package supervise
 
 import (
-	"crypto/rand"
-	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -36,8 +34,8 @@ type Options struct {
 	// sets, where that is known: they then drop the others sooner.
 	Bounding map[Kind]uint64
 
-	// OnHello is called, one call at a time, for every process that starts,
-	// before that process goes on; the engine meanwhile waits for the sandbox
+	// OnHello is called, one call at a time and once for every process that
+	// starts, before that process goes on; the engine meanwhile waits for the sandbox
 	// process to come up. What it returns is the answer that the process gets,
 	// at most 128 KiB. It may be nil.
 	OnHello func(Process) []byte
@@ -51,18 +49,6 @@ type Children struct {
 
 	mu     sync.Mutex // protects inherited
 	closed bool       // inherited ends are closed
-}
-
-// end is one pair of sockets.
-type end struct {
-	kind      Kind
-	inherited int // the process's, in this process
-	done      chan struct{}
-
-	mu     sync.Mutex
-	fd     int // the client's; -1 when it is closed
-	errors []string
-	crash  []byte
 }
 
 // Start makes the sockets that the next processes of this client inherit.
@@ -100,45 +86,17 @@ func Start(o Options) (*Children, error) {
 	return c, nil
 }
 
-// newEnd makes a pair. The process's end gets the number, or the next free one.
-func newEnd(kind Kind, o Options, number int) (*end, error) {
-	pair, err := unix.Socketpair(unix.AF_UNIX, socket.Type|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	fail := func(err error) (*end, error) {
-		return nil, errors.Join(err, unix.Close(pair[0]), unix.Close(pair[1]))
-	}
-	if err := unix.SetsockoptInt(pair[0], unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
-		return fail(err)
-	}
-	if set, ok := o.Bounding[kind]; ok {
-		if _, err := unix.Write(pair[0], socket.BoundingPacket(set)); err != nil {
-			return fail(err)
-		}
-	}
-	if err := unix.Bind(pair[1], &unix.SockaddrUnix{Name: kind.Address() + rand.Text()}); err != nil {
-		return fail(err)
-	}
-	inherited, err := inheritable(pair[1], number)
-	if err != nil {
-		return fail(err)
-	}
-	unix.Close(pair[1])
-	return &end{kind: kind, fd: pair[0], inherited: inherited, done: make(chan struct{})}, nil
-}
-
-// hello answers a process. The sandbox process is the last one that the engine
-// starts for a container.
+// hello answers a process; one that has executed itself again gets the same
+// answer again. The sandbox process is the last one that the engine starts for
+// a container.
 func (c *Children) hello(e *end, pid int) {
 	if e.kind == Sandbox {
 		c.closeInherited()
 	}
-	var answer []byte
-	if c.onHello != nil {
-		answer = c.onHello(Process{Kind: e.kind, PID: pid})
+	if c.onHello != nil && e.pid != pid {
+		e.pid, e.answer = pid, c.onHello(Process{Kind: e.kind, PID: pid})
 	}
-	e.send(socket.Ready, answer...)
+	e.send(socket.Ready, e.answer...)
 }
 
 // closeInherited lets no process that starts from now on inherit anything.
@@ -200,82 +158,4 @@ func (c *Children) Reasons() []string {
 		}
 	}
 	return all
-}
-
-func (e *end) send(packet byte, data ...byte) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.fd >= 0 {
-		// One that has ended hears nothing.
-		_ = unix.Sendto(e.fd, append([]byte{packet}, data...), unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, nil)
-	}
-}
-
-// shutDown ends the connection; what was sent can still be received. The FD is
-// closed by receive.
-func (e *end) shutDown() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.fd >= 0 {
-		_ = unix.Shutdown(e.fd, unix.SHUT_RDWR)
-	}
-}
-
-func (e *end) closeFD() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	unix.Close(e.fd)
-	e.fd = -1
-}
-
-// receive reads packets until the process, or the client, ends the connection.
-func (e *end) receive(fd int, hello func(pid int)) {
-	defer close(e.done)
-	defer e.closeFD()
-	data, oob := make([]byte, maxPacket), make([]byte, unix.CmsgSpace(unix.SizeofUcred))
-	for {
-		n, oobn, _, _, err := unix.Recvmsg(fd, data, oob, unix.MSG_CMSG_CLOEXEC)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil || n == 0 {
-			return
-		}
-		if data[0] == socket.Hello {
-			hello(senderPID(oob[:oobn]))
-			continue
-		}
-		e.keep(data[:n])
-	}
-}
-
-func senderPID(oob []byte) int {
-	messages, err := unix.ParseSocketControlMessage(oob)
-	if err != nil {
-		return 0
-	}
-	for i := range messages {
-		if cred, err := unix.ParseUnixCredentials(&messages[i]); err == nil {
-			return int(cred.Pid)
-		}
-	}
-	return 0
-}
-
-// keep remembers what the process says, up to a limit.
-func (e *end) keep(packet []byte) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	switch {
-	case packet[0] != socket.Error:
-		e.crash = append(e.crash, packet[:min(len(packet), maxReason-len(e.crash))]...)
-	case len(e.errors) < 4:
-		e.errors = append(e.errors, printable(string(packet[1:])))
-	}
-}
-
-func (e *end) reason() string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return reason(e.errors, e.crash)
 }

@@ -37,4 +37,5 @@ const (
 	maxPacket = 8 << 10   // bytes of what a process says at once
 	maxAnswer = 128 << 10 // bytes of what the client answers
 	maxReason = 2 << 10   // bytes that are kept of what one process says
+	maxHellos = 2         // a process executes itself again at most once
 )

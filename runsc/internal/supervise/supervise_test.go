@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/directfs/runsc/runsc/internal/supervise/socket"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/runsc/cmd/util"
 )
@@ -39,15 +40,29 @@ func TestMain(m *testing.M) {
 			util.Errorf("%s", strings.Repeat("y", maxPacket))
 		}
 		os.Exit(0)
+	case "again":
+		_ = c.KeepOverExec()
+		_ = os.Setenv(roleVariable, "fatal "+kind)
+		_ = unix.Exec("/proc/self/exe", os.Args, os.Environ())
+	case "late":
+		_, _ = os.Stdout.Write([]byte{'.'})
+		_, _ = os.Stdin.Read(make([]byte, 1)) // until the test lets it go on
+		panic("lost its way")
+	case "hellos":
+		for c.send(socket.Hello, nil) == nil {
+		}
 	}
 	select {} // until the client dies, or the test kills it
 }
 
 // start starts the test program with a role, the way the engine starts its
 // processes: with files at the numbers from 3 on.
-func start(t *testing.T, role string) *exec.Cmd {
+func start(t *testing.T, role string, change ...func(*exec.Cmd)) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
+	for _, c := range change {
+		c(cmd)
+	}
 	cmd.Env = []string{roleVariable + "=" + role}
 	for range 20 {
 		null, err := os.Open("/dev/null")
@@ -64,7 +79,7 @@ func start(t *testing.T, role string) *exec.Cmd {
 	return cmd
 }
 
-func supervised(t *testing.T, role string, answer string) (*Children, *exec.Cmd, Process) {
+func supervised(t *testing.T, role string, answer string, change ...func(*exec.Cmd)) (*Children, *exec.Cmd, Process) {
 	t.Helper()
 	said := make(chan Process, 1)
 	c, err := Start(Options{Mounts: 10, OnHello: func(p Process) []byte { said <- p; return []byte(answer) }})
@@ -72,7 +87,7 @@ func supervised(t *testing.T, role string, answer string) (*Children, *exec.Cmd,
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	cmd := start(t, role)
+	cmd := start(t, role, change...)
 	return c, cmd, <-said
 }
 
@@ -230,25 +245,5 @@ func TestNobody(t *testing.T) {
 	none.Close()
 	if none.Reasons() != nil {
 		t.Error("nobody has reasons")
-	}
-}
-
-func TestPrintable(t *testing.T) {
-	for in, want := range map[string]string{
-		"a b":            "a b",
-		"a\nb\x00\x7f":   `a\nb\x00\x7f`,
-		"\u202egpj.exe":  `\u202egpj.exe`,
-		"\xff":           `\ufffd`,
-		"\"quoted\" ünï": `"quoted" ünï`,
-	} {
-		if got := printable(in); got != want {
-			t.Errorf("%q: %q, want %q", in, got, want)
-		}
-	}
-	if got := message([]byte(`{"msg":"m","level":"error"}`)); got != "m" {
-		t.Errorf("%q", got)
-	}
-	if got := message([]byte("not json")); got != "not json" {
-		t.Errorf("%q", got)
 	}
 }

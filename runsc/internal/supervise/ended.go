@@ -1,0 +1,151 @@
+package supervise
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Held are processes of a container that was created before, by a client that
+// is gone. They are nobody's children here.
+type Held struct{ all []held }
+
+type held struct {
+	Process
+	pidfd  int // -1: it was gone already
+	stderr int // its, in this process, or -1
+}
+
+// Hold takes hold of processes to say later why they ended, if they did. What
+// has no PID is left out.
+func Hold(all ...Process) *Held {
+	h := &Held{}
+	for _, p := range all {
+		if p.PID <= 0 {
+			continue
+		}
+		one := held{Process: p, pidfd: -1, stderr: -1}
+		if fd, err := unix.PidfdOpen(p.PID, 0); err == nil {
+			one.pidfd = fd
+			if fd, err := unix.PidfdGetfd(fd, unix.Stderr, 0); err == nil {
+				one.stderr = fd
+			}
+		}
+		h.all = append(h.all, one)
+	}
+	return h
+}
+
+// Close lets the processes go.
+func (h *Held) Close() {
+	for _, p := range h.all {
+		for _, fd := range []int{p.pidfd, p.stderr} {
+			if fd >= 0 {
+				unix.Close(fd)
+			}
+		}
+	}
+}
+
+// Reasons returns a line for each process that has ended: how, and what it said
+// then. It waits for the sandbox process, but no longer than that. A gofer that
+// has ended in peace did so because the sandbox process ended.
+func (h *Held) Reasons(patience time.Duration) []string {
+	var all []string
+	for _, p := range h.all {
+		wait := patience
+		if p.Kind != Sandbox {
+			wait = 0
+		}
+		how, ended := p.ending(wait)
+		if !ended || p.Kind != Sandbox && how == inPeace {
+			continue
+		}
+		line := fmt.Sprintf("%s process (PID %d) %s", p.Kind, p.PID, how)
+		switch said, file := words(p.stderr); {
+		case said != "":
+			line += ": " + said
+		case file != "":
+			line += "; it writes to " + printable(file)
+		}
+		all = append(all, line)
+	}
+	return all
+}
+
+const inPeace = "exited with status 0"
+
+// ending says how the process ended, if it does so in time.
+func (p held) ending(patience time.Duration) (how string, ended bool) {
+	if p.pidfd >= 0 && !readable(p.pidfd, patience) {
+		return "", false
+	}
+	ws, ok := p.status()
+	switch {
+	case !ok:
+		return "has ended", true
+	case ws.Signaled():
+		return "was killed by " + unix.SignalName(ws.Signal()), true
+	}
+	return fmt.Sprintf("exited with status %d", ws.ExitStatus()), true
+}
+
+// readable reports whether the FD becomes readable in time, which a pidfd does
+// when the process has ended (pidfd_open(2)).
+func readable(fd int, patience time.Duration) bool {
+	for deadline := time.Now().Add(patience); ; {
+		left := max(0, time.Until(deadline))
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left.Milliseconds()))
+		if err != unix.EINTR {
+			return err == nil && n > 0
+		}
+	}
+}
+
+// status is the wait status of a process that has ended. Before its parent has
+// asked for it, procfs has it; afterwards the pidfd has, since Linux 6.15.
+func (p held) status() (unix.WaitStatus, bool) {
+	if p.pidfd < 0 {
+		return 0, false
+	}
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID))
+	if err == nil && unix.PidfdSendSignal(p.pidfd, 0, nil, 0) == nil {
+		// It is this process's: another can only get the PID afterwards.
+		return zombieStatus(data)
+	}
+	return pidfdStatus(p.pidfd)
+}
+
+// zombieStatus takes the exit code from the line in /proc/PID/stat (proc(5)).
+func zombieStatus(stat []byte) (unix.WaitStatus, bool) {
+	const state, exitCode = 0, 52 - 3 // what comes after the name is counted from 3
+	// The name of the program, in parentheses, may have any character in it.
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if len(fields) <= exitCode || string(fields[state]) != "Z" {
+		return 0, false
+	}
+	code, err := strconv.Atoi(string(fields[exitCode]))
+	return unix.WaitStatus(code), err == nil
+}
+
+// pidfdInfo is the first version of struct pidfd_info (linux/pidfd.h).
+type pidfdInfo struct {
+	mask, cgroup uint64
+	ids          [11]uint32
+	exitCode     int32
+}
+
+func pidfdStatus(fd int) (unix.WaitStatus, bool) {
+	const (
+		infoExit = 1 << 3
+		getInfo  = 3<<30 | unsafe.Sizeof(pidfdInfo{})<<16 | 0xff<<8 | 11 // _IOWR(0xff, 11, struct pidfd_info)
+	)
+	info := pidfdInfo{mask: infoExit}
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), getInfo, uintptr(unsafe.Pointer(&info)))
+	return unix.WaitStatus(info.exitCode), errno == 0 && info.mask&infoExit != 0
+}
