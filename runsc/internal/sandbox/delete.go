@@ -101,7 +101,7 @@ func filesOf(conf *config.Config, c *container.Container) []string {
 	if c.ID == sandboxID {
 		return nil
 	}
-	all, err := container.LoadSandbox(conf.RootDir, sandboxID, container.LoadOpts{SkipCheck: true})
+	all, err := loadSandbox(conf, sandboxID)
 	if err != nil {
 		return nil
 	}
