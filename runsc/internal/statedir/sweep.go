@@ -11,10 +11,8 @@ import (
 	"strings"
 	"time"
 
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/log"
-	"gvisor.dev/gvisor/runsc/container"
 )
 
 // Sweep removes what clients that died left in the root directory, and what
@@ -195,19 +193,6 @@ func awaitLock(f *os.File) (err error) {
 	return err
 }
 
-// destroy removes what the engine has in the root directory, and a container
-// that it has saved.
-func destroy(root string, id ID) error {
-	c, err := container.Load(root, id, container.LoadOpts{Exact: true, SkipCheck: true})
-	if err != nil {
-		// There is none, or the client died while the engine wrote it. The
-		// engine's own way to remove one that it has not started removes its
-		// files.
-		c = &container.Container{ID: id.ContainerID, Spec: &specs.Spec{}, Saver: container.StateFile{RootDir: root, ID: id}}
-	}
-	return c.Destroy()
-}
-
 func ignore(err, harmless error) error {
 	if errors.Is(err, harmless) {
 		return nil
@@ -239,37 +224,4 @@ func missingDirs(dirs []string) []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
-}
-
-func removeFiles(files []string) error {
-	var errs []error
-	for _, f := range files {
-		if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// removeCgroups removes cgroups that nobody uses. The kernel takes a moment to
-// let go of processes that have ended.
-func removeCgroups(dirs []string) error {
-	const tries, pause = 100, 10 * time.Millisecond
-	for _, d := range slices.Backward(dirs) {
-		for i := range tries {
-			err := unix.Rmdir(d)
-			if err == nil || err == unix.ENOENT || isParent(d, dirs) {
-				break // others may have made cgroups in a parent
-			}
-			if i == tries-1 {
-				return fmt.Errorf("removing cgroup %q: %w", d, err)
-			}
-			time.Sleep(pause)
-		}
-	}
-	return nil
-}
-
-func isParent(dir string, all []string) bool {
-	return slices.ContainsFunc(all, func(d string) bool { return strings.HasPrefix(d, dir+"/") })
 }
