@@ -33,14 +33,25 @@ func destroy(root string, id ID) error {
 	return c.Destroy()
 }
 
+// removeFiles removes files. It leaves those to the next time of which the file
+// system does not answer: that may be a volume's, and its server hang or be
+// hostile.
 func removeFiles(files []string) error {
-	var errs []error
-	for _, f := range files {
-		if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, err)
+	const patience = 2 * time.Second
+	done := make(chan error, 1)
+	go func() {
+		var errs []error
+		for _, f := range files {
+			errs = append(errs, ignore(os.Remove(f), os.ErrNotExist))
 		}
+		done <- errors.Join(errs...)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(patience):
+		return fmt.Errorf("removing %q: the file system does not answer", files)
 	}
-	return errors.Join(errs...)
 }
 
 // removeCgroups removes cgroups that nobody uses. The kernel takes a moment to
