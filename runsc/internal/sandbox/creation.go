@@ -3,6 +3,7 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/directfs/runsc/directfspolicy"
@@ -106,7 +107,9 @@ func (c *creation) beginJournal() (err error) {
 func (c *creation) hello(p supervise.Process) []byte {
 	if c.decide != nil && c.answer == nil {
 		if p.Kind != supervise.Gofer {
-			c.early = append(c.early, p)
+			if !slices.Contains(c.early, p) {
+				c.early = append(c.early, p)
+			}
 			return nil
 		}
 		if err := c.decide(p.PID); err != nil {

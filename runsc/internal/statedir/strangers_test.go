@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -44,4 +45,35 @@ func TestSweepLeavesStrangersWithOldPIDs(t *testing.T) {
 			expectFiles(t, root)
 		})
 	}
+}
+
+// A process that says hello again and again is noted once, and the file has
+// room for no crowd.
+func TestAddProcessIsBounded(t *testing.T) {
+	root := t.TempDir()
+	c := begin(t, root, true)
+	size := func() int64 {
+		info, err := os.Stat(filepath.Join(root, theCreating))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	if err := c.AddProcess(os.Getpid()); err != nil {
+		t.Fatal(err)
+	}
+	before := size()
+	for range 1000 {
+		if err := c.AddProcess(os.Getpid()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if now := size(); now != before {
+		t.Errorf("%d bytes have become %d", before, now)
+	}
+	c.record.Processes = slices.Repeat([]process{{PID: 1}}, maxProcesses)
+	if err := c.AddProcess(os.Getpid()); err == nil {
+		t.Error("a crowd is noted")
+	}
+	c.die(t)
 }
