@@ -159,7 +159,7 @@ func (c *Creation) Finish() (created bool, err error) {
 	}
 	// There was none when this began. The times say nothing of it: the clock may
 	// have been set back.
-	data, err := json.Marshal(planFile{CreatedAt: at, Plan: c.record.Plan})
+	data, err := json.Marshal(planFile{CreatedAt: at, Plan: c.record.Plan, Processes: c.record.Processes})
 	if err != nil {
 		return false, fmt.Errorf("storing plan: %w", err)
 	}
