@@ -82,6 +82,19 @@ func (e *HintError) Error() string {
 	if e.Fix != "" {
 		fmt.Fprintf(&b, "; %s", e.Fix)
 	}
+	return printable(b.String())
+}
+
+// printable escapes what a terminal would not show, in names that users chose.
+func printable(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if strconv.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		}
+	}
 	return b.String()
 }
 
@@ -109,7 +122,9 @@ type SharingError struct {
 }
 
 // Error names both mounts, and what can be done about either.
-func (e *SharingError) Error() string {
+func (e *SharingError) Error() string { return printable(e.message()) }
+
+func (e *SharingError) message() string {
 	if e.Both {
 		return fmt.Sprintf("%s=%q: %v: the hint is for mount %s and for mount %s, which writes to them (%v); allowed: shared, default; write one of these, or give a hint to one of the mounts alone",
 			e.Key, Exclusive, ErrNotExclusive, e.name(e.Mount, e.Container), e.name(e.Writer, e.WriterContainer), e.Source)

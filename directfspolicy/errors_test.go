@@ -29,6 +29,11 @@ var refusals = []struct {
 		`directfs="on" (mount "/data"): contradicts another hint for the same mount; allowed: off; make it agree with dev.gvisor.spec.mount.data.directfs=off, or remove one of the two`,
 	},
 	{
+		"names that a terminal would not show",
+		Request{Mounts: []Mount{{Destination: "/d", Backend: StockGofer, Hints: []Hint{hint("k\x1b[2J", Off), hint("l\n", On)}}}}, ErrConflict,
+		`l\n="on" (mount "/d"): contradicts another hint for the same mount; allowed: off; make it agree with k\x1b[2J=off, or remove one of the two`,
+	},
+	{
 		"conflict of the rootfs",
 		Request{Rootfs: Mount{Hints: []Hint{hint("k", Default), hint("l", Off)}, Destination: "/"}}, ErrConflict,
 		`l="off" (mount "/"): contradicts another hint for the same mount; allowed: default; make it agree with k=default, or remove one of the two`,

@@ -3,6 +3,7 @@
 package hostfs
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -16,20 +17,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Reader looks at the host. It reads the mount table when it is first needed,
-// and again for a mount that is younger.
+// Reader looks at the host for one request. It reads the mount table when it is
+// first needed, and again for a mount that is younger or has been moved.
 type Reader struct {
 	file string
 
 	mu     sync.Mutex
 	mounts []*mountinfo.Info
 	byID   map[int]*mountinfo.Info // nil until the table is read
+	seen   map[string]file         // what was at the names that were asked for
 }
 
 // NewReader returns a Reader of this process's mount namespace.
 func NewReader() *Reader { return newReader("/proc/self/mountinfo") }
 
-func newReader(file string) *Reader { return &Reader{file: file} }
+func newReader(table string) *Reader { return &Reader{file: table, seen: map[string]file{}} }
 
 // load reads the table. The caller holds the lock.
 func (r *Reader) load() error {
@@ -44,14 +46,30 @@ func (r *Reader) load() error {
 	return nil
 }
 
-// mountOf returns the mount with the ID. A process that is confined to a
-// directory (chroot(2)) may be on a mount that its table does not have.
-func (r *Reader) mountOf(id int) (*mountinfo.Info, error) {
-	if m := r.byID[id]; m != nil {
-		return m, nil
+// find says where a file is that the kernel has this path for: its mount, and
+// the path from there. Who renames a directory moves the mounts in it, and the
+// table may be of before. There is no mount where a process that is confined to
+// a directory (chroot(2)) is on one that its table does not have.
+func (r *Reader) find(fd, id int) (resolved string, m *mountinfo.Info, rest string, err error) {
+	const tries = 10
+	for range tries {
+		if resolved, err = os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd)); err != nil || !path.IsAbs(resolved) {
+			return resolved, nil, "", err
+		}
+		if m = r.byID[id]; m != nil {
+			if rest, ok := below(resolved, m.Mountpoint); ok {
+				return resolved, m, rest, nil
+			}
+		}
+		missing := m == nil
+		if err = r.load(); err != nil {
+			return resolved, nil, "", err
+		}
+		if missing && r.byID[id] == nil {
+			return resolved, nil, "", nil
+		}
 	}
-	err := r.load()
-	return r.byID[id], err
+	return resolved, nil, "", fmt.Errorf("%q: somebody is renaming a directory with mounts in it, so that nobody can tell which of them this is; try again", resolved)
 }
 
 func read(file string) ([]*mountinfo.Info, error) {
@@ -68,8 +86,8 @@ func read(file string) ([]*mountinfo.Info, error) {
 }
 
 // Sources implements ociconfig.SourceFunc. Of a path that leads nowhere, or
-// where the caller may not look, nothing but the path is known. Without a mount
-// table it fails.
+// where the caller may not look, nothing but the path is known. It fails without
+// a mount table, and where files are exchanged while it looks.
 func (r *Reader) Sources(name string, submounts bool) ([]directfspolicy.Source, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -78,18 +96,21 @@ func (r *Reader) Sources(name string, submounts bool) ([]directfspolicy.Source, 
 			return nil, err
 		}
 	}
-	fd, err := unix.Open(name, unix.O_PATH|unix.O_CLOEXEC, 0)
+	fd, err := r.open(name)
+	if errors.Is(err, ErrReplaced) {
+		return nil, err
+	}
 	if err != nil {
 		return []directfspolicy.Source{{Path: path.Clean(name)}}, nil
 	}
 	defer unix.Close(fd)
-	own, err := r.source(fd, path.Clean(name))
+	own, resolved, err := r.source(fd, path.Clean(name))
 	if err != nil {
 		return nil, err
 	}
 	all := []directfspolicy.Source{own}
 	if submounts {
-		for _, m := range submountsOf(own.Path, r.mounts) {
+		for _, m := range submountsOf(resolved, r.mounts) {
 			s, err := r.submount(m)
 			if err != nil {
 				return nil, err
@@ -103,28 +124,24 @@ func (r *Reader) Sources(name string, submounts bool) ([]directfspolicy.Source, 
 // source identifies an open file. Its path is the one that the kernel has for
 // it, so that whoever exchanges directories meanwhile cannot make name and
 // identity those of two files. name is for where that is not text.
-func (r *Reader) source(fd int, name string) (directfspolicy.Source, error) {
-	s := directfspolicy.Source{Path: text(name, "")}
+func (r *Reader) source(fd int, name string) (s directfspolicy.Source, resolved string, err error) {
+	s = directfspolicy.Source{Path: text(name, "")}
 	var st unix.Statx_t
 	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_INO|unix.STATX_NLINK|unix.STATX_MNT_ID, &st); err != nil {
-		return s, nil
+		return s, name, nil
 	}
 	s.Device, s.Inode = unix.Mkdev(st.Dev_major, st.Dev_minor), st.Ino
-	resolved, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
-	if err != nil || !path.IsAbs(resolved) || st.Nlink == 0 {
-		return s, nil // of a file without a name, or one that this process cannot see
+	resolved, m, rest, err := r.find(fd, int(st.Mnt_id))
+	if err != nil || !path.IsAbs(resolved) {
+		return s, name, err
 	}
-	s.Path = text(resolved, s.Path)
-	if st.Mask&unix.STATX_MNT_ID == 0 {
-		return s, nil
-	}
-	m, err := r.mountOf(int(st.Mnt_id))
 	if m != nil {
-		if rest, ok := below(resolved, m.Mountpoint); ok {
-			s.Filesystem, s.Within = within(m, rest)
-		}
+		s.Filesystem, s.Within = within(m, rest)
 	}
-	return s, err
+	if st.Nlink > 0 { // else the path may be one of the past
+		s.Path = text(resolved, s.Path)
+	}
+	return s, resolved, nil
 }
 
 // submount identifies the root of a mount, without a look at its path: another
@@ -132,7 +149,7 @@ func (r *Reader) source(fd int, name string) (directfspolicy.Source, error) {
 func (r *Reader) submount(m *mountinfo.Info) (directfspolicy.Source, error) {
 	s, err := directfspolicy.Source{Path: text(m.Mountpoint, "")}, error(nil)
 	if fd, openErr := unix.Open(m.Mountpoint, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0); openErr == nil {
-		s, err = r.source(fd, m.Mountpoint)
+		s, _, err = r.source(fd, m.Mountpoint)
 		unix.Close(fd)
 	}
 	fs, in := within(m, "")
@@ -159,10 +176,10 @@ func submountsOf(dir string, mounts []*mountinfo.Info) []*mountinfo.Info {
 // within says where the rest of a path is, in the mount's file system.
 func within(m *mountinfo.Info, rest string) (filesystem, in string) {
 	in = path.Join(m.Root, rest)
-	if !utf8.ValidString(in) || !strings.HasPrefix(in, "/") {
-		return "", "" // a namespace file, or a name that no Plan could keep
+	if !strings.HasPrefix(in, "/") {
+		return "", "" // a namespace file
 	}
-	return strconv.Itoa(m.Major) + ":" + strconv.Itoa(m.Minor), in
+	return strconv.Itoa(m.Major) + ":" + strconv.Itoa(m.Minor), escaped(in)
 }
 
 // below returns the path of a file below a directory, "" for the directory
@@ -176,6 +193,25 @@ func below(file, dir string) (rest string, ok bool) {
 	}
 	rest, ok = strings.CutPrefix(file, dir)
 	return rest, ok && strings.HasPrefix(rest, "/")
+}
+
+// escaped is a path that a Plan can keep. Another path has another one, so that
+// what is not text can be compared all the same.
+func escaped(name string) string {
+	if utf8.ValidString(name) {
+		return name
+	}
+	var b strings.Builder
+	for len(name) > 0 {
+		r, n := utf8.DecodeRuneInString(name)
+		if r == utf8.RuneError {
+			fmt.Fprintf(&b, "\uFFFD%x", name[:n])
+		} else {
+			b.WriteRune(r)
+		}
+		name = name[n:]
+	}
+	return b.String()
 }
 
 // text returns a name that a Plan can keep, or else the other one, or else one

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/directfs/runsc/runsc/internal/plain"
 	"github.com/google/subcommands"
 	"gvisor.dev/gvisor/runsc/flag"
 )
@@ -93,7 +94,7 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func fail(command string, errs ...error) subcommands.ExitStatus {
 	code := exitRefused
 	for _, err := range errs {
-		fmt.Fprintf(os.Stderr, "policy %s: %v\n", command, err)
+		fmt.Fprintf(os.Stderr, "policy %s: %s\n", command, plain.Lines(err.Error()))
 		if errors.As(err, new(usageError)) {
 			code = exitUsage
 		}

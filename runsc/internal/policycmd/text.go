@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/plain"
 )
 
 // writePlan writes the plan for people.
@@ -24,13 +25,13 @@ func writePlan(b *strings.Builder, o outcome) {
 	}
 	writeTable(b, rows)
 	if o.pod != nil {
-		fmt.Fprintf(b, "\npod's sandbox  %s\n               the container fits in it\n", o.pod.Sandbox())
+		fmt.Fprintf(b, "\npod's sandbox  %s\n               the container fits in it\n", plain.Text(o.pod.Sandbox().String()))
 	}
 	for i, d := range p.Warnings() {
 		if i == 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(b, "warning: %v\n", d)
+		fmt.Fprintf(b, "warning: %s\n", plain.Text(d.String()))
 	}
 }
 
@@ -41,12 +42,16 @@ func yesNo(b bool) string {
 	return "no"
 }
 
-// writeTable aligns the columns.
+// writeTable aligns the columns. Who wrote the spec chose what is in the cells.
 func writeTable(b *strings.Builder, rows [][]string) {
 	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	for _, r := range rows {
+		cells := make([]string, len(r))
+		for i, c := range r {
+			cells[i] = plain.Text(c)
+		}
 		// A strings.Builder takes every write.
-		_, _ = fmt.Fprintln(w, strings.Join(r, "\t"))
+		_, _ = fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	_ = w.Flush()
 }

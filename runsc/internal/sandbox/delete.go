@@ -50,6 +50,9 @@ func deleteContainer(conf *config.Config, id string, force bool) error {
 	if err != nil {
 		return fmt.Errorf("loading container %q: %w", id, err)
 	}
+	if statedir.Disown(c) && c.Sandbox != nil && c.Status != container.Stopped {
+		c.CheckStopped()
+	}
 	if !force && c.Status != container.Created && c.Status != container.Stopped && !isEnding(c) {
 		return errors.New("cannot delete container that is not stopped without --force flag")
 	}

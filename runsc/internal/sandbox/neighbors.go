@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -58,7 +59,7 @@ func wantsExclusive(plan directfspolicy.Plan) bool {
 }
 
 func checkNeighbors(conf *config.Config, id statedir.ID, plan directfspolicy.Plan) error {
-	all, err := container.LoadSandbox(conf.RootDir, id.SandboxID, container.LoadOpts{})
+	all, err := loadSandbox(conf, id.SandboxID)
 	if err != nil {
 		return fmt.Errorf("loading containers of sandbox %q: %w", id.SandboxID, err)
 	}
@@ -75,6 +76,31 @@ func checkNeighbors(conf *config.Config, id statedir.ID, plan directfspolicy.Pla
 		}
 	}
 	return nil
+}
+
+// loadSandbox loads the containers of a sandbox. The engine's own function also
+// loads those of sandboxes whose ids begin with this one's
+// (runsc/container/state_file.go:150).
+func loadSandbox(conf *config.Config, sandboxID string) ([]*container.Container, error) {
+	ids, err := container.List(conf.RootDir)
+	if err != nil {
+		return nil, err
+	}
+	var all []*container.Container
+	for _, id := range ids {
+		if id.SandboxID != sandboxID {
+			continue
+		}
+		c, err := container.Load(conf.RootDir, id, container.LoadOpts{Exact: true, SkipCheck: true})
+		if errors.Is(err, os.ErrNotExist) {
+			continue // deleted meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return all, nil
 }
 
 // ended reports whether the container is known to run no longer.

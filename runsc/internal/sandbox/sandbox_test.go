@@ -45,11 +45,16 @@ func member(t *testing.T, cache directfspolicy.Cache) directfspolicy.Plan {
 // saveMember writes the files of a created container.
 func saveMember(t *testing.T, root, id string, plan directfspolicy.Plan) {
 	t.Helper()
+	saveMemberOf(t, root, "pod", id, plan)
+}
+
+func saveMemberOf(t *testing.T, root, pod, id string, plan directfspolicy.Plan) {
+	t.Helper()
 	now := time.Now()
 	write := func(suffix string, v any) {
 		data, err := json.Marshal(v)
 		if err == nil {
-			err = os.WriteFile(filepath.Join(root, id+"_sandbox:pod"+suffix), data, 0o600)
+			err = os.WriteFile(filepath.Join(root, id+"_sandbox:"+pod+suffix), data, 0o600)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -57,8 +62,8 @@ func saveMember(t *testing.T, root, id string, plan directfspolicy.Plan) {
 	}
 	write(".plan", map[string]any{"createdAt": now, "plan": plan})
 	write(".state", map[string]any{
-		"id": id, "createdAt": now, "spec": &specs.Spec{}, "status": "created", "sandbox": map[string]any{"id": "pod", "pid": os.Getpid()},
-		"saver": map[string]any{"rootDir": root, "id": statedir.ID{SandboxID: "pod", ContainerID: id}},
+		"id": id, "createdAt": now, "spec": &specs.Spec{}, "status": "created", "sandbox": map[string]any{"id": pod, "pid": os.Getpid()},
+		"saver": map[string]any{"rootDir": root, "id": statedir.ID{SandboxID: pod, ContainerID: id}},
 	})
 }
 

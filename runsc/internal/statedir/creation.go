@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -65,19 +66,21 @@ func Begin(root string, id ID, since time.Time, p directfspolicy.Plan, spec *spe
 		return nil, fmt.Errorf("creating container root directory: %w", err)
 	}
 	Sweep(root)
+	owner, err := identify(os.Getpid())
+	if err != nil {
+		return nil, err
+	}
+	// A volume may be on a file system that does not answer, for which nobody
+	// else is to wait.
+	c := &Creation{root: root, id: id, record: record{
+		Owner: owner, Started: since, Plan: p,
+		Cgroups: missingDirs(cgroups), Files: missing(engine.Files(root, id.SandboxID, spec)),
+	}}
 	unlock, err := lockRoot(root)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	owner, err := identify(os.Getpid())
-	if err != nil {
-		return nil, err
-	}
-	c := &Creation{root: root, id: id, record: record{
-		Owner: owner, Started: since, Plan: p,
-		Cgroups: missingDirs(cgroups), Files: missing(engine.Files(root, id.SandboxID, spec)),
-	}}
 	if there, err := exists(path(root, id, engineSuffix)); there || err != nil {
 		return nil, errors.Join(fmt.Errorf("container %q: %w", id.ContainerID, ErrExists), err)
 	}
@@ -111,7 +114,12 @@ func (c *Creation) write() error {
 	return c.file.Truncate(int64(len(data)))
 }
 
-// AddProcess notes a process that was started for the container.
+// maxProcesses is more than a client starts for a container.
+const maxProcesses = 16
+
+// AddProcess notes a process that was started for the container. It is called
+// for every hello, so that one process that says many must not make more work
+// than one.
 func (c *Creation) AddProcess(pid int) error {
 	if c == nil {
 		return nil
@@ -119,8 +127,11 @@ func (c *Creation) AddProcess(pid int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p, err := identify(pid)
-	if err != nil || c.file == nil {
+	if err != nil || c.file == nil || slices.Contains(c.record.Processes, p) {
 		return err
+	}
+	if len(c.record.Processes) == maxProcesses {
+		return fmt.Errorf("more than %d processes", maxProcesses)
 	}
 	c.record.Processes = append(c.record.Processes, p)
 	return c.write()
@@ -148,7 +159,7 @@ func (c *Creation) Finish() (created bool, err error) {
 	}
 	// There was none when this began. The times say nothing of it: the clock may
 	// have been set back.
-	data, err := json.Marshal(planFile{CreatedAt: at, Plan: c.record.Plan})
+	data, err := json.Marshal(planFile{CreatedAt: at, Plan: c.record.Plan, Processes: c.record.Processes})
 	if err != nil {
 		return false, fmt.Errorf("storing plan: %w", err)
 	}

@@ -16,6 +16,9 @@ import (
 type planFile struct {
 	CreatedAt time.Time           `json:"createdAt"`
 	Plan      directfspolicy.Plan `json:"plan"`
+
+	// Processes are those that were started to create the container.
+	Processes []process `json:"processes,omitempty"`
 }
 
 // LoadPlan returns the Plan that a container was created with. Errors are

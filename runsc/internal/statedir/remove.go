@@ -15,7 +15,7 @@ import (
 )
 
 // destroy removes what the engine has in the root directory, and a container
-// that it has saved.
+// that it has saved, of a client that died.
 func destroy(root string, id ID) error {
 	c, err := container.Load(root, id, container.LoadOpts{Exact: true, SkipCheck: true})
 	if err != nil {
@@ -23,6 +23,13 @@ func destroy(root string, id ID) error {
 		// engine's own way to remove one that it has not started removes its
 		// files.
 		c = &container.Container{ID: id.ContainerID, Spec: &specs.Spec{}, Saver: container.StateFile{RootDir: root, ID: id}}
+	}
+	// What the client started has ended. The engine kills whoever has the PIDs
+	// now. That of a sandbox which the container joined is not killed, and asked
+	// whether it runs.
+	c.GoferPid.Store(0)
+	if c.Sandbox != nil && c.Sandbox.IsRootContainer(c.ID) {
+		c.Sandbox.Pid.Store(0)
 	}
 	return c.Destroy()
 }
@@ -53,14 +60,25 @@ func missingDirs(dirs []string) []string {
 	return slices.Compact(out)
 }
 
+// removeFiles removes files. It leaves those to the next time of which the file
+// system does not answer: that may be a volume's, and its server hang or be
+// hostile.
 func removeFiles(files []string) error {
-	var errs []error
-	for _, f := range files {
-		if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, err)
+	const patience = 2 * time.Second
+	done := make(chan error, 1)
+	go func() {
+		var errs []error
+		for _, f := range files {
+			errs = append(errs, ignore(os.Remove(f), os.ErrNotExist))
 		}
+		done <- errors.Join(errs...)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(patience):
+		return fmt.Errorf("removing %q: the file system does not answer", files)
 	}
-	return errors.Join(errs...)
 }
 
 // removeCgroups removes cgroups that nobody uses. The kernel takes a moment to

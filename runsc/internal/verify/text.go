@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/directfs/runsc/runsc/internal/plain"
 	"golang.org/x/sys/unix"
 )
 
@@ -97,6 +98,7 @@ type wrapper struct {
 
 // line writes a line and leaves out its end if it is too long.
 func (w *wrapper) line(text string) {
+	text = plain.Text(text)
 	if utf8.RuneCountInString(text) > w.width {
 		text = string([]rune(text)[:w.width-3])
 		text = strings.TrimRight(text, " ") + "..."
@@ -108,7 +110,7 @@ func (w *wrapper) line(text string) {
 // at hang. It breaks lines at spaces, and words that are too long for a line
 // anywhere.
 func (w *wrapper) wrap(column, hang int, text string) {
-	rest := []rune(strings.Repeat(" ", column) + text)
+	rest := []rune(strings.Repeat(" ", column) + plain.Text(text))
 	from := column // before it, no line is broken
 	for len(rest) > w.width {
 		at := w.width
