@@ -71,3 +71,16 @@ func controllers() []string {
 	}
 	return names
 }
+
+// Sinks is how many trace sinks the engine opens for a sandbox
+// (runsc/sandbox/sandbox.go:359). If it cannot read the file, it will say so.
+func Sinks(conf *config.Config) int {
+	if conf.PodInitConfig == "" {
+		return 0
+	}
+	init, err := boot.LoadInitConfig(conf.PodInitConfig)
+	if err != nil {
+		return 0
+	}
+	return len(init.TraceSession.Sinks)
+}

@@ -5,14 +5,13 @@ import (
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/supervise"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"gvisor.dev/gvisor/runsc/boot"
 	"gvisor.dev/gvisor/runsc/config"
 )
 
 // supervision is what the processes of a container are started with, as far as
 // its Plan says.
 func supervision(conf *config.Config, spec *specs.Spec, plan directfspolicy.Plan) supervise.Options {
-	o := supervise.Options{Files: sinks(conf), Bounding: map[supervise.Kind]uint64{}}
+	o := supervise.Options{Files: engine.Sinks(conf), Bounding: map[supervise.Kind]uint64{}}
 	for _, d := range plan.Decisions() {
 		if len(d.Sources) > 0 {
 			o.Mounts++
@@ -25,17 +24,4 @@ func supervision(conf *config.Config, spec *specs.Spec, plan directfspolicy.Plan
 		o.Bounding[supervise.Sandbox] = set
 	}
 	return o
-}
-
-// sinks is how many trace sinks the engine opens for a sandbox
-// (runsc/sandbox/sandbox.go:359). If it cannot read the file, it will say so.
-func sinks(conf *config.Config) int {
-	if conf.PodInitConfig == "" {
-		return 0
-	}
-	init, err := boot.LoadInitConfig(conf.PodInitConfig)
-	if err != nil {
-		return 0
-	}
-	return len(init.TraceSession.Sinks)
 }
