@@ -17,6 +17,11 @@
 // ends, and the processes close theirs when they hear of it. Hooks inherit
 // none: the client closes its copies of the processes' ends before they run.
 //
+// Afterwards a process still has a small memory file for stderr. A client that
+// starts or restores the container holds the two processes meanwhile (Hold), and
+// can say how one of them ended and what it wrote there. Neither lives or dies
+// by that.
+//
 // What a process says is not trusted. It is bounded, and characters that are
 // not printable are escaped.
 package supervise
