@@ -108,6 +108,15 @@ func TestCacheOptionOfOthers(t *testing.T) {
 	}
 }
 
+// An option that is only like the cache option is the engine's own, or nobody's.
+func TestOptionsLikeCache(t *testing.T) {
+	for _, option := range []string{"dcache=10", "nocache", "caches=exclusive", "directory=off"} {
+		if _, err := ociconfig.Plan(container(nil, bind("/d", "/a", option)), ociconfig.Options{}); err != nil {
+			t.Errorf("%s: %v", option, err)
+		}
+	}
+}
+
 // Mounts of the same files are found by cleaned and resolved source.
 func TestSameFiles(t *testing.T) {
 	o := ociconfig.Options{Bundle: "/bundle", Sources: func(p string, _ bool) ([]directfspolicy.Source, error) {

@@ -49,6 +49,8 @@ func TestErrors(t *testing.T) {
 		"no field":       {container(notes{mountKey + "directfs": "off"}), directfspolicy.ErrInvalidValue, mountKey + `directfs="off": invalid value; ` + form},
 		"bare option":    {data("directfs"), ociconfig.ErrMountOption, `mount option="directfs" ` + writeForm},
 		"other case":     {data("DirectFS=off"), ociconfig.ErrMountOption, `mount option="DirectFS=off" ` + writeForm},
+		"separator":      {data("direct-fs=off"), ociconfig.ErrMountOption, `mount option="direct-fs=off" ` + writeForm},
+		"typo":           {data("directsf=off"), ociconfig.ErrMountOption, `mount option="directsf=off" ` + writeForm},
 		"spaces":         {data(" directfs =on"), ociconfig.ErrMountOption, `mount option=" directfs =on" ` + writeForm},
 		"comma":          {data("dcache=-1,directfs"), ociconfig.ErrMountOption, `mount option="dcache=-1,directfs" ` + noComma},
 		"comma, hint":    {data("directfs=on,ro"), ociconfig.ErrMountOption, `mount option="directfs=on,ro" ` + noComma},

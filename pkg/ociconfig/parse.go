@@ -147,6 +147,10 @@ func (p *parser) options(sm specs.Mount, bind bool) []directfspolicy.Hint {
 			p.refuse(&directfspolicy.HintError{Key: optionKey, Value: opt, Mount: destination, Fix: fix, Err: ErrMountOption})
 		}
 		like := strings.ToLower(strings.TrimSpace(key))
+		if bind && hasValue && similar(key) == string(directfspolicy.DirectFSKnob) {
+			// A typo. One of "cache" may be the engine's "dcache".
+			like = string(directfspolicy.DirectFSKnob)
+		}
 		switch {
 		case bind && strings.Contains(opt, ","):
 			refuse("give each option an entry of its own; an option has no comma")

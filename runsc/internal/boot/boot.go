@@ -19,6 +19,7 @@ import (
 	"github.com/google/subcommands"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/log"
+	"gvisor.dev/gvisor/pkg/sentry/seccheck"
 	"gvisor.dev/gvisor/runsc/cmd/sentry/sentrycmd"
 	"gvisor.dev/gvisor/runsc/cmd/util"
 	"gvisor.dev/gvisor/runsc/config"
@@ -33,6 +34,11 @@ type Boot struct{ sentrycmd.Boot }
 // credentials; the second time everything is lowered already.
 func (b *Boot) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
 	conf := args[0].(*config.Config)
+	if makesSentry(f) {
+		// Reading what all trace points look like takes some five milliseconds,
+		// for which the engine's command would wait (runsc/boot/loader.go:586).
+		go seccheck.Initialize()
+	}
 	log.Debugf("Bounding set trimmed beforehand: %t", preinit.Trimmed())
 	client, err := joinClient()
 	if err != nil {
@@ -147,6 +153,13 @@ func lowerMounts(f *flag.FlagSet, raised bool) (directfspolicy.Plan, error) {
 		return plan, replaceFD(fd, "mounts", list)
 	}
 	return plan, feedWhenRead(fd, list, func() error { return narrow.Install(nil) })
+}
+
+// makesSentry reports whether the engine's command will not execute the process
+// again (runsc/cmd/sentry/sentrycmd/boot.go:316). Nothing but time depends on it.
+func makesSentry(f *flag.FlagSet) bool {
+	is := func(name, value string) bool { fl := f.Lookup(name); return fl != nil && fl.Value.String() == value }
+	return is("sync-userns-fd", "-1") && (is("apply-caps", "true") || is("setup-root", "false"))
 }
 
 func fdFlag(f *flag.FlagSet, name string) (int, error) {

@@ -183,3 +183,24 @@ func TestFDFlag(t *testing.T) {
 		t.Error("x is an FD")
 	}
 }
+
+func TestMakesSentry(t *testing.T) {
+	for line, want := range map[string]bool{
+		"--apply-caps=true --setup-root":                        true,  // raised
+		"--setup-root":                                          false, // becomes nobody first
+		"--setup-root=false":                                    true,
+		"--apply-caps=true --setup-root --sync-userns-fd=3":     false, // rootless
+		"--apply-caps=false --setup-root=false":                 true,
+		"--setup-root=false --sync-userns-fd=3":                 false,
+		"--apply-caps=true --setup-root --proc-mount-sync-fd=3": true,
+	} {
+		f := flag.NewFlagSet("boot", flag.ContinueOnError)
+		new(Boot).SetFlags(f)
+		if err := f.Parse(strings.Fields(line)); err != nil {
+			t.Fatal(err)
+		}
+		if got := makesSentry(f); got != want {
+			t.Errorf("%s: %t", line, got)
+		}
+	}
+}

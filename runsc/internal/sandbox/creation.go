@@ -186,7 +186,7 @@ func (c *creation) note(p supervise.Process) {
 // its processes go. The engine's command may go on to start the container and
 // wait for it.
 func (c *creation) watch() error {
-	const interval = time.Millisecond
+	const interval = 5 * time.Millisecond
 	select {
 	case <-c.stop:
 		return c.settle()

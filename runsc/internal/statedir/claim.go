@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/log"
 	"gvisor.dev/gvisor/runsc/specutils"
@@ -81,6 +82,23 @@ func removeClaimed(root string) error {
 		return err
 	}
 	specutils.UnmountNullNetNS(root)
+	return removeTree(root)
+}
+
+// removeTree removes a directory in which nothing is mounted: what is, is not
+// this runtime's.
+func removeTree(root string) error {
+	resolved, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		return err
+	}
+	mounts, err := mountinfo.GetMounts(mountinfo.PrefixFilter(resolved))
+	if err != nil {
+		return fmt.Errorf("looking for mounts: %w", err)
+	}
+	if len(mounts) > 0 {
+		return fmt.Errorf("%q is mounted there", mounts[0].Mountpoint)
+	}
 	return os.RemoveAll(root)
 }
 

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // A directory that is claimed goes when its process has ended, and no other.
@@ -17,7 +19,14 @@ func TestSweepClaimed(t *testing.T) {
 		"others can come": {func(t *testing.T, root string) { do(t, os.Chmod(root, 0o770)) }, true},
 		"another's":       {func(t *testing.T, root string) { do(t, os.Chown(root, 1, 1)) }, true},
 		"another's file":  {func(t *testing.T, root string) { do(t, os.Chown(filepath.Join(root, claimed), 1, 1)) }, true},
-		"another name":    {func(t *testing.T, root string) { do(t, os.Rename(root, filepath.Join(filepath.Dir(root), "x"))) }, true},
+		"a mount in it": {func(t *testing.T, root string) {
+			volume := filepath.Join(root, "volume")
+			do(t, os.Mkdir(volume, 0o700))
+			do(t, unix.Mount("tmpfs", volume, "tmpfs", 0, ""))
+			t.Cleanup(func() { do(t, unix.Unmount(volume, 0)) })
+			do(t, os.WriteFile(filepath.Join(volume, "file"), nil, 0o600))
+		}, true},
+		"another name": {func(t *testing.T, root string) { do(t, os.Rename(root, filepath.Join(filepath.Dir(root), "x"))) }, true},
 	} {
 		dir := t.TempDir()
 		root, err := os.MkdirTemp(dir, "runsc-do")
@@ -35,6 +44,9 @@ func TestSweepClaimed(t *testing.T) {
 		left, err := os.ReadDir(dir)
 		if err != nil || (len(left) > 0) != c.stays {
 			t.Errorf("%s: left %v, %v", name, left, err)
+		}
+		if _, err := os.Stat(filepath.Join(root, "volume/file")); name == "a mount in it" && err != nil {
+			t.Errorf("the file in the mount: %v", err)
 		}
 	}
 }
