@@ -46,6 +46,10 @@ func (a *Attached) Find(root string) error {
 // Signal sends a signal to the command, which passes it on.
 func (a *Attached) Signal(s os.Signal) error { return a.cmd.Process.Signal(s) }
 
+// Exited waits for the end of the command itself. What it started is this
+// process's by then.
+func (a *Attached) Exited(ctx context.Context) error { return waitGone(ctx, a.cmd.Process.Pid) }
+
 // End waits for the end of the command and of all that it has started, and
 // returns the exit code.
 func (a *Attached) End(ctx context.Context) (int, error) {

@@ -99,6 +99,9 @@ func adoptSandboxExec(t *testing.T, lab *harness.Lab, b *harness.Bundle, cmd *ha
 		}
 		printed += line + "\n"
 	}
+	if err := cmd.Exited(harness.Context(t)); err != nil {
+		t.Fatal(err)
+	}
 	var pid int
 	var socket string
 	if _, err := fmt.Sscanf(printed, "PID: %d\nControl Socket: %s\n", &pid, &socket); err != nil {
