@@ -143,22 +143,36 @@ func TestKilledStartAgain(t *testing.T) {
 		}
 		lab.Keep(t, c)
 		killAtFilestore(t, clientOf(lab, "start", c.ID), b.Source("/a"))
-		state, err := c.State(harness.Context(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if state.Status == specs.StateStopped { // killed too late: it has run
-			if err := c.Delete(harness.Context(t)); err != nil {
-				t.Fatal(err)
-			}
-			continue
+		if !isCreated(t, c) {
+			remove(t, lab, c)
+			continue // killed too late: the sandbox had it
 		}
 		if err := c.Start(harness.Context(t)); err != nil {
-			t.Fatal(err)
+			if isCreated(t, c) {
+				t.Fatal(err)
+			}
+			remove(t, lab, c)
+			continue // the sandbox has ended it meanwhile
 		}
 		stop(t, lab, c)
 		stop(t, lab, pause)
 		return
 	}
 	t.Errorf("every one of %d starts was killed too late", tries)
+}
+
+func isCreated(t *testing.T, c *harness.Container) bool {
+	t.Helper()
+	state, err := c.State(harness.Context(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state.Status == specs.StateCreated
+}
+
+func remove(t *testing.T, lab *harness.Lab, c *harness.Container) {
+	t.Helper()
+	if res, err := lab.Command(harness.Context(t), "delete", "--force", c.ID); err != nil || res.ExitCode != 0 {
+		t.Fatalf("delete: %+v, %v", res, err)
+	}
 }
