@@ -13,8 +13,8 @@ import (
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/gofer"
 	"github.com/directfs/runsc/runsc/internal/policycmd"
+	"github.com/directfs/runsc/runsc/internal/preinit"
 	"github.com/directfs/runsc/runsc/internal/sandbox"
-	"github.com/directfs/runsc/runsc/internal/supervise"
 	"github.com/google/subcommands"
 	enginecli "gvisor.dev/gvisor/runsc/cli"
 	"gvisor.dev/gvisor/runsc/cmd"
@@ -34,7 +34,9 @@ import (
 // Main runs the command that the process's arguments name, and exits.
 func Main() {
 	if slices.ContainsFunc(os.Args, startsProcesses) {
-		supervise.MakeRoom()
+		// Supervision needs the numbers where a container has more than a few
+		// mounts.
+		go preinit.GrowFDTable(1000)
 	}
 	alias.HandleAlias()
 	flag.Var(versionFlag{}, "version", "show version and exit.")

@@ -98,18 +98,7 @@ func TestDoOnHostNetwork(t *testing.T) {
 	lab := newRootlessLab(t, flag(true), "--network=sandbox")
 	tempTo(t, lab)
 	b := lab.Bundle(t, harness.OwnedBy(nobodys))
-	c, err := lab.Attach(harness.Context(t), b, doArgs(b)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	readReport(t, &c.Container)
-	roots, err := filepath.Glob(filepath.Join(lab.TempDir, "runsc-do*"))
-	if err != nil || len(roots) != 1 {
-		t.Fatalf("state directories: %q, %v", roots, err)
-	}
-	if err := c.Find(roots[0]); err != nil {
-		t.Fatal(err)
-	}
+	c, _ := attachDo(t, lab, b)
 	for _, s := range threads(t, c.SandboxPID) {
 		if s.Permitted&(1<<unix.CAP_NET_ADMIN) == 0 || s.Bounding != s.Permitted {
 			t.Errorf("sandbox: permitted %v, bounding set %v", s.Permitted, s.Bounding)
@@ -140,4 +129,23 @@ func TestDoRefuses(t *testing.T) {
 			t.Errorf("--volume-directfs=%s: %+v, %v", hint, res, err)
 		}
 	}
+}
+
+// attachDo runs "do" until its guest has reported, and returns it with its state
+// directory.
+func attachDo(t *testing.T, lab *harness.Lab, b *harness.Bundle) (c *harness.Attached, root string) {
+	t.Helper()
+	c, err := lab.Attach(harness.Context(t), b, doArgs(b)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	readReport(t, &c.Container)
+	roots, err := filepath.Glob(filepath.Join(lab.TempDir, "runsc-do*"))
+	if err != nil || len(roots) != 1 {
+		t.Fatalf("state directories: %q, %v", roots, err)
+	}
+	if err := c.Find(roots[0]); err != nil {
+		t.Fatal(err)
+	}
+	return c, roots[0]
 }

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,18 +15,7 @@ func TestKilledDo(t *testing.T) {
 	lab := newLab(t)
 	tempTo(t, lab)
 	b := lab.Bundle(t)
-	c, err := lab.Attach(harness.Context(t), b, doArgs(b)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	readReport(t, &c.Container)
-	roots, err := filepath.Glob(filepath.Join(lab.TempDir, "runsc-do*"))
-	if err != nil || len(roots) != 1 {
-		t.Fatalf("state directories: %q, %v", roots, err)
-	}
-	if err := c.Find(roots[0]); err != nil {
-		t.Fatal(err)
-	}
+	c, root := attachDo(t, lab, b)
 	// One that runs is nobody else's business.
 	next := func() {
 		t.Helper()
@@ -37,7 +25,7 @@ func TestKilledDo(t *testing.T) {
 		}
 	}
 	next()
-	if _, err := os.Stat(roots[0]); err != nil {
+	if _, err := os.Stat(root); err != nil {
 		t.Error(err)
 	}
 	if err := c.Signal(unix.SIGKILL); err != nil {

@@ -33,7 +33,9 @@ func init() {
 		trim(socket.Gofer)
 	case "runsc-sandbox":
 		trim(socket.Sandbox)
-		go growFDTable()
+		// At these numbers it keeps its standard streams
+		// (runsc/boot/loader.go:699).
+		go GrowFDTable(256)
 	default:
 		if fd, dir, ok := unmountArgs(os.Args); ok {
 			os.Exit(unmount(fd, dir))
@@ -41,13 +43,11 @@ func init() {
 	}
 }
 
-// growFDTable makes room for the numbers at which the sandbox process keeps its
-// standard streams (runsc/boot/loader.go:699). When a process with threads
+// GrowFDTable makes room for an FD with this number. When a process with threads
 // grows its table, the kernel waits for all CPUs (fs/file.c, expand_fdtable),
-// some ten milliseconds, for which the boot would have to wait.
-func growFDTable() {
-	const above = 256
-	if fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, above); err == nil {
+// some ten milliseconds, for which whoever needs the number would have to wait.
+func GrowFDTable(number int) {
+	if fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, number); err == nil {
 		unix.Close(fd)
 	}
 }

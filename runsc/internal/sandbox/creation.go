@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/directfs/runsc/directfspolicy"
@@ -143,9 +142,7 @@ func (c *creation) claimRoot() (err error) {
 func (c *creation) hello(p supervise.Process) []byte {
 	if c.decide != nil && c.answer == nil {
 		if p.Kind != supervise.Gofer {
-			if !slices.Contains(c.early, p) {
-				c.early = append(c.early, p)
-			}
+			c.early = append(c.early, p)
 			return nil
 		}
 		if err := c.decide(p.PID); err != nil {

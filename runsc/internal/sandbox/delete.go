@@ -88,12 +88,7 @@ func destroy(conf *config.Config, c *container.Container) error {
 	if err := errors.Join(c.Destroy(), statedir.Forget(conf.RootDir, id)); err != nil {
 		return err
 	}
-	for _, f := range files {
-		if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
+	return statedir.RemoveFiles(files)
 }
 
 // cleaning is a command before which the root directory is cleaned of what

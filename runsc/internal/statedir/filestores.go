@@ -71,5 +71,5 @@ func removeFilestores(root string, id ID) error {
 	if err != nil {
 		return err
 	}
-	return removeFiles(files)
+	return RemoveFiles(files)
 }

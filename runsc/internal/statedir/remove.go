@@ -60,10 +60,10 @@ func missingDirs(dirs []string) []string {
 	return slices.Compact(out)
 }
 
-// removeFiles removes files. It leaves those to the next time of which the file
+// RemoveFiles removes files that are there. It leaves those to the next time of which the file
 // system does not answer: that may be a volume's, and its server hang or be
 // hostile.
-func removeFiles(files []string) error {
+func RemoveFiles(files []string) error {
 	const patience = 2 * time.Second
 	done := make(chan error, 1)
 	go func() {

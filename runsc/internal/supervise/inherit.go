@@ -8,19 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MakeRoom grows the process's table of FDs, in the background. When a process
-// with threads does that, the kernel waits for all CPUs (fs/file.c,
-// expand_fdtable), some ten milliseconds, for which Start would have to wait
-// where a container has more than a few mounts.
-func MakeRoom() {
-	go func() {
-		const enough = 1000 // for more than 100 mounts
-		if fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, enough); err == nil {
-			unix.Close(fd)
-		}
-	}()
-}
-
 // inheritable duplicates an FD to a number that fork and exec leave alone: the
 // standard library puts donated files at the numbers from 3 on, and moves
 // those in its way to numbers above all of them.

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode"
+
+	"github.com/directfs/runsc/runsc/internal/plain"
 )
 
 // message is the text of the engine's error record
@@ -33,16 +33,9 @@ func reason(errors []string, crash []byte) string {
 
 // printable escapes what is not printable, and bounds the text.
 func printable(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if b.Len() >= maxReason {
-			return b.String() + "..."
-		}
-		if unicode.IsPrint(r) && r != unicode.ReplacementChar {
-			b.WriteRune(r)
-			continue
-		}
-		b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+	text := plain.Text(string([]rune(s))) // one replacement for each byte that is not text
+	if len(text) <= maxReason {
+		return text
 	}
-	return b.String()
+	return strings.ToValidUTF8(text[:maxReason], "") + "..."
 }
