@@ -17,6 +17,7 @@ import (
 // run inside.
 const (
 	startWord  = "start"
+	oneCPUWord = "one-cpu"
 	memoryWord = "memory"
 	policyWord = "policy"
 )
@@ -30,7 +31,7 @@ type command struct {
 	sample time.Duration
 
 	configs               []measure.Config
-	workloads             []workload.Workload
+	workloads, oneCPU     []workload.Workload
 	start, memory, policy bool
 }
 
@@ -100,6 +101,9 @@ func (c *command) selectWorkloads(names string) error {
 		}
 	}
 	c.start, c.memory, c.policy = slices.Contains(wanted, startWord), slices.Contains(wanted, memoryWord), slices.Contains(wanted, policyWord)
+	if slices.Contains(wanted, oneCPUWord) && (!c.quick || names != "") {
+		c.oneCPU = workload.Operations()
+	}
 	for _, w := range workload.List {
 		if !slices.Contains(wanted, w.Name) || c.quick && w.Slow && names == "" {
 			continue
@@ -135,5 +139,5 @@ func workloadNames() (names []string) {
 	for _, w := range workload.List {
 		names = append(names, w.Name)
 	}
-	return append(names, startWord, memoryWord, policyWord)
+	return append(names, oneCPUWord, startWord, memoryWord, policyWord)
 }

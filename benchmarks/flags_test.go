@@ -13,14 +13,14 @@ func TestFlags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(full.configs) != len(measure.Configs) || len(full.workloads) != len(workload.List) || !full.memory || !full.policy {
+	if len(full.configs) != len(measure.Configs) || len(full.workloads) != len(workload.List) || len(full.oneCPU) == 0 || !full.memory || !full.policy {
 		t.Errorf("without flags not everything is measured: %+v", full)
 	}
 	quick, err := parse([]string{"-quick"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if quick.count < stats.MinSamples || quick.count >= full.count || quick.sample >= full.sample || len(quick.configs) >= len(full.configs) {
+	if quick.count < stats.MinSamples || quick.count >= full.count || quick.sample >= full.sample || len(quick.configs) >= len(full.configs) || quick.oneCPU != nil {
 		t.Errorf("quick: %d rounds of %v, %d configurations", quick.count, quick.sample, len(quick.configs))
 	}
 	some, err := parse([]string{"-configs=runc,native", "-workloads=stat,start", "-count=3", "-quick"})

@@ -89,7 +89,7 @@ func benchmark(ctx context.Context, c command, p *measure.Progress) (r *results.
 	if err := os.Mkdir(bin, 0o755); err != nil {
 		return nil, err
 	}
-	o := measure.Options{Configs: c.configs, Workloads: c.workloads, Rounds: c.count,
+	o := measure.Options{Configs: c.configs, Workloads: c.workloads, OneCPU: c.oneCPU, Rounds: c.count,
 		Starts: c.starts(), Memory: c.memory, Sample: c.sample, Dir: dir, Progress: p}
 	var skipped []string
 	o.Tools, skipped = measure.FindTools(ctx)

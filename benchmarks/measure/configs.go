@@ -51,6 +51,9 @@ type Config struct {
 
 	// Quick is set for what make bench-quick measures.
 	Quick bool
+
+	// OneCPU is set for what is compared on one CPU as well.
+	OneCPU bool
 }
 
 // The names of configurations that goals are about.
@@ -78,7 +81,7 @@ var Configs = []Config{
 	{Config: about("native", "the host itself, without any container"), Kind: Native, Quick: true},
 	{Config: about("runc", "the runc that is installed"), Kind: Runc, Quick: true},
 	{Config: about(UpstreamDirectFS, "upstream, `--directfs=true`: its default, so shared cache"),
-		Kind: Upstream, Flags: []string{flagOn}, DirectFS: true, Quick: true},
+		Kind: Upstream, Flags: []string{flagOn}, DirectFS: true, Quick: true, OneCPU: true},
 	{Config: about(UpstreamLisaFS, "upstream, `--directfs=false`"),
 		Kind: Upstream, Flags: []string{flagOff}, Quick: true},
 	{Config: about(OursDirectFS, "ours, `--directfs=true`"),
@@ -86,19 +89,19 @@ var Configs = []Config{
 	{Config: about("ours-lisafs", "ours, `--directfs=false`"),
 		Kind: Ours, Flags: []string{flagOff}},
 	{Config: about(OursMixed, "ours, `--directfs=true`, another mount `directfs=off`"),
-		Kind: Ours, Flags: []string{flagOn}, OtherOff: true, DirectFS: true, Quick: true},
+		Kind: Ours, Flags: []string{flagOn}, OtherOff: true, DirectFS: true, Quick: true, OneCPU: true},
 	{Config: about("ours-hint", "ours, `--directfs=false`, the measured mount `directfs=on`, all others off"),
 		Kind: Ours, Flags: []string{flagOff}, Options: []string{optionOn}, DirectFS: true},
 	{Config: about("upstream-again", "as upstream-directfs, once more: a ratio other than 1 is the method's own error"),
-		Kind: Upstream, Flags: []string{flagOn}, DirectFS: true, Quick: true},
+		Kind: Upstream, Flags: []string{flagOn}, DirectFS: true, Quick: true, OneCPU: true},
 	{Config: about("ours-unisolated", "as ours-directfs, built without the isolation of mounts from each other"),
 		Kind: Unisolated, Flags: []string{flagOn}, DirectFS: true},
 	{Config: about(UpstreamDirectFSExclusive, "upstream, `--directfs=true --file-access-mounts=exclusive`: every mount"),
-		Kind: Upstream, Flags: []string{flagOn, flagExclusive}, DirectFS: true, Exclusive: true},
+		Kind: Upstream, Flags: []string{flagOn, flagExclusive}, DirectFS: true, Exclusive: true, OneCPU: true},
 	{Config: about("upstream-lisafs-exclusive", "upstream, `--directfs=false --file-access-mounts=exclusive`: every mount"),
 		Kind: Upstream, Flags: []string{flagOff, flagExclusive}, Exclusive: true},
 	{Config: about(OursDirectFSExclusive, "ours, mixed, the measured mount `cache=exclusive`"),
-		Kind: Ours, Flags: []string{flagOn}, Options: []string{optionExclusive}, OtherOff: true, DirectFS: true, Exclusive: true, Quick: true},
+		Kind: Ours, Flags: []string{flagOn}, Options: []string{optionExclusive}, OtherOff: true, DirectFS: true, Exclusive: true, Quick: true, OneCPU: true},
 	{Config: about(OursLisaFSExclusive, "ours, `--directfs=true`, the measured mount `directfs=off`, `cache=exclusive`"),
 		Kind: Ours, Flags: []string{flagOn}, Options: []string{optionOff, optionExclusive}, Exclusive: true, Quick: true},
 }

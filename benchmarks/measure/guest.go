@@ -21,6 +21,7 @@ const answerTime = 2 * time.Minute
 
 // guest is a worker program that serves, in a container or not.
 type guest struct {
+	place  *place
 	cmd    *exec.Cmd
 	in     io.WriteCloser
 	out    *json.Decoder
@@ -38,10 +39,10 @@ func foreground(ctx context.Context, path string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// startGuest runs a command that becomes a serving worker and waits until it
-// says so.
-func startGuest(cmd *exec.Cmd) (*guest, error) {
-	g := &guest{cmd: cmd, errs: new(strings.Builder)}
+// startGuest starts a command of a place that becomes a serving worker, and
+// waits until it says so.
+func startGuest(l *place, cmd *exec.Cmd, start func(*exec.Cmd) error) (*guest, error) {
+	g := &guest{place: l, cmd: cmd, errs: new(strings.Builder)}
 	cmd.Stderr = g.errs
 	var err error
 	if g.in, err = cmd.StdinPipe(); err != nil {
@@ -51,7 +52,7 @@ func startGuest(cmd *exec.Cmd) (*guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
+	if err := start(cmd); err != nil {
 		return nil, err
 	}
 	g.out = json.NewDecoder(bufio.NewReader(out))

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestOrder(t *testing.T) {
@@ -91,6 +93,41 @@ func TestCheckMount(t *testing.T) {
 	for _, test := range tests {
 		if err := test.config.check(test.mount); (err == nil) != test.ok {
 			t.Errorf("%+v with %q: %v", test.config, test.mount, err)
+		}
+	}
+}
+
+// What is started on one CPU stays there, and nothing else does.
+func TestStartOnOneCPU(t *testing.T) {
+	var before, after unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &before); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	cmd := exec.Command("grep", "Cpus_allowed_list", "/proc/self/status")
+	cmd.Stdout = &out
+	if err := startOnOneCPU(cmd); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if _, list, _ := strings.Cut(out.String(), ":"); strings.Trim(list, "\t\n0123456789") != "" || list == "" {
+		t.Errorf("it may run on %q, want one CPU", list)
+	}
+	if err := unix.SchedGetaffinity(0, &after); err != nil || after != before {
+		t.Errorf("this process may run on %v, before on %v (%v)", after, before, err)
+	}
+	if err := startOnOneCPU(exec.Command("/nonexistent")); err == nil {
+		t.Error("no error for a command that is not there")
+	}
+}
+
+// The goals of operations are about configurations that are compared on one CPU.
+func TestOneCPUConfigs(t *testing.T) {
+	for _, name := range []string{UpstreamDirectFS, UpstreamDirectFSExclusive, OursMixed, OursDirectFSExclusive} {
+		if list, err := Select([]string{name}); err != nil || !list[0].OneCPU {
+			t.Errorf("%s is not compared on one CPU", name)
 		}
 	}
 }

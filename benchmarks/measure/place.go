@@ -27,6 +27,9 @@ type place struct {
 	tools     workload.Tools
 	runtime   *harness.Runtime // for runsc
 	started   int
+
+	// served is the bundle with the measured directory. The host has none.
+	served *harness.Bundle
 }
 
 // newPlace makes the directory of a configuration. Its path is short: runsc

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
+	"time"
 
 	"github.com/directfs/runsc/benchmarks/results"
 	"github.com/directfs/runsc/benchmarks/stats"
@@ -29,10 +31,13 @@ func (r *run) cells() (list []cell) {
 // configuration, then the next workload.
 func (r *run) rounds(ctx context.Context) error {
 	cells := r.cells()
-	r.Progress.begin(r.Rounds * (len(cells) + len(r.Starts)))
+	r.Progress.begin(r.Rounds * (len(cells) + oneCPUSets*len(r.OneCPU) + len(r.Starts)))
 	for round := range r.Rounds {
 		r.result.Noise.Spin = append(r.result.Noise.Spin, results.Value(spin()))
 		if err := r.operations(ctx, round, cells); err != nil {
+			return err
+		}
+		if err := r.oneCPU(ctx, round); err != nil {
 			return err
 		}
 		if err := r.starts(ctx, round, len(cells)); err != nil {
@@ -42,12 +47,28 @@ func (r *run) rounds(ctx context.Context) error {
 	return nil
 }
 
-// operations measures the cells of a round in guests that are started for it,
-// so that samples of different rounds are of different sandboxes.
-func (r *run) operations(ctx context.Context, round int, cells []cell) (err error) {
+// operations measures the cells of a round.
+func (r *run) operations(ctx context.Context, round int, cells []cell) error {
 	if len(cells) == 0 && !r.Memory {
 		return nil
 	}
+	return r.inGuests(ctx, r.places, (*exec.Cmd).Start, func(guests []*guest) error {
+		if err := r.remember("idle"); err != nil {
+			return err
+		}
+		for step, c := range cells {
+			r.Progress.step(fmt.Sprintf("round %d of %d: %s, %d workers", round+1, r.Rounds, c.Name, c.workers))
+			if err := r.measure(ctx, guests, c, c.Name, r.Sample, round, step); err != nil {
+				return err
+			}
+		}
+		return r.remember("loaded")
+	})
+}
+
+// inGuests measures in guests that are started for it, one of each place, so
+// that samples of different rounds are of different sandboxes.
+func (r *run) inGuests(ctx context.Context, places []*place, start func(*exec.Cmd) error, measure func([]*guest) error) (err error) {
 	var guests []*guest
 	defer func() {
 		for _, g := range guests {
@@ -58,8 +79,8 @@ func (r *run) operations(ctx context.Context, round int, cells []cell) (err erro
 			}
 		}
 	}()
-	for i, l := range r.places {
-		g, err := startGuest(l.command(ctx, r.bundles[i], "serve"))
+	for _, l := range places {
+		g, err := startGuest(l, l.command(ctx, l.served, "serve"), start)
 		if err != nil {
 			return fmt.Errorf("configuration %s: start: %w", l.Name, err)
 		}
@@ -68,37 +89,28 @@ func (r *run) operations(ctx context.Context, round int, cells []cell) (err erro
 			return fmt.Errorf("configuration %s: %w", l.Name, err)
 		}
 	}
-	if err := r.remember("idle"); err != nil {
-		return err
-	}
-	for step, c := range cells {
-		r.Progress.step(fmt.Sprintf("round %d of %d: %s, %d workers", round+1, r.Rounds, c.Name, c.workers))
-		values := make([][]float64, len(guests))
-		for pass := range c.Passes(c.workers) {
-			for _, i := range order(round, step+pass, len(guests)) {
-				ns, err := r.sample(ctx, i, guests[i], c)
-				if err != nil {
-					return err
-				}
-				values[i] = append(values[i], ns)
-			}
-		}
-		for i, l := range r.places {
-			r.result.Add(l.Name, c.Name, c.workers, stats.Median(values[i]).Median)
-		}
-	}
-	return r.remember("loaded")
+	return measure(guests)
 }
 
-func (r *run) sample(ctx context.Context, i int, g *guest, c cell) (float64, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
+// measure adds to the results one value of each guest's, under a name.
+func (r *run) measure(ctx context.Context, guests []*guest, c cell, name string, sample time.Duration, round, step int) error {
+	values := make([][]float64, len(guests))
+	for pass := range c.Passes(c.workers) {
+		for _, i := range order(round, step+pass, len(guests)) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			a, err := guests[i].measure(workload.Request{Workload: c.Name, Workers: c.workers, Duration: sample, Tools: r.Tools})
+			if err != nil {
+				return fmt.Errorf("configuration %s: %s, %d workers: %w", guests[i].place.Name, name, c.workers, err)
+			}
+			values[i] = append(values[i], a.Nanoseconds)
+		}
 	}
-	a, err := g.measure(workload.Request{Workload: c.Name, Workers: c.workers, Duration: r.Sample, Tools: r.Tools})
-	if err != nil {
-		return 0, fmt.Errorf("configuration %s: %s, %d workers: %w", r.places[i].Name, c.Name, c.workers, err)
+	for i, g := range guests {
+		r.result.Add(g.place.Name, name, c.workers, stats.Median(values[i]).Median)
 	}
-	return a.Nanoseconds, nil
+	return nil
 }
 
 // remember takes the memory of all sandboxes.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,6 +30,9 @@ type Options struct {
 	// of them as the configuration has its measured mount; 0 is "run true".
 	Starts []int
 
+	// OneCPU are the operations that are compared on one CPU.
+	OneCPU []workload.Workload
+
 	// Memory includes the sandboxes' memory.
 	Memory bool
 
@@ -49,7 +53,6 @@ type Options struct {
 type run struct {
 	Options
 	places   []*place
-	bundles  []*harness.Bundle // with the measured directory, by place
 	starters []starter
 	result   *results.Results
 }
@@ -108,6 +111,9 @@ func (r *run) prepare(ctx context.Context) error {
 	for _, w := range r.Workloads {
 		r.result.Workloads = append(r.result.Workloads, w.Workload)
 	}
+	for _, w := range r.OneCPU {
+		r.result.Workloads = append(r.result.Workloads, onOneCPU(w))
+	}
 	for _, n := range r.Starts {
 		r.result.Workloads = append(r.result.Workloads, startWorkload(n))
 	}
@@ -124,7 +130,7 @@ func (r *run) warmBuildCache(ctx context.Context, data string) error {
 		return nil
 	}
 	native := &place{Config: Config{Kind: Native}, data: data, programs: r.Programs}
-	g, err := startGuest(native.command(ctx, nil, "serve"))
+	g, err := startGuest(native, native.command(ctx, nil, "serve"), (*exec.Cmd).Start)
 	if err != nil {
 		return err
 	}
@@ -133,14 +139,12 @@ func (r *run) warmBuildCache(ctx context.Context, data string) error {
 }
 
 func (r *run) addBundles(l *place) error {
-	b := new(harness.Bundle)
 	if l.Kind != Native {
 		var err error
-		if b, err = l.serving(); err != nil {
+		if l.served, err = l.serving(); err != nil {
 			return err
 		}
 	}
-	r.bundles = append(r.bundles, b)
 	s, err := newStarter(l, r.Starts)
 	r.starters = append(r.starters, s)
 	return err

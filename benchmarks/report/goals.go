@@ -42,7 +42,7 @@ const (
 func Goals(r *results.Results) []Goal {
 	var goals []Goal
 	for _, w := range r.Workloads {
-		if w.Kind == results.Operation {
+		if w.Kind == results.OneCPU {
 			goals = append(goals, Goal{w.Name + ": mixed, directfs, as fast as upstream all directfs",
 				measure.OursMixed, measure.UpstreamDirectFS, w.Name, 1.05},
 				Goal{w.Name + ": exclusive cache, directfs, as fast as upstream's own exclusive cache",

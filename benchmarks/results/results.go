@@ -25,8 +25,8 @@ type Results struct {
 	// Quick is set for a run with short samples; see make bench-quick.
 	Quick bool `json:"quick,omitempty"`
 
-	// Rounds is how often everything was measured. Value i of every series is
-	// from round i, so that values of two series can be paired.
+	// Rounds is how often everything was measured. Values with one index of two
+	// series of one kind are from one round, so that they can be paired.
 	Rounds int `json:"rounds"`
 
 	Machine Machine  `json:"machine"`
@@ -89,6 +89,10 @@ const (
 	// all workers.
 	Operation Kind = "operation"
 
+	// OneCPU is an operation where the sandbox, its gofer and the worker share
+	// one CPU. It has more than one value for each round.
+	OneCPU Kind = "one-cpu"
+
 	// Program is a job of many operations: nanoseconds for one job.
 	Program Kind = "program"
 
@@ -99,7 +103,7 @@ const (
 	Memory Kind = "memory"
 )
 
-// Series is one workload under one configuration, one value for each round.
+// Series is one workload under one configuration.
 type Series struct {
 	Config   string  `json:"config"`
 	Workload string  `json:"workload"`

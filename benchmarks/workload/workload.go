@@ -148,6 +148,16 @@ func (w Workload) Passes(workers int) int {
 	return OperationPasses
 }
 
+// Operations returns the workloads that are one operation each.
+func Operations() (list []Workload) {
+	for _, w := range List {
+		if w.Kind == results.Operation {
+			list = append(list, w)
+		}
+	}
+	return list
+}
+
 // Find returns the workload with the name.
 func Find(name string) (Workload, bool) {
 	for _, w := range List {
