@@ -49,6 +49,12 @@ type creation struct {
 	// early are processes that were there before decide was called.
 	early []supervise.Process
 
+	// processes are all that were there when the sandbox process was, and held
+	// are the same once the container is created: the engine's command may go on
+	// to start it.
+	processes []supervise.Process
+	held      *supervise.Held
+
 	// refused is why decide failed.
 	refused error
 
@@ -73,7 +79,7 @@ func (c *creation) run(name string, execute func() subcommands.ExitStatus) subco
 		err = errSilent // it has come and gone, as in "run"
 	}
 	if code != subcommands.ExitSuccess {
-		reasons := c.children.Reasons()
+		reasons := append(c.children.Reasons(), c.held.OwnReasons()...)
 		if c.refused != nil {
 			reasons = append([]string{c.refused.Error()}, reasons...)
 		}
@@ -81,6 +87,7 @@ func (c *creation) run(name string, execute func() subcommands.ExitStatus) subco
 		err = errors.Join(err, c.journal.Abandon())
 	}
 	c.children.Close()
+	c.held.Close()
 	c.claim.Close()
 	err = errors.Join(err, statedir.Forget(c.conf.RootDir, c.id))
 	if err == nil {
@@ -167,12 +174,13 @@ func (c *creation) note(p supervise.Process) {
 	if err := c.journal.AddProcess(p.PID); err != nil {
 		log.Warningf("Noting the %s process: %v", p.Kind, err)
 	}
-	if p.Kind != supervise.Sandbox {
-		return
-	}
 	select {
 	case <-c.started: // another process with the same socket
+		return
 	default:
+		c.processes = append(c.processes, p)
+	}
+	if p.Kind == supervise.Sandbox {
 		c.show()
 		engine.TakeBack() // hooks come next
 		close(c.started)
@@ -201,6 +209,7 @@ func (c *creation) watch() error {
 			return err
 		}
 		if created {
+			c.held = supervise.Hold(c.processes...)
 			c.children.Commit()
 			tick.Stop()
 			return nil

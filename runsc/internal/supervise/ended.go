@@ -41,8 +41,11 @@ func Hold(all ...Process) *Held {
 	return h
 }
 
-// Close lets the processes go.
+// Close lets the processes go. Of a nil Held there are none.
 func (h *Held) Close() {
+	if h == nil {
+		return
+	}
 	for _, p := range h.all {
 		for _, fd := range []int{p.pidfd, p.stderr} {
 			if fd >= 0 {
@@ -62,23 +65,48 @@ func (h *Held) Reasons(patience time.Duration) []string {
 		if p.Kind != Sandbox {
 			wait = 0
 		}
-		how, ended := p.ending(wait)
-		if !ended || p.Kind != Sandbox && how == inPeace {
-			continue
+		if how, ended := p.ending(wait); ended && (p.Kind == Sandbox || how != inPeace) {
+			all = append(all, p.reason(how))
 		}
-		line := fmt.Sprintf("%s process (PID %d) %s", p.Kind, p.PID, how)
-		switch said, file := words(p.stderr); {
-		case said != "":
-			line += ": " + said
-		case file != "":
-			line += "; it writes to " + printable(file)
-		}
-		all = append(all, line)
 	}
 	return all
 }
 
-const inPeace = "exited with status 0"
+// OwnReasons returns the reasons of processes that the engine has not killed.
+// It is for when the engine could not start a container, and then has killed
+// all that were left. Of a nil Held there are none.
+func (h *Held) OwnReasons() []string {
+	if h == nil {
+		return nil
+	}
+	var all []string
+	for _, p := range h.all {
+		how, ended := p.ending(0)
+		if said, _ := words(p.stderr); !ended || how == inPeace || how == isKilled || how == hasEnded && said == "" {
+			continue
+		}
+		all = append(all, p.reason(how))
+	}
+	return all
+}
+
+func (p held) reason(how string) string {
+	line := fmt.Sprintf("%s process (PID %d) %s", p.Kind, p.PID, how)
+	switch said, file := words(p.stderr); {
+	case said != "":
+		line += ": " + said
+	case file != "":
+		line += "; it writes to " + printable(file)
+	}
+	return line
+}
+
+// How a process may have ended.
+const (
+	inPeace  = "exited with status 0"
+	isKilled = "was killed by SIGKILL"
+	hasEnded = "has ended" // nothing else is known
+)
 
 // ending says how the process ended, if it does so in time.
 func (p held) ending(patience time.Duration) (how string, ended bool) {
@@ -88,7 +116,7 @@ func (p held) ending(patience time.Duration) (how string, ended bool) {
 	ws, ok := p.status()
 	switch {
 	case !ok:
-		return "has ended", true
+		return hasEnded, true
 	case ws.Signaled():
 		return "was killed by " + unix.SignalName(ws.Signal()), true
 	}
