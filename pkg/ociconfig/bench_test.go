@@ -37,7 +37,8 @@ func BenchmarkRequest(b *testing.B) {
 	}
 }
 
-// Each of many mounts gets what its own hint says.
+// Each of many mounts gets what its own hint says, and costs as much as one of
+// few. Allocations tell that on a busy machine, too.
 func TestLargeSpec(t *testing.T) {
 	const n = 10_000
 	spec := large(n)
@@ -47,5 +48,9 @@ func TestLargeSpec(t *testing.T) {
 	}
 	if len(p.Donations()) != 1+n/2 || p.Decisions()[2].Access != directfspolicy.LisaFS {
 		t.Errorf("%d donations", len(p.Donations()))
+	}
+	const limit = 30
+	if each := testing.AllocsPerRun(1, func() { _, _ = ociconfig.Plan(spec, ociconfig.Options{Flag: true}) }) / n; each > limit {
+		t.Errorf("%v allocations for each of %d mounts, want at most %d", each, n, limit)
 	}
 }

@@ -1,6 +1,7 @@
 package ociconfig
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
@@ -26,15 +27,24 @@ func misspelled(key, prefix, field, value string) error {
 // near to one.
 func similar(field string) string {
 	const typos = 2
-	field = strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(strings.TrimSpace(field)))
+	knobs := directfspolicy.Knobs()
+	if slices.Contains(knobs, directfspolicy.Knob(field)) {
+		return field
+	}
+	field = separators.Replace(strings.ToLower(strings.TrimSpace(field)))
 	found, least := "", typos+1
-	for _, k := range directfspolicy.Knobs() {
+	for _, k := range knobs {
+		if difference := len(field) - len(k); difference > typos || -difference > typos {
+			continue
+		}
 		if d := distance(field, string(k)); d < least {
 			found, least = string(k), d
 		}
 	}
 	return found
 }
+
+var separators = strings.NewReplacer("-", "", "_", "", " ", "")
 
 // distance is how many characters must be added, removed or replaced to make
 // one word of the other (Levenshtein).
