@@ -87,6 +87,7 @@ func TestHooksThatBindAgain(t *testing.T) {
 		"in a mount":       {"mkdir on/copy && mount --bind off on/copy", false},
 		"below it":         {"mkdir -p copy off/sub && mount --bind off/sub copy", false},
 		"from the source":  {"mkdir copy && mount --bind $SOURCE copy", false},
+		"above it":         {"mkdir copy && mount --bind $(dirname $SOURCE) copy", false},
 		"all of it":        {"mount --rbind . .", false},
 		"in itself":        {"mkdir off/copy && mount --bind off off/copy", true},
 		"one that is on":   {"mkdir copy && mount --bind on copy", true},

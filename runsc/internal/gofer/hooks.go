@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"github.com/directfs/runsc/runsc/internal/engine"
-	"github.com/moby/sys/mountinfo"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/log"
@@ -36,7 +35,7 @@ func runHooks(spec *specs.Spec, id, bundle string, conns []connection) (bool, er
 		}
 		shown = append(shown, fd)
 	}
-	before, err := mountsNow()
+	before, err := look(conns, shown)
 	if err != nil {
 		return true, err
 	}
@@ -80,7 +79,7 @@ func (c *connection) show(rootfs string, before []int) (int, error) {
 
 // takeBack takes the connections' copies from what the hooks saw, the rootfs
 // last. The mounts that it was shown in are left to the end of the namespace.
-func takeBack(conns []connection, shown []int, before map[int]*mountinfo.Info) error {
+func takeBack(conns []connection, shown []int, before views) error {
 	// A hook may have made mounts shared, which cannot be moved.
 	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
 		return fmt.Errorf("making the mounts of hooks slaves: %w", err)
@@ -95,7 +94,11 @@ func takeBack(conns []connection, shown []int, before map[int]*mountinfo.Info) e
 			return fmt.Errorf("taking mount %q back from hooks (did a hook unmount it?): %w", conns[i].path, err)
 		}
 	}
-	if err := checkViews(conns, shown, before); err != nil {
+	now, err := look(conns, shown)
+	if err != nil {
+		return err
+	}
+	if err := checkViews(conns, before, now); err != nil {
 		return err
 	}
 	for i := len(conns) - 1; i >= 0; i-- {

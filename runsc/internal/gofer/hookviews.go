@@ -8,53 +8,76 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mountsNow returns the mounts of the process's mount namespace by their IDs.
-func mountsNow() (map[int]*mountinfo.Info, error) {
-	list, err := mountinfo.GetMounts(nil)
-	if err != nil {
-		return nil, fmt.Errorf("listing mounts: %w", err)
-	}
-	mounts := make(map[int]*mountinfo.Info, len(list))
-	for _, m := range list {
-		mounts[m.ID] = m
-	}
-	return mounts, nil
+// views are the mounts in the trees in which hooks see the connections.
+type views struct {
+	tops []*mountinfo.Info // by connection
+	all  map[view]*mountinfo.Info
 }
 
-// checkViews fails where hooks mounted files of a connection that is not donated
-// in one that is: who holds a directory of that one would get to them. before
-// are the mounts that were there before the hooks, shown those in which the
-// hooks saw the connections.
-func checkViews(conns []connection, shown []int, before map[int]*mountinfo.Info) error {
-	now, err := mountsNow()
-	if err != nil {
-		return err
-	}
-	at := make(map[int]int, len(shown)) // ID -> connection
-	tops := make([]*mountinfo.Info, len(shown))
+// view is files of a file system that a connection's tree shows. A mount ID says
+// nothing: the kernel gives it to another mount when this one is gone, and a
+// hook may move a mount that was there before.
+type view struct {
+	in           int // the connection
+	major, minor int
+	root         string // in the file system (proc_pid_mountinfo(5))
+}
+
+// look lists the views. shown are the connections' mounts.
+func look(conns []connection, shown []int) (views, error) {
+	ids := make([]int, len(shown))
 	for i, fd := range shown {
 		var st unix.Statx_t
 		if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_MNT_ID, &st); err != nil {
-			return fmt.Errorf("looking at mount %q: %w", conns[i].path, err)
+			return views{}, fmt.Errorf("looking at mount %q: %w", conns[i].path, err)
 		}
-		top, ok := now[int(st.Mnt_id)]
-		if !ok {
-			return fmt.Errorf("mount %q is gone (did a hook unmount it?)", conns[i].path)
-		}
-		at[top.ID], tops[i] = i, top
+		ids[i] = int(st.Mnt_id)
 	}
-	for id, m := range now {
-		if _, ok := before[id]; ok {
-			continue
+	table, err := mountinfo.GetMounts(nil)
+	if err != nil {
+		return views{}, fmt.Errorf("listing mounts: %w", err)
+	}
+	v, missing := viewsOf(table, ids)
+	if missing >= 0 {
+		return v, fmt.Errorf("mount %q is gone (did a hook unmount it?)", conns[missing].path)
+	}
+	return v, nil
+}
+
+// viewsOf finds the views in a table of mounts. ids are of the connections'
+// mounts; missing is a connection whose mount is not in the table, or -1.
+func viewsOf(table []*mountinfo.Info, ids []int) (v views, missing int) {
+	byID, at := make(map[int]*mountinfo.Info, len(table)), make(map[int]int, len(ids))
+	for _, m := range table {
+		byID[m.ID] = m
+	}
+	v = views{make([]*mountinfo.Info, len(ids)), map[view]*mountinfo.Info{}}
+	for i, id := range ids {
+		if v.tops[i] = byID[id]; v.tops[i] == nil {
+			return v, i
 		}
-		in, ok := holder(m, now, at)
-		if !ok || !conns[in].donate || covers(tops[in], m) {
+		at[id] = i
+	}
+	for _, m := range table {
+		if i, ok := holder(m, byID, at); ok {
+			v.all[view{i, m.Major, m.Minor, m.Root}] = m
+		}
+	}
+	return v, -1
+}
+
+// checkViews fails where hooks mounted files of a connection that is not donated
+// in one that is: who holds a directory of that one would get to them. What was
+// in its tree before the hooks is known to the Plan.
+func checkViews(conns []connection, before, now views) error {
+	for v, m := range now.all {
+		if _, ok := before.all[v]; ok || !conns[v.in].donate || covers(now.tops[v.in], m) {
 			continue
 		}
 		for i := range conns {
-			if !conns[i].donate && covers(tops[i], m) {
+			if off := now.tops[i]; !conns[i].donate && (covers(off, m) || covers(m, off)) {
 				return fmt.Errorf("a createContainer hook mounted files of mount %q at %q, in mount %q, and their decisions differ (%v and %v): give both the same hint, or change the hook",
-					conns[i].path, m.Mountpoint, conns[in].path, conns[i].decision.Access, conns[in].decision.Access)
+					conns[i].path, m.Mountpoint, conns[v.in].path, conns[i].decision.Access, conns[v.in].decision.Access)
 			}
 		}
 	}
@@ -62,12 +85,12 @@ func checkViews(conns []connection, shown []int, before map[int]*mountinfo.Info)
 }
 
 // holder returns the connection in whose tree a mount is.
-func holder(m *mountinfo.Info, now map[int]*mountinfo.Info, at map[int]int) (int, bool) {
-	for range now { // as deep as a tree can be
+func holder(m *mountinfo.Info, byID map[int]*mountinfo.Info, at map[int]int) (int, bool) {
+	for range byID { // as deep as a tree can be
 		if i, ok := at[m.ID]; ok {
 			return i, true
 		}
-		parent, ok := now[m.Parent]
+		parent, ok := byID[m.Parent]
 		if !ok {
 			break
 		}

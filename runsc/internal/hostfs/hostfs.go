@@ -18,11 +18,12 @@ import (
 )
 
 // Reader looks at the host for one request. It reads the mount table when it is
-// first needed, and again for a mount that is younger or has been moved.
+// first needed, and again when something was mounted, unmounted or moved.
 type Reader struct {
 	file string
 
 	mu     sync.Mutex
+	table  *os.File // as it was read last
 	mounts []*mountinfo.Info
 	byID   map[int]*mountinfo.Info // nil until the table is read
 	seen   map[string]file         // what was at the names that were asked for
@@ -35,15 +36,26 @@ func newReader(table string) *Reader { return &Reader{file: table, seen: map[str
 
 // load reads the table. The caller holds the lock.
 func (r *Reader) load() error {
-	mounts, err := read(r.file)
+	table, mounts, err := read(r.file)
 	if err != nil {
 		return err
 	}
-	r.mounts, r.byID = mounts, make(map[int]*mountinfo.Info, len(mounts))
+	if r.table != nil {
+		r.table.Close()
+	}
+	r.table, r.mounts, r.byID = table, mounts, make(map[int]*mountinfo.Info, len(mounts))
 	for _, m := range mounts {
 		r.byID[m.ID] = m
 	}
 	return nil
+}
+
+// changed reports whether something was mounted or unmounted since the table was
+// read (proc_pid_mountinfo(5)). The ID of a mount that is gone is another's then.
+func (r *Reader) changed() bool {
+	poll := []unix.PollFd{{Fd: int32(r.table.Fd()), Events: unix.POLLPRI}}
+	n, err := unix.Poll(poll, 0)
+	return err != nil || n > 0 && poll[0].Revents&(unix.POLLPRI|unix.POLLERR) != 0
 }
 
 // find says where a file is that the kernel has this path for: its mount, and
@@ -51,12 +63,12 @@ func (r *Reader) load() error {
 // table may be of before. There is no mount where a process that is confined to
 // a directory (chroot(2)) is on one that its table does not have.
 func (r *Reader) find(fd, id int) (resolved string, m *mountinfo.Info, rest string, err error) {
-	const tries = 10
+	const tries = 100
 	for range tries {
 		if resolved, err = os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd)); err != nil || !path.IsAbs(resolved) {
 			return resolved, nil, "", err
 		}
-		if m = r.byID[id]; m != nil {
+		if m = r.byID[id]; m != nil && !r.changed() {
 			if rest, ok := below(resolved, m.Mountpoint); ok {
 				return resolved, m, rest, nil
 			}
@@ -69,20 +81,22 @@ func (r *Reader) find(fd, id int) (resolved string, m *mountinfo.Info, rest stri
 			return resolved, nil, "", nil
 		}
 	}
-	return resolved, nil, "", fmt.Errorf("%q: somebody is renaming a directory with mounts in it, so that nobody can tell which of them this is; try again", resolved)
+	return resolved, nil, "", fmt.Errorf("%q: somebody keeps mounting, or renaming a directory with mounts in it, so that nobody can tell which of them this is; try again", resolved)
 }
 
-func read(file string) ([]*mountinfo.Info, error) {
-	f, err := os.Open(file)
+// read opens the table and reads it. The file is not the Go runtime's to poll:
+// that would take the notice of changes away.
+func read(file string) (*os.File, []*mountinfo.Info, error) {
+	fd, err := unix.Open(file, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("mount table: %w", err)
+		return nil, nil, fmt.Errorf("mount table: %w", &os.PathError{Op: "open", Path: file, Err: err})
 	}
-	defer f.Close()
+	f := os.NewFile(uintptr(fd), file)
 	list, err := mountinfo.GetMountsFromReader(f, nil)
 	if err != nil {
-		return nil, fmt.Errorf("mount table %s: %w", file, err)
+		return nil, nil, fmt.Errorf("mount table %s: %w", file, errors.Join(err, f.Close()))
 	}
-	return list, nil
+	return f, list, nil
 }
 
 // Sources implements ociconfig.SourceFunc. Of a path that leads nowhere, or

@@ -62,6 +62,28 @@ func TestMountThatIsMoved(t *testing.T) {
 	})
 }
 
+// The kernel gives the ID of a mount that is gone to the next one, also at the
+// same place.
+func TestMountThatIsAnother(t *testing.T) {
+	inNamespace(t, func(r *Reader, dir string) {
+		first, second, point := mkdir(t, dir, "first"), mkdir(t, dir, "second"), mkdir(t, dir, "point")
+		mkdir(t, first, "a")
+		mkdir(t, second, "b")
+		mount(t, first, point, "", unix.MS_BIND)
+		f, s := one(t, r, first), one(t, r, second)
+		if a := one(t, r, filepath.Join(point, "a")); !f.Contains(a) {
+			t.Errorf("%+v is not in %+v", a, f)
+		}
+		if err := unix.Unmount(point, 0); err != nil {
+			t.Error(err)
+		}
+		mount(t, second, point, "", unix.MS_BIND)
+		if b := one(t, r, filepath.Join(point, "b")); !s.Contains(b) || f.Contains(b) {
+			t.Errorf("%#v is not in %#v", b, s)
+		}
+	})
+}
+
 // A table in which a mount is never where it is tells nothing.
 func TestMountThatKeepsMoving(t *testing.T) {
 	inNamespace(t, func(r *Reader, dir string) {
