@@ -34,9 +34,14 @@ func Sweep(root string) {
 			logged(id, putBack(root, id))
 		}
 	}
+	there := map[ID]bool{}
 	for _, name := range names {
-		id, ok := parse(name, planSuffix)
-		if ok && !slices.Contains(names, filepath.Base(path(root, id, engineSuffix))) {
+		if id, ok := parse(name, engineSuffix); ok {
+			there[id] = true
+		}
+	}
+	for _, name := range names {
+		if id, ok := parse(name, planSuffix); ok && !there[id] {
 			logged(id, Forget(root, id))
 		}
 	}
@@ -79,6 +84,22 @@ func names(root string) ([]string, error) {
 	}
 	defer dir.Close()
 	return dir.Readdirnames(-1)
+}
+
+// List returns the containers of a sandbox. The engine's own function takes a
+// tenth of a second where there are 2000 of others.
+func List(root, sandboxID string) ([]ID, error) {
+	all, err := names(root)
+	if err != nil {
+		return nil, err
+	}
+	var ids []ID
+	for _, name := range all {
+		if id, ok := parse(name, engineSuffix); ok && id.SandboxID == sandboxID {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
 }
 
 // undo removes a container whose client died while it created it.
