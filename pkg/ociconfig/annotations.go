@@ -68,7 +68,11 @@ func parseMountAnnotations(layers ...map[string]string) (hintSet, []error) {
 				})
 				continue
 			}
-			if err := misspelled(key, MountKey(name, ""), field, value); err != nil {
+			err := misspelled(key, MountKey(name, ""), field, value)
+			if field == "options" {
+				err = hintInOptions(key, name, value)
+			}
+			if err != nil {
 				errs = append(errs, err)
 				continue
 			}

@@ -110,7 +110,7 @@ func TestCacheOptionOfOthers(t *testing.T) {
 
 // An option that is only like the cache option is the engine's own, or nobody's.
 func TestOptionsLikeCache(t *testing.T) {
-	for _, option := range []string{"dcache=10", "nocache", "caches=exclusive", "directory=off"} {
+	for _, option := range []string{"dcache=10", "nocache", "caches=1", "cached", "directory=off"} {
 		if _, err := ociconfig.Plan(container(nil, bind("/d", "/a", option)), ociconfig.Options{}); err != nil {
 			t.Errorf("%s: %v", option, err)
 		}

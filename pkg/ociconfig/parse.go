@@ -147,9 +147,8 @@ func (p *parser) options(sm specs.Mount, bind bool) []directfspolicy.Hint {
 			p.refuse(&directfspolicy.HintError{Key: optionKey, Value: opt, Mount: destination, Fix: fix, Err: ErrMountOption})
 		}
 		like := strings.ToLower(strings.TrimSpace(key))
-		if bind && hasValue && similar(key) == string(directfspolicy.DirectFSKnob) {
-			// A typo. One of "cache" may be the engine's "dcache".
-			like = string(directfspolicy.DirectFSKnob)
+		if meant := misspelledOption(opt); bind && meant != "" {
+			like = meant
 		}
 		switch {
 		case bind && strings.Contains(opt, ","):

@@ -83,6 +83,7 @@ func read(spec *specs.Spec, o Options) (r directfspolicy.Request, errs []error, 
 	if r.Flag, err = o.flag(spec); err != nil {
 		p.refuse(err)
 	}
+	p.refuse(misplaced(spec.Annotations)...)
 	said, refused := parseMountAnnotations(p.pod, spec.Annotations)
 	p.refuse(refused...)
 	r.SourceHints = p.named(said)

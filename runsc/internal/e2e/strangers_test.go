@@ -28,33 +28,72 @@ func TestDeleteLeavesStrangerWithPIDOfSandbox(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			stranger := exec.Command("/bin/sleep", "1000")
-			if err := stranger.Start(); err != nil {
-				t.Fatal(err)
-			}
+			stranger := startStranger(t)
 			for _, suffix := range []string{"state", "plan"} {
-				name := filepath.Join(lab.Root, c.ID+"_sandbox:"+c.ID+"."+suffix)
-				data, err := os.ReadFile(name)
-				if err != nil {
-					t.Fatal(err)
-				}
-				number := func(pid int) []byte { return fmt.Appendf(nil, `"pid":%d,`, pid) }
-				if err := os.WriteFile(name, bytes.Replace(data, number(c.SandboxPID), number(stranger.Process.Pid), 1), 0o600); err != nil {
-					t.Fatal(err)
-				}
+				givePID(t, lab, c.ID, c.ID, suffix, "pid", c.SandboxPID, stranger)
 			}
 			if res, err := lab.Command(harness.Context(t), "delete", fmt.Sprintf("--force=%t", force), c.ID); err != nil || res.ExitCode != 0 {
 				t.Errorf("delete: %+v, %v", res, err)
 			}
-			// It ends by the first signal that it gets.
-			if err := stranger.Process.Signal(syscall.SIGTERM); err != nil {
-				t.Error(err)
-			}
-			_ = stranger.Wait()
-			if ws, ok := stranger.ProcessState.Sys().(syscall.WaitStatus); !ok || ws.Signal() != syscall.SIGTERM {
-				t.Errorf("the stranger ended with %v", stranger.ProcessState)
-			}
+			checkUntouched(t, stranger)
 			lab.CheckGone(t, c.ID)
 		})
+	}
+}
+
+// The same with the gofer of a container of a pod, which is started when the
+// container is.
+func TestDeleteLeavesStrangerWithPIDOfGofer(t *testing.T) {
+	lab := newLab(t)
+	pause := servePod(t, lab, lab.Runtime, true, harness.PodSandbox())
+	c := lab.Serve(t, lab.Bundle(t, harness.PodMember(pause.ID, "app"), harness.Args("serve")))
+	if err := syscall.Kill(c.GoferPID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	stranger := startStranger(t)
+	givePID(t, lab, c.ID, pause.ID, "state", "goferPid", c.GoferPID, stranger)
+	givePID(t, lab, c.ID, pause.ID, "plan", "pid", c.GoferPID, stranger)
+	remove(t, lab, c)
+	checkUntouched(t, stranger)
+	stop(t, lab, pause)
+}
+
+func startStranger(t *testing.T) *exec.Cmd {
+	t.Helper()
+	stranger := exec.Command("/bin/sleep", "1000")
+	if err := stranger.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return stranger
+}
+
+// givePID writes the stranger's PID where a file of a container has that of a
+// process.
+func givePID(t *testing.T, lab *harness.Lab, id, sandbox, suffix, key string, pid int, stranger *exec.Cmd) {
+	t.Helper()
+	name := filepath.Join(lab.Root, id+"_sandbox:"+sandbox+"."+suffix)
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := func(pid int) []byte { return fmt.Appendf(nil, "%q:%d,", key, pid) }
+	if !bytes.Contains(data, number(pid)) {
+		t.Errorf("%s does not name process %d", name, pid)
+	}
+	if err := os.WriteFile(name, bytes.Replace(data, number(pid), number(stranger.Process.Pid), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// checkUntouched fails the test if a process was killed. It ends by the first
+// signal that it gets.
+func checkUntouched(t *testing.T, stranger *exec.Cmd) {
+	t.Helper()
+	if err := stranger.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	_ = stranger.Wait()
+	if ws, ok := stranger.ProcessState.Sys().(syscall.WaitStatus); !ok || ws.Signal() != syscall.SIGTERM {
+		t.Errorf("the stranger ended with %v", stranger.ProcessState)
 	}
 }

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -24,6 +26,25 @@ func Files(root, sandboxID string, spec *specs.Spec) []string {
 		}
 	}
 	return files
+}
+
+// SharedFiles are those of mounts that the containers of a sandbox share, by the
+// hints in a container's state. The engine keeps them for as long as the sandbox
+// lives (runsc/container/container.go:1012).
+func SharedFiles(sandboxID string, hints json.RawMessage) ([]string, error) {
+	var all boot.PodMountHints
+	if len(hints) > 0 {
+		if err := json.Unmarshal(hints, &all); err != nil {
+			return nil, fmt.Errorf("reading mount hints: %w", err)
+		}
+	}
+	var files []string
+	for _, h := range all.Mounts {
+		if h.ShouldShareMount() {
+			files = append(files, boot.SelfFilestorePath(h.Mount.Source, sandboxID))
+		}
+	}
+	return files, nil
 }
 
 // cgroupParent names the cgroup of a pod (runsc/container/container.go:57).

@@ -81,14 +81,14 @@ func isEnding(c *container.Container) bool {
 // destroy deletes a container and what this runtime keeps of it.
 func destroy(conf *config.Config, c *container.Container) error {
 	id := c.Saver.ID
-	files, err := statedir.Filestores(conf.RootDir, id, c.Spec)
+	files, err := statedir.FindFilestores(conf.RootDir, id)
 	if err != nil {
 		log.Warningf("Looking for files behind overlays of container %q: %v", c.ID, err)
 	}
 	if err := errors.Join(c.Destroy(), statedir.Forget(conf.RootDir, id)); err != nil {
 		return err
 	}
-	return statedir.RemoveFiles(files)
+	return files.Remove()
 }
 
 // cleaning is a command before which the root directory is cleaned of what

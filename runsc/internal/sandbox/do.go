@@ -33,6 +33,13 @@ type do struct {
 // its container (runsc/cmd/do.go:501).
 const doPrefix = "runsc-do"
 
+// isDoID reports whether an id is like those that the engine's command draws for
+// its containers (runsc/cmd/do.go:186).
+func isDoID(id string) bool {
+	digits, ok := strings.CutPrefix(id, "runsc-")
+	return ok && len(digits) == 6 && strings.Trim(digits, "0123456789") == ""
+}
+
 // Do returns the "do" command.
 func Do() util.SubCommand { return &do{volumes: volumeHints{}} }
 
@@ -87,7 +94,7 @@ func (d *do) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcomma
 			return util.Errorf("do: %v", err)
 		}
 	}
-	statedir.SweepClaimed(os.TempDir(), doPrefix)
+	statedir.SweepClaimed(os.TempDir(), doPrefix, isDoID)
 	c, err := d.prepare(conf, f)
 	if err != nil {
 		return util.Errorf("do: %v", err)

@@ -82,15 +82,12 @@ func checkNeighbors(conf *config.Config, id statedir.ID, plan directfspolicy.Pla
 // loads those of sandboxes whose ids begin with this one's
 // (runsc/container/state_file.go:150).
 func loadSandbox(conf *config.Config, sandboxID string) ([]*container.Container, error) {
-	ids, err := container.List(conf.RootDir)
+	ids, err := statedir.List(conf.RootDir, sandboxID)
 	if err != nil {
 		return nil, err
 	}
 	var all []*container.Container
 	for _, id := range ids {
-		if id.SandboxID != sandboxID {
-			continue
-		}
 		c, err := container.Load(conf.RootDir, id, container.LoadOpts{Exact: true, SkipCheck: true})
 		if errors.Is(err, os.ErrNotExist) {
 			continue // deleted meanwhile

@@ -121,12 +121,12 @@ func resolve(conf *config.Config, spec *specs.Spec) (directfspolicy.Plan, error)
 // loadFirst returns the container that a sandbox started with.
 func loadFirst(conf *config.Config, id string) (*container.Container, error) {
 	first := container.FullID{SandboxID: id, ContainerID: id}
-	sandboxes, err := container.ListSandboxes(conf.RootDir)
+	ids, err := statedir.List(conf.RootDir, id)
 	if err != nil {
 		return nil, err
 	}
 	// Loading one that does not exist would leave a lock file behind.
-	if !slices.Contains(sandboxes, first) {
+	if !slices.Contains(ids, first) {
 		return nil, os.ErrNotExist
 	}
 	return container.Load(conf.RootDir, first, container.LoadOpts{Exact: true, SkipCheck: true})

@@ -110,6 +110,11 @@ func startMember(conf *config.Config, c *container.Container, plan directfspolic
 		return because(fmt.Errorf("starting container: %w", err), children.Reasons())
 	}
 	children.Commit()
+	if pid := c.GoferPid.Load(); pid != 0 {
+		if err := statedir.Note(c.Saver.RootDir, c.Saver.ID, pid); err != nil {
+			log.Warningf("Noting the gofer process: %v", err)
+		}
+	}
 	if err := saveSpec(c, sources); err != nil {
 		return fmt.Errorf("saving container: %w", err)
 	}

@@ -70,11 +70,17 @@ func Begin(root string, id ID, since time.Time, p directfspolicy.Plan, spec *spe
 	if err != nil {
 		return nil, err
 	}
+	var files []string
+	if id.ContainerID == id.SandboxID {
+		// Those of a container that joins a sandbox are made when it is started.
+		// Until then others there may make the same.
+		files = engine.Files(root, id.SandboxID, spec)
+	}
 	// A volume may be on a file system that does not answer, for which nobody
 	// else is to wait.
 	c := &Creation{root: root, id: id, record: record{
 		Owner: owner, Started: since, Plan: p,
-		Cgroups: missingDirs(cgroups), Files: missing(engine.Files(root, id.SandboxID, spec)),
+		Cgroups: missingDirs(cgroups), Files: missing(files),
 	}}
 	unlock, err := lockRoot(root)
 	if err != nil {
@@ -189,7 +195,7 @@ func (c *Creation) Abandon() error {
 	}
 	var err error
 	if there, statErr := exists(path(c.root, c.id, engineSuffix)); !there && statErr == nil {
-		err = errors.Join(end(c.record.Processes), RemoveFiles(c.record.Files), removeCgroups(c.record.Cgroups))
+		err = errors.Join(end(c.record.Processes), removeFiles(c.record.Files, nil), removeCgroups(c.record.Cgroups))
 	}
 	return errors.Join(err, c.end())
 }

@@ -17,7 +17,11 @@ import (
 // the PIDs: after a restart of the host, or when the kernel has used them again,
 // that is somebody else.
 func Disown(c *container.Container) bool {
-	started := startedFor(c.Saver.RootDir, ID{SandboxID: c.Saver.ID.SandboxID, ContainerID: c.Saver.ID.SandboxID})
+	id := c.Saver.ID
+	started := startedFor(c.Saver.RootDir, ID{SandboxID: id.SandboxID, ContainerID: id.SandboxID})
+	if id.ContainerID != id.SandboxID {
+		started = append(started, startedFor(c.Saver.RootDir, id)...)
+	}
 	pids := []*sandbox.Pid{&c.GoferPid}
 	if c.Sandbox != nil {
 		pids = append(pids, &c.Sandbox.Pid)
@@ -52,9 +56,37 @@ func startedFor(root string, id ID) []process {
 	return f.Processes
 }
 
+// Note notes the process that was started to start a container, which its
+// creation does not know of: the gofer of one that joined a sandbox.
+func Note(root string, id ID, pid int) error {
+	p, err := identify(pid)
+	if err != nil {
+		return err
+	}
+	unlock, err := lockRoot(root)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	var f map[string]json.RawMessage
+	data, err := os.ReadFile(path(root, id, planSuffix))
+	if err == nil {
+		err = json.Unmarshal(data, &f)
+	}
+	if err == nil {
+		f["processes"], err = json.Marshal([]process{p})
+	}
+	if err == nil {
+		data, err = json.Marshal(f)
+	}
+	if err != nil {
+		return err
+	}
+	return replace(path(root, id, planSuffix), data)
+}
+
 // hasEnded reports whether the process with the PID is known not to be the one
-// that was started. That of a member's gofer is not among those, but of the same
-// boot.
+// that was started.
 func hasEnded(pid int, started []process) bool {
 	self, err := identify(os.Getpid())
 	if err != nil || len(started) == 0 {
@@ -63,13 +95,12 @@ func hasEnded(pid int, started []process) bool {
 	if started[0].Boot != self.Boot {
 		return true
 	}
-	i := slices.IndexFunc(started, func(p process) bool { return p.PID == pid })
-	if i < 0 {
+	if !slices.ContainsFunc(started, func(p process) bool { return p.PID == pid }) {
 		return false
 	}
 	now, err := identify(pid)
 	if err != nil {
 		return errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH)
 	}
-	return now != started[i]
+	return !slices.Contains(started, now)
 }

@@ -58,6 +58,47 @@ func TestDisown(t *testing.T) {
 	}
 }
 
+// The gofer of a container that joined a sandbox is known when it was noted.
+func TestDisownGoferOfMember(t *testing.T) {
+	root, self := t.TempDir(), os.Getpid()
+	of := func(id ID, noted ...process) {
+		t.Helper()
+		now := time.Now()
+		for suffix, content := range map[string]any{
+			engineSuffix: map[string]any{"createdAt": now},
+			planSuffix:   planFile{CreatedAt: now, Plan: plan(t, true), Processes: noted},
+		} {
+			data, err := json.Marshal(content)
+			do(t, err)
+			do(t, os.WriteFile(path(root, id, suffix), data, 0o600))
+		}
+	}
+	me, err := identify(self)
+	do(t, err)
+	// One of the sandbox had the PID before.
+	of(ofPod, process{PID: self, Start: me.Start + "0", Boot: me.Boot})
+	of(inPod)
+	before, _, err := readPlan(root, inPod)
+	do(t, err)
+	c := &container.Container{ID: inPod.ContainerID, Sandbox: &sandbox.Sandbox{ID: "p"}, Saver: container.StateFile{RootDir: root, ID: inPod}}
+	check := func(ended bool) {
+		t.Helper()
+		c.GoferPid.Store(self)
+		if got := Disown(c); got != ended {
+			t.Errorf("ended: %t, want %t", got, ended)
+		}
+	}
+	do(t, Note(root, inPod, self))
+	check(false)
+	if after, _, err := readPlan(root, inPod); err != nil || string(after) != string(before) {
+		t.Errorf("the Plan was %s and is %s, %v", before, after, err)
+	}
+	of(ofPod, process{PID: self + 1, Start: "1", Boot: me.Boot})
+	check(false)
+	of(inPod, process{PID: self, Start: me.Start + "0", Boot: me.Boot})
+	check(true)
+}
+
 // What was started is still known when the container is there.
 func TestFinishKeepsProcesses(t *testing.T) {
 	root := t.TempDir()

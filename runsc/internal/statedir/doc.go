@@ -51,14 +51,35 @@ func parse(name, suffix string) (ID, bool) {
 	return ID{SandboxID: s, ContainerID: c}, ok && c != "" && s != ""
 }
 
+// rootPatience is longer than processes of this runtime have the root directory
+// locked, however many wait.
+var rootPatience = 30 * time.Second
+
 // lockRoot keeps other processes of this runtime from adding or removing files
-// of ours. The engine's are not affected.
+// of ours. The engine's are not affected. Whoever may read the directory can
+// lock it as well, and is not waited for.
 func lockRoot(root string) (unlock func(), err error) {
 	dir, err := os.Open(root)
 	if err != nil {
 		return nil, err
 	}
-	if err := flock(dir, unix.LOCK_EX); err != nil {
+	locked := make(chan error)
+	gone := make(chan struct{})
+	go func() {
+		err := flock(dir, unix.LOCK_EX)
+		select {
+		case locked <- err:
+		case <-gone:
+			dir.Close()
+		}
+	}()
+	select {
+	case err = <-locked:
+	case <-time.After(rootPatience):
+		close(gone)
+		return nil, fmt.Errorf("locking %q: another process has it locked for more than %v; look for it in /proc/locks, and let nobody else read the directory", root, rootPatience)
+	}
+	if err != nil {
 		dir.Close()
 		return nil, fmt.Errorf("locking %q: %w", root, err)
 	}

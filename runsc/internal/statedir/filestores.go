@@ -14,6 +14,13 @@ import (
 type state struct {
 	Spec   *specs.Spec      `json:"spec"`
 	Status container.Status `json:"status"`
+
+	// GoferMountConfs is null until the container has been started.
+	GoferMountConfs []json.RawMessage `json:"goferMountConfs"`
+
+	Sandbox struct {
+		MountHints json.RawMessage `json:"mountHints"`
+	} `json:"sandbox"`
 }
 
 // readState does not wait for the engine's lock.
@@ -26,34 +33,50 @@ func readState(root string, id ID) (state, error) {
 	return s, err
 }
 
-// Filestores lists the files behind the overlays of a container that joined a
-// sandbox, and of no other one there. The engine removes those that its state
-// names; a client that was killed while it started the container has not saved
-// them.
-func Filestores(root string, id ID, spec *specs.Spec) ([]string, error) {
-	if id.ContainerID == id.SandboxID || spec == nil {
-		return nil, nil
+// Filestores are the files behind the overlays of a container that the engine
+// does not know of.
+type Filestores struct{ files, others []string }
+
+// FindFilestores finds those of a container that joined a sandbox and was not
+// started. The engine removes those that its state names; a client that was
+// killed, or failed, while it started the container has not saved them.
+func FindFilestores(root string, id ID) (Filestores, error) {
+	if id.ContainerID == id.SandboxID {
+		return Filestores{}, nil
 	}
-	all, err := names(root)
+	s, err := readState(root, id)
+	if err != nil || s.Spec == nil || s.GoferMountConfs != nil {
+		return Filestores{}, ignore(err, os.ErrNotExist)
+	}
+	shared, err := engine.SharedFiles(id.SandboxID, s.Sandbox.MountHints)
 	if err != nil {
-		return nil, err
+		return Filestores{}, err
 	}
-	files := engine.Files(root, id.SandboxID, spec)
-	for _, name := range all {
-		other, ok := parse(name, engineSuffix)
-		if !ok || other.SandboxID != id.SandboxID || other == id {
+	all, err := List(root, id.SandboxID)
+	if err != nil {
+		return Filestores{}, err
+	}
+	found := Filestores{files: engine.Files(root, id.SandboxID, s.Spec), others: shared}
+	for _, other := range all {
+		if other == id {
 			continue
 		}
 		s, err := readState(root, other)
 		if err != nil {
-			return nil, err
+			return Filestores{}, err
 		}
 		if s.Spec != nil {
-			others := engine.Files(root, id.SandboxID, s.Spec)
-			files = slices.DeleteFunc(files, func(f string) bool { return slices.Contains(others, f) })
+			found.others = append(found.others, engine.Files(root, id.SandboxID, s.Spec)...)
 		}
 	}
-	return files, nil
+	return found, nil
+}
+
+// Remove removes the files, but none that is also another container's of the
+// sandbox, whatever path leads there: the engine refuses to start a container
+// for that, which then is deleted.
+func (f Filestores) Remove() error {
+	return removeFiles(slices.DeleteFunc(slices.Clone(f.files), func(file string) bool { return slices.Contains(f.others, file) }), f.others)
 }
 
 // removeFilestores removes what keeps a container from being started again: the
@@ -67,9 +90,9 @@ func removeFilestores(root string, id ID) error {
 	if s.Status != container.Created {
 		return nil
 	}
-	files, err := Filestores(root, id, s.Spec)
+	found, err := FindFilestores(root, id)
 	if err != nil {
 		return err
 	}
-	return RemoveFiles(files)
+	return found.Remove()
 }

@@ -60,16 +60,18 @@ func missingDirs(dirs []string) []string {
 	return slices.Compact(out)
 }
 
-// RemoveFiles removes files that are there. It leaves those to the next time of which the file
-// system does not answer: that may be a volume's, and its server hang or be
-// hostile.
-func RemoveFiles(files []string) error {
+// removeFiles removes files that are there, but for those that are also one of
+// keep. It leaves those to the next time of which the file system does not
+// answer: that may be a volume's, and its server hang or be hostile.
+func removeFiles(files, keep []string) error {
 	const patience = 2 * time.Second
 	done := make(chan error, 1)
 	go func() {
 		var errs []error
 		for _, f := range files {
-			errs = append(errs, ignore(os.Remove(f), os.ErrNotExist))
+			if !isAny(f, keep) {
+				errs = append(errs, ignore(os.Remove(f), os.ErrNotExist))
+			}
 		}
 		done <- errors.Join(errs...)
 	}()
@@ -79,6 +81,15 @@ func RemoveFiles(files []string) error {
 	case <-time.After(patience):
 		return fmt.Errorf("removing %q: the file system does not answer", files)
 	}
+}
+
+// isAny reports whether a file is one of others, by another path.
+func isAny(file string, others []string) bool {
+	mine, err := os.Lstat(file)
+	return err == nil && slices.ContainsFunc(others, func(o string) bool {
+		other, err := os.Lstat(o)
+		return err == nil && os.SameFile(mine, other)
+	})
 }
 
 // removeCgroups removes cgroups that nobody uses. The kernel takes a moment to

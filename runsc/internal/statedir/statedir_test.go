@@ -161,7 +161,7 @@ func TestSweepLeavesTheLiving(t *testing.T) {
 // Of a client that died nothing is left: not what it started, and not what the
 // engine made for it.
 func TestSweepUndoesTheDead(t *testing.T) {
-	root, rootfs := t.TempDir(), t.TempDir()
+	root, rootfs, id := t.TempDir(), t.TempDir(), ID{ContainerID: "s", SandboxID: "s"}
 	spec := &specs.Spec{Root: &specs.Root{Path: rootfs}}
 	cgroup := filepath.Join(t.TempDir(), "parent", "child")
 	files := engine.Files(root, id.SandboxID, spec)
@@ -178,7 +178,7 @@ func TestSweepUndoesTheDead(t *testing.T) {
 	if err := errors.Join(c.AddProcess(victim.Process.Pid), os.MkdirAll(cgroup, 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range append(files, filepath.Join(root, "c_sandbox:s.lock")) {
+	for _, f := range append(files, path(root, id, ".lock")) {
 		if err := os.WriteFile(f, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +212,11 @@ func TestSweepLeavesOthersFiles(t *testing.T) {
 	if err := os.WriteFile(socket, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	begin(t, root, true).die(t)
+	c, err := Begin(root, ID{ContainerID: "s", SandboxID: "s"}, time.Now(), plan(t, true), &specs.Spec{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.die(t)
 	Sweep(root)
 	expectFiles(t, root, "runsc-s.sock")
 }

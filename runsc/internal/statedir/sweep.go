@@ -34,9 +34,14 @@ func Sweep(root string) {
 			logged(id, putBack(root, id))
 		}
 	}
+	there := map[ID]bool{}
 	for _, name := range names {
-		id, ok := parse(name, planSuffix)
-		if ok && !slices.Contains(names, filepath.Base(path(root, id, engineSuffix))) {
+		if id, ok := parse(name, engineSuffix); ok {
+			there[id] = true
+		}
+	}
+	for _, name := range names {
+		if id, ok := parse(name, planSuffix); ok && !there[id] {
 			logged(id, Forget(root, id))
 		}
 	}
@@ -81,6 +86,22 @@ func names(root string) ([]string, error) {
 	return dir.Readdirnames(-1)
 }
 
+// List returns the containers of a sandbox. The engine's own function takes a
+// tenth of a second where there are 2000 of others.
+func List(root, sandboxID string) ([]ID, error) {
+	all, err := names(root)
+	if err != nil {
+		return nil, err
+	}
+	var ids []ID
+	for _, name := range all {
+		if id, ok := parse(name, engineSuffix); ok && id.SandboxID == sandboxID {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
 // undo removes a container whose client died while it created it.
 func undo(root string, id ID) error {
 	name := path(root, id, creatingSuffix)
@@ -115,7 +136,7 @@ func undo(root string, id ID) error {
 	if err == nil && created.Before(r.Started) {
 		return os.Remove(name) // of another container
 	}
-	err = errors.Join(end(r.Processes), destroy(root, id), RemoveFiles(r.Files), removeCgroups(r.Cgroups))
+	err = errors.Join(end(r.Processes), destroy(root, id), removeFiles(r.Files, nil), removeCgroups(r.Cgroups))
 	if err != nil {
 		return err
 	}
