@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"sync"
@@ -143,11 +144,12 @@ func (c *Children) Reasons() []string {
 		return nil
 	}
 	c.closeInherited()
-	timeout := time.After(patience)
+	patient, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
 	for _, e := range c.ends {
 		select {
 		case <-e.done:
-		case <-timeout:
+		case <-patient.Done():
 		}
 	}
 	c.Close()
