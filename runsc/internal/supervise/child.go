@@ -37,7 +37,9 @@ func Join(kind Kind) (*Client, error) {
 	if fd < 0 {
 		return nil, nil
 	}
-	unix.CloseOnExec(fd)
+	if fd, err = moveDown(fd); err != nil {
+		return nil, fmt.Errorf("moving the client's socket: %w", err)
+	}
 	keepWords()
 	// Hooks that have no environment of their own get this process's.
 	if err := os.Unsetenv(socket.FDVariable); err != nil {
@@ -52,6 +54,17 @@ func Join(kind Kind) (*Client, error) {
 	}
 	go c.follow()
 	return c, nil
+}
+
+// moveDown gives the socket the lowest number that is free: the engine's sandbox
+// process wants some of the high ones for the container's standard streams, and
+// ends if one is taken (runsc/boot/loader.go:679).
+func moveDown(fd int) (int, error) {
+	low, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, unix.Stderr+1)
+	if err != nil {
+		return -1, err
+	}
+	return low, unix.Close(fd)
 }
 
 // KeepOverExec leaves the socket open when the process executes itself again.

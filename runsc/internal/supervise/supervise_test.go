@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -125,6 +127,9 @@ func TestReasonsAreBounded(t *testing.T) {
 // Who is committed lives on, and is not connected any more.
 func TestCommit(t *testing.T) {
 	c, cmd, _ := supervised(t, "wait gofer", "")
+	if !connected(t, cmd.Process.Pid) {
+		t.Error("the process is not connected")
+	}
 	c.Commit()
 	<-c.ends[0].done
 	deadline := time.Now().Add(10 * time.Second)
@@ -141,19 +146,17 @@ func TestCommit(t *testing.T) {
 	}
 }
 
-// connected reports whether the process has the socket: its number is high.
+// connected reports whether the process has the socket, which is its only one.
 func connected(t *testing.T, pid int) bool {
 	t.Helper()
-	dir, err := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/fd")
-	if err != nil {
-		t.Fatal(err)
+	fds, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/fd/*")
+	if err != nil || len(fds) == 0 {
+		t.Fatalf("FDs of the process: %q, %v", fds, err)
 	}
-	for _, e := range dir {
-		if len(e.Name()) >= 3 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(fds, func(fd string) bool {
+		to, err := os.Readlink(fd)
+		return err == nil && strings.HasPrefix(to, "socket:")
+	})
 }
 
 // Who is not committed ends with the client.
