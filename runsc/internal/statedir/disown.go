@@ -17,7 +17,7 @@ import (
 // the PIDs: after a restart of the host, or when the kernel has used them again,
 // that is somebody else.
 func Disown(c *container.Container) bool {
-	started := startedFor(c.Saver.RootDir, ID{SandboxID: c.Saver.ID.SandboxID, ContainerID: c.Saver.ID.SandboxID})
+	started := startedBy(c)
 	pids := []*sandbox.Pid{&c.GoferPid}
 	if c.Sandbox != nil {
 		pids = append(pids, &c.Sandbox.Pid)
@@ -30,6 +30,16 @@ func Disown(c *container.Container) bool {
 		}
 	}
 	return any
+}
+
+// HasEnded reports whether a process of a container is known to have ended,
+// though somebody may have its PID.
+func HasEnded(c *container.Container, pid int) bool { return hasEnded(pid, startedBy(c)) }
+
+// startedBy are the processes that were started to create the sandbox of a
+// container, if that is known.
+func startedBy(c *container.Container) []process {
+	return startedFor(c.Saver.RootDir, ID{SandboxID: c.Saver.ID.SandboxID, ContainerID: c.Saver.ID.SandboxID})
 }
 
 // startedFor are the processes that were started to create a sandbox, if that is
