@@ -89,7 +89,8 @@ func kernelAtLeast(t *testing.T, major, minor int) bool {
 	return a > major || a == major && b >= minor
 }
 
-// What a process says after the client is gone is kept, or it is said where.
+// What a process says after the client is gone is kept, or it is said where. Of
+// one that writes its log there nothing is kept.
 func TestHeldSaysWhy(t *testing.T) {
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
@@ -103,6 +104,7 @@ func TestHeldSaysWhy(t *testing.T) {
 	}{
 		{"late gofer", nil, ": panic: lost its way"},
 		{"late gofer", log, "; it writes to " + log.Name()},
+		{"logs gofer", nil, ""},
 	} {
 		h, cmd, goOn := committed(t, c.role, c.stderr)
 		goOn()

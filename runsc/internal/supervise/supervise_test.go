@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	if role == "client" {
 		dyingClient()
 	}
-	c, err := Join(Kind(kind))
+	c, err := Join(Kind(kind), role == "logs")
 	if err != nil || c == nil {
 		os.Exit(3)
 	}
@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 		_ = c.KeepOverExec()
 		_ = os.Setenv(roleVariable, "fatal "+kind)
 		_ = unix.Exec("/proc/self/exe", os.Args, os.Environ())
-	case "late":
+	case "late", "logs":
 		_, _ = os.Stdout.Write([]byte{'.'})
 		_, _ = os.Stdin.Read(make([]byte, 1)) // until the test lets it go on
 		panic("lost its way")
