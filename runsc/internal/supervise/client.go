@@ -94,6 +94,7 @@ func (c *Children) hello(e *end, pid int) {
 	if e.kind == Sandbox {
 		c.closeInherited()
 	}
+	e.hold(pid)
 	if c.onHello != nil && e.pid != pid {
 		e.pid, e.answer = pid, c.onHello(Process{Kind: e.kind, PID: pid})
 	}
@@ -133,6 +134,7 @@ func (c *Children) Close() {
 	c.closeInherited()
 	for _, e := range c.ends {
 		e.shutDown()
+		e.release()
 	}
 }
 
@@ -152,12 +154,12 @@ func (c *Children) Reasons() []string {
 		case <-patient.Done():
 		}
 	}
-	c.Close()
 	var all []string
 	for _, e := range c.ends {
 		if r := e.reason(); r != "" {
 			all = append(all, fmt.Sprintf("%s process: %s", e.kind, r))
 		}
 	}
+	c.Close()
 	return all
 }

@@ -46,11 +46,17 @@ func hold(isGone func(pid int) bool, p Process) held {
 		unix.Close(fd)
 		return h
 	}
-	h.pidfd = fd
-	if fd, err := unix.PidfdGetfd(fd, unix.Stderr, 0); err == nil {
-		h.stderr = fd
-	}
+	h.pidfd, h.stderr = fd, stderrOf(fd)
 	return h
+}
+
+// stderrOf returns the stderr of a process as an FD of this one, or -1.
+func stderrOf(pidfd int) int {
+	fd, err := unix.PidfdGetfd(pidfd, unix.Stderr, 0)
+	if err != nil {
+		return -1
+	}
+	return fd
 }
 
 // Close lets the processes go.
@@ -79,7 +85,8 @@ func (h *Held) Reasons(patience time.Duration) []string {
 			continue
 		}
 		line := fmt.Sprintf("%s process (PID %d) %s", p.Kind, p.PID, how)
-		switch said, file := words(p.stderr); {
+		said, file := words(p.stderr)
+		switch said := reason(nil, said); {
 		case said != "":
 			line += ": " + said
 		case file != "":

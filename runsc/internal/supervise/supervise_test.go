@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,6 +51,8 @@ func TestMain(m *testing.M) {
 		_, _ = os.Stdout.Write([]byte{'.'})
 		_, _ = os.Stdin.Read(make([]byte, 1)) // until the test lets it go on
 		panic("lost its way")
+	case "unlock":
+		new(sync.Mutex).Unlock()
 	case "hellos":
 		for c.send(socket.Hello, nil) == nil {
 		}
@@ -97,12 +100,16 @@ func TestReasons(t *testing.T) {
 	for role, want := range map[string]string{
 		"fatal gofer":   `gofer process: no way: \x1b[31mxxx`,
 		"panic sandbox": "sandbox process: panic: lost its way",
+		"unlock gofer":  "gofer process: fatal error: sync: unlock of unlocked mutex",
 	} {
 		c, cmd, p := supervised(t, role, "way")
 		if p.PID != cmd.Process.Pid || !strings.HasSuffix(role, string(p.Kind)) {
 			t.Errorf("%s: %+v said hello, PID %d", role, p, cmd.Process.Pid)
 		}
 		got := c.Reasons()
+		if c.ends[0].stderr >= 0 || c.ends[1].stderr >= 0 {
+			t.Errorf("%s: its stderr is still held", role)
+		}
 		if len(got) != 1 || !strings.HasPrefix(got[0], want) {
 			t.Errorf("%s: %.200q, want %q", role, got, want)
 		}
