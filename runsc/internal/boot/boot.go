@@ -40,7 +40,7 @@ func (b *Boot) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcom
 		go seccheck.Initialize()
 	}
 	log.Debugf("Bounding set trimmed beforehand: %t", preinit.Trimmed())
-	client, err := joinClient()
+	client, err := joinClient(conf.AlsoLogToStderr)
 	if err != nil {
 		util.Fatalf("%v", err)
 	}
@@ -60,8 +60,8 @@ func (b *Boot) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcom
 // joinClient takes up the connection to the client. It stays open when the
 // engine's command executes the process again; other programs are not executed
 // here.
-func joinClient() (*supervise.Client, error) {
-	client, err := supervise.Join(supervise.Sandbox)
+func joinClient(logsToStderr bool) (*supervise.Client, error) {
+	client, err := supervise.Join(supervise.Sandbox, logsToStderr)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/directfs/runsc/runsc/harness"
@@ -148,4 +149,26 @@ func abortAt(t *testing.T, socket, method string, pid int) {
 			}()
 		}
 	}()
+}
+
+// A process that logs to stderr is not said to have ended with the first line of
+// its log.
+func TestLogIsNoReason(t *testing.T) {
+	lab := newLab(t, "--alsologtostderr")
+	c, err := lab.Create(harness.Context(t), lab.ID(), lab.Bundle(t, harness.Args("serve")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lab.Keep(t, c)
+	abortAt(t, filepath.Join(lab.Root, "runsc-"+c.ID+".sock"), "containerManager.StartRoot", c.SandboxPID)
+	res, err := lab.Command(harness.Context(t), "start", c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkReason(t, "start", res, fmt.Sprintf("sandbox process (PID %d) ", c.SandboxPID))
+	for line := range strings.Lines(res.Stderr) {
+		if _, how, ok := strings.Cut(line, fmt.Sprintf("sandbox process (PID %d) ", c.SandboxPID)); ok && strings.Contains(how, ":") {
+			t.Errorf("it %s", how)
+		}
+	}
 }

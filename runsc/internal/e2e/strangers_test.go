@@ -13,7 +13,8 @@ import (
 )
 
 // The kernel gives the PID of a sandbox process that ended to another process.
-// Deleting the container does not kill that.
+// Deleting the container does not kill that, and starting it does not take it
+// for the sandbox process.
 func TestDeleteLeavesStrangerWithPIDOfSandbox(t *testing.T) {
 	for _, force := range []bool{false, true} {
 		t.Run(fmt.Sprintf("force=%t", force), func(t *testing.T) {
@@ -32,6 +33,12 @@ func TestDeleteLeavesStrangerWithPIDOfSandbox(t *testing.T) {
 			for _, suffix := range []string{"state", "plan"} {
 				givePID(t, lab, c.ID, c.ID, suffix, "pid", c.SandboxPID, stranger)
 			}
+			// Nor does starting it wait for that, or say how it ended.
+			res, err := lab.Command(harness.Context(t), "start", c.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkReason(t, "start", res, fmt.Sprintf("sandbox process (PID %d) has ended", stranger.Process.Pid))
 			if res, err := lab.Command(harness.Context(t), "delete", fmt.Sprintf("--force=%t", force), c.ID); err != nil || res.ExitCode != 0 {
 				t.Errorf("delete: %+v, %v", res, err)
 			}

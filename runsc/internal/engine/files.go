@@ -10,6 +10,7 @@ import (
 	"gvisor.dev/gvisor/runsc/boot"
 	"gvisor.dev/gvisor/runsc/cgroup"
 	"gvisor.dev/gvisor/runsc/config"
+	"gvisor.dev/gvisor/runsc/specutils"
 )
 
 // Files are the files that the engine may make for a container beside those of
@@ -104,4 +105,19 @@ func Sinks(conf *config.Config) int {
 		return 0
 	}
 	return len(init.TraceSession.Sinks)
+}
+
+// MountsWithFDs is for how many mounts of a container, the root included, the
+// engine may donate FDs (runsc/container/container.go:1626).
+func MountsWithFDs(spec *specs.Spec) int {
+	n := 0
+	if spec.Root != nil {
+		n++
+	}
+	for _, m := range spec.Mounts {
+		if specutils.HasMountConfig(m) {
+			n++
+		}
+	}
+	return n
 }

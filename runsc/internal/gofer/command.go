@@ -109,7 +109,7 @@ func (g *Command) Execute(_ context.Context, f *flag.FlagSet, args ...any) subco
 	conf := args[0].(*config.Config)
 	debug.SetTraceback(conf.Traceback)
 	log.Debugf("Bounding set trimmed beforehand: %t", preinit.Trimmed())
-	client, err := supervise.Join(supervise.Gofer)
+	client, err := supervise.Join(supervise.Gofer, conf.AlsoLogToStderr)
 	if err != nil {
 		util.Fatalf("gofer: %v", err)
 	}

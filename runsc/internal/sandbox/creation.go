@@ -209,7 +209,8 @@ func (c *creation) watch() error {
 			return err
 		}
 		if created {
-			c.held = supervise.Hold(c.processes...)
+			// Nobody else has the PID of a child.
+			c.held = supervise.Hold(func(int) bool { return false }, c.processes...)
 			c.children.Commit()
 			tick.Stop()
 			return nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/directfs/runsc/runsc/internal/supervise"
 	"gvisor.dev/gvisor/pkg/urpc"
 	"gvisor.dev/gvisor/runsc/container"
@@ -17,7 +18,8 @@ func hold(c *container.Container) *supervise.Held {
 	if c.Sandbox != nil {
 		all = append(all, supervise.Process{Kind: supervise.Sandbox, PID: c.Sandbox.Getpid()})
 	}
-	return supervise.Hold(append(all, supervise.Process{Kind: supervise.Gofer, PID: c.GoferPid.Load()})...)
+	isGone := func(pid int) bool { return statedir.HasEnded(c, pid) }
+	return supervise.Hold(isGone, append(all, supervise.Process{Kind: supervise.Gofer, PID: c.GoferPid.Load()})...)
 }
 
 // whyEnded says of processes that ended, and for which a command failed, what

@@ -17,6 +17,10 @@ func supervision(conf *config.Config, spec *specs.Spec, plan directfspolicy.Plan
 			o.Mounts++
 		}
 	}
+	// The engine donates FDs for mounts too that no gofer serves: images, and
+	// what an annotation makes a tmpfs. The Plan may know of mounts that are not
+	// in the spec yet.
+	o.Mounts = max(o.Mounts, engine.MountsWithFDs(spec))
 	if set, ok := engine.GoferBounding(conf, spec); ok {
 		o.Bounding[supervise.Gofer] = set
 	}

@@ -36,3 +36,15 @@ func TestSupervisionWithSinks(t *testing.T) {
 		}
 	}
 }
+
+// The engine donates files for mounts that no gofer serves.
+func TestSupervisionWithImages(t *testing.T) {
+	spec := &specs.Spec{Root: &specs.Root{Path: "/"}, Mounts: []specs.Mount{
+		{Destination: "/a", Type: "erofs", Source: "/image"},
+		{Destination: "/b", Type: "bind", Source: "/dir"},
+		{Destination: "/c", Type: "tmpfs", Source: "tmpfs"},
+	}}
+	if got := supervision(&config.Config{}, spec, directfspolicy.Plan{}).Mounts; got != 3 {
+		t.Errorf("%d mounts with files", got)
+	}
+}

@@ -17,11 +17,7 @@ import (
 // the PIDs: after a restart of the host, or when the kernel has used them again,
 // that is somebody else.
 func Disown(c *container.Container) bool {
-	id := c.Saver.ID
-	started := startedFor(c.Saver.RootDir, ID{SandboxID: id.SandboxID, ContainerID: id.SandboxID})
-	if id.ContainerID != id.SandboxID {
-		started = append(started, startedFor(c.Saver.RootDir, id)...)
-	}
+	started := startedBy(c)
 	pids := []*sandbox.Pid{&c.GoferPid}
 	if c.Sandbox != nil {
 		pids = append(pids, &c.Sandbox.Pid)
@@ -34,6 +30,21 @@ func Disown(c *container.Container) bool {
 		}
 	}
 	return any
+}
+
+// HasEnded reports whether a process of a container is known to have ended,
+// though somebody may have its PID.
+func HasEnded(c *container.Container, pid int) bool { return hasEnded(pid, startedBy(c)) }
+
+// startedBy are the processes that were started to create the sandbox of a
+// container, and its own if it joined that, as far as they are known.
+func startedBy(c *container.Container) []process {
+	id := c.Saver.ID
+	started := startedFor(c.Saver.RootDir, ID{SandboxID: id.SandboxID, ContainerID: id.SandboxID})
+	if id.ContainerID != id.SandboxID {
+		started = append(started, startedFor(c.Saver.RootDir, id)...)
+	}
+	return started
 }
 
 // startedFor are the processes that were started to create a sandbox, if that is

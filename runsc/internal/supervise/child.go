@@ -27,9 +27,10 @@ type Client struct {
 // Join takes up the connection of a process of the given kind. From then on,
 // what the engine's util.Errorf and util.Fatalf say, and what the Go runtime
 // says of a crash, reaches the client, and the process exits if the client
-// dies before it commits. What it says after that is kept for who holds it. It
-// returns nil where there is no connection.
-func Join(kind Kind) (*Client, error) {
+// dies before it commits. What it says after that is kept for who holds it,
+// unless it logs to stderr: there is no room for a log, of which the first line
+// would pass for a reason. It returns nil where there is no connection.
+func Join(kind Kind, logsToStderr bool) (*Client, error) {
 	fd, err := socket.Find(kind)
 	if err != nil {
 		return nil, fmt.Errorf("looking for the client's socket: %w", err)
@@ -37,8 +38,12 @@ func Join(kind Kind) (*Client, error) {
 	if fd < 0 {
 		return nil, nil
 	}
-	unix.CloseOnExec(fd)
-	keepWords()
+	if fd, err = moveDown(fd); err != nil {
+		return nil, fmt.Errorf("moving the client's socket: %w", err)
+	}
+	if !logsToStderr {
+		keepWords()
+	}
 	// Hooks that have no environment of their own get this process's.
 	if err := os.Unsetenv(socket.FDVariable); err != nil {
 		return nil, err
@@ -52,6 +57,17 @@ func Join(kind Kind) (*Client, error) {
 	}
 	go c.follow()
 	return c, nil
+}
+
+// moveDown gives the socket the lowest number that is free: the engine's sandbox
+// process wants some of the high ones for the container's standard streams, and
+// ends if one is taken (runsc/boot/loader.go:679).
+func moveDown(fd int) (int, error) {
+	low, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, unix.Stderr+1)
+	if err != nil {
+		return -1, err
+	}
+	return low, unix.Close(fd)
 }
 
 // KeepOverExec leaves the socket open when the process executes itself again.

@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"sync"
@@ -93,6 +94,7 @@ func (c *Children) hello(e *end, pid int) {
 	if e.kind == Sandbox {
 		c.closeInherited()
 	}
+	e.hold(pid)
 	if c.onHello != nil && e.pid != pid {
 		e.pid, e.answer = pid, c.onHello(Process{Kind: e.kind, PID: pid})
 	}
@@ -132,6 +134,7 @@ func (c *Children) Close() {
 	c.closeInherited()
 	for _, e := range c.ends {
 		e.shutDown()
+		e.release()
 	}
 }
 
@@ -143,19 +146,20 @@ func (c *Children) Reasons() []string {
 		return nil
 	}
 	c.closeInherited()
-	timeout := time.After(patience)
+	patient, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
 	for _, e := range c.ends {
 		select {
 		case <-e.done:
-		case <-timeout:
+		case <-patient.Done():
 		}
 	}
-	c.Close()
 	var all []string
 	for _, e := range c.ends {
 		if r := e.reason(); r != "" {
 			all = append(all, fmt.Sprintf("%s process: %s", e.kind, r))
 		}
 	}
+	c.Close()
 	return all
 }

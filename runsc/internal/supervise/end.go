@@ -20,6 +20,7 @@ type end struct {
 
 	mu     sync.Mutex
 	fd     int // the client's; -1 when it is closed
+	stderr int // the process's, in this process; -1 if it is not known
 	errors []string
 	crash  []byte
 }
@@ -49,7 +50,7 @@ func newEnd(kind Kind, o Options, number int) (*end, error) {
 		return fail(err)
 	}
 	unix.Close(pair[1])
-	return &end{kind: kind, fd: pair[0], inherited: inherited, done: make(chan struct{})}, nil
+	return &end{kind: kind, fd: pair[0], stderr: -1, inherited: inherited, done: make(chan struct{})}, nil
 }
 
 func (e *end) send(packet byte, data ...byte) {
@@ -68,6 +69,29 @@ func (e *end) shutDown() {
 	defer e.mu.Unlock()
 	if e.fd >= 0 {
 		_ = unix.Shutdown(e.fd, unix.SHUT_RDWR)
+	}
+}
+
+// hold takes hold of the stderr of the process, which has just said hello.
+func (e *end) hold(pid int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.fd < 0 || e.stderr >= 0 {
+		return
+	}
+	if fd, err := unix.PidfdOpen(pid, 0); err == nil {
+		e.stderr = stderrOf(fd)
+		unix.Close(fd)
+	}
+}
+
+// release lets it go.
+func (e *end) release() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stderr >= 0 {
+		unix.Close(e.stderr)
+		e.stderr = -1
 	}
 }
 
@@ -132,5 +156,12 @@ func (e *end) keep(packet []byte) {
 func (e *end) reason() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if len(e.crash) > 0 {
+		// Of some crashes the runtime writes the first line to stderr alone.
+		said, _ := words(e.stderr)
+		if line := fatal(said); line != nil {
+			return reason(e.errors, line)
+		}
+	}
 	return reason(e.errors, e.crash)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -22,23 +23,40 @@ type held struct {
 }
 
 // Hold takes hold of processes to say later why they ended, if they did. What
-// has no PID is left out.
-func Hold(all ...Process) *Held {
+// has no PID is left out. isGone reports whether a PID is known to be another
+// process's meanwhile, which is left alone.
+func Hold(isGone func(pid int) bool, all ...Process) *Held {
 	h := &Held{}
 	for _, p := range all {
-		if p.PID <= 0 {
-			continue
+		if p.PID > 0 {
+			h.all = append(h.all, hold(isGone, p))
 		}
-		one := held{Process: p, pidfd: -1, stderr: -1}
-		if fd, err := unix.PidfdOpen(p.PID, 0); err == nil {
-			one.pidfd = fd
-			if fd, err := unix.PidfdGetfd(fd, unix.Stderr, 0); err == nil {
-				one.stderr = fd
-			}
-		}
-		h.all = append(h.all, one)
 	}
 	return h
+}
+
+func hold(isGone func(pid int) bool, p Process) held {
+	h := held{Process: p, pidfd: -1, stderr: -1}
+	fd, err := unix.PidfdOpen(p.PID, 0)
+	if err != nil {
+		return h
+	}
+	// From here on the PID is this process's, or nobody's.
+	if isGone(p.PID) {
+		unix.Close(fd)
+		return h
+	}
+	h.pidfd, h.stderr = fd, stderrOf(fd)
+	return h
+}
+
+// stderrOf returns the stderr of a process as an FD of this one, or -1.
+func stderrOf(pidfd int) int {
+	fd, err := unix.PidfdGetfd(pidfd, unix.Stderr, 0)
+	if err != nil {
+		return -1
+	}
+	return fd
 }
 
 // Close lets the processes go. Of a nil Held there are none.
@@ -82,7 +100,7 @@ func (h *Held) OwnReasons() []string {
 	var all []string
 	for _, p := range h.all {
 		how, ended := p.ending(0)
-		if said, _ := words(p.stderr); !ended || how == inPeace || how == isKilled || how == hasEnded && said == "" {
+		if said, _ := words(p.stderr); !ended || how == inPeace || how == isKilled || how == hasEnded && len(said) == 0 {
 			continue
 		}
 		all = append(all, p.reason(how))
@@ -92,7 +110,8 @@ func (h *Held) OwnReasons() []string {
 
 func (p held) reason(how string) string {
 	line := fmt.Sprintf("%s process (PID %d) %s", p.Kind, p.PID, how)
-	switch said, file := words(p.stderr); {
+	said, file := words(p.stderr)
+	switch said := reason(nil, said); {
 	case said != "":
 		line += ": " + said
 	case file != "":
@@ -118,9 +137,17 @@ func (p held) ending(patience time.Duration) (how string, ended bool) {
 	case !ok:
 		return hasEnded, true
 	case ws.Signaled():
-		return "was killed by " + unix.SignalName(ws.Signal()), true
+		return "was killed by " + signalName(ws.Signal()), true
 	}
 	return fmt.Sprintf("exited with status %d", ws.ExitStatus()), true
+}
+
+// signalName has a number for what has no name, such as real-time signals.
+func signalName(s syscall.Signal) string {
+	if name := unix.SignalName(s); name != "" {
+		return name
+	}
+	return fmt.Sprintf("signal %d", int(s))
 }
 
 // readable reports whether the FD becomes readable in time, which a pidfd does

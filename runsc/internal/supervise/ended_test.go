@@ -16,10 +16,10 @@ const enough = 10 * time.Second
 
 // committed starts a process that nobody supervises any more, and holds it. It
 // panics when goOn is called.
-func committed(t *testing.T, kind Kind, stderr *os.File) (h *Held, cmd *exec.Cmd, goOn func()) {
+func committed(t *testing.T, role string, stderr *os.File) (h *Held, cmd *exec.Cmd, goOn func()) {
 	t.Helper()
 	in, out := pipe(t), pipe(t)
-	c, cmd, p := supervised(t, "late "+string(kind), "", func(cmd *exec.Cmd) {
+	c, cmd, p := supervised(t, role, "", func(cmd *exec.Cmd) {
 		cmd.Stdin, cmd.Stdout = in[0], out[1]
 		if stderr != nil {
 			cmd.Stderr = stderr
@@ -30,7 +30,7 @@ func committed(t *testing.T, kind Kind, stderr *os.File) (h *Held, cmd *exec.Cmd
 		t.Fatal(err)
 	}
 	c.Commit()
-	h = Hold(p)
+	h = Hold(known, p)
 	t.Cleanup(h.Close)
 	if got := h.Reasons(0); got != nil {
 		t.Errorf("while it runs: %q", got)
@@ -58,7 +58,7 @@ func expectReason(t *testing.T, h *Held, format string, args ...any) {
 // Of a process that is killed it is said by what, whether its parent has asked
 // for that or not.
 func TestHeldIsKilled(t *testing.T) {
-	h, cmd, _ := committed(t, Sandbox, nil)
+	h, cmd, _ := committed(t, "late sandbox", nil)
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestHeldIsKilled(t *testing.T) {
 	} else {
 		expectReason(t, h, "sandbox process (PID %d) has ended", cmd.Process.Pid)
 	}
-	gone := Hold(Process{Sandbox, cmd.Process.Pid}, Process{Gofer, 0})
+	gone := Hold(known, Process{Sandbox, cmd.Process.Pid}, Process{Gofer, 0})
 	defer gone.Close()
 	expectReason(t, gone, "sandbox process (PID %d) has ended", cmd.Process.Pid)
 }
@@ -89,22 +89,31 @@ func kernelAtLeast(t *testing.T, major, minor int) bool {
 	return a > major || a == major && b >= minor
 }
 
-// What a process says after the client is gone is kept, or it is said where.
+// What a process says after the client is gone is kept, or it is said where. Of
+// one that writes its log there nothing is kept.
 func TestHeldSaysWhy(t *testing.T) {
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	for want, stderr := range map[string]*os.File{": panic: lost its way": nil, "; it writes to " + log.Name(): log} {
-		h, cmd, goOn := committed(t, Gofer, stderr)
+	for _, c := range []struct {
+		role   string
+		stderr *os.File
+		want   string
+	}{
+		{"late gofer", nil, ": panic: lost its way"},
+		{"late gofer", log, "; it writes to " + log.Name()},
+		{"logs gofer", nil, ""},
+	} {
+		h, cmd, goOn := committed(t, c.role, c.stderr)
 		goOn()
 		_ = cmd.Wait()
 		how := "exited with status 2"
 		if _, ok := pidfdStatus(h.all[0].pidfd); !ok {
 			how = "has ended"
 		}
-		expectReason(t, h, "gofer process (PID %d) %s%s", cmd.Process.Pid, how, want)
+		expectReason(t, h, "gofer process (PID %d) %s%s", cmd.Process.Pid, how, c.want)
 	}
 }
 
@@ -119,7 +128,7 @@ func TestHeldEndsInPeace(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		h := Hold(Process{kind, cmd.Process.Pid})
+		h := Hold(known, Process{kind, cmd.Process.Pid})
 		defer h.Close()
 		if _, err := in.Write([]byte("\n")); err != nil {
 			t.Fatal(err)
@@ -158,14 +167,47 @@ func TestWordsAreBounded(t *testing.T) {
 	if err := unix.Ftruncate(null, 1<<20); err != unix.EPERM {
 		t.Errorf("growing: %v", err)
 	}
-	if got, _ := words(null); len(got) < maxReason || len(got) > maxReason+10 {
+	if got, _ := words(null); len(got) != said || len(reason(nil, got)) > maxReason+10 {
 		t.Errorf("%d bytes are read", len(got))
 	}
 	// What is no /dev/null stays.
 	if err := replaceNull(null); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := words(null); got == "" {
+	if got, _ := words(null); len(got) == 0 {
 		t.Error("the words are gone")
 	}
+}
+
+// known is for processes whose PIDs nobody else has.
+func known(int) bool { return false }
+
+// A signal without a name is one all the same.
+func TestHeldIsKilledByRealTimeSignal(t *testing.T) {
+	cmd := exec.Command("/bin/sleep", "1000")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	h := Hold(known, Process{Sandbox, cmd.Process.Pid})
+	defer h.Close()
+	if err := cmd.Process.Signal(unix.Signal(40)); err != nil {
+		t.Fatal(err)
+	}
+	expectReason(t, h, "sandbox process (PID %d) was killed by signal 40", cmd.Process.Pid)
+}
+
+// Nothing is said of a stranger who has the PID, whose stderr is not touched.
+func TestHoldLeavesStrangers(t *testing.T) {
+	cmd := exec.Command("/bin/sleep", "1000")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	h := Hold(func(pid int) bool { return pid == cmd.Process.Pid }, Process{Sandbox, cmd.Process.Pid})
+	defer h.Close()
+	if h.all[0].pidfd >= 0 || h.all[0].stderr >= 0 {
+		t.Errorf("it is held: %+v", h.all[0])
+	}
+	expectReason(t, h, "sandbox process (PID %d) has ended", cmd.Process.Pid)
 }

@@ -10,17 +10,23 @@ import (
 
 // inheritable duplicates an FD to a number that fork and exec leave alone: the
 // standard library puts donated files at the numbers from 3 on, and moves
-// those in its way to numbers above all of them.
+// those in its way to numbers above all of them. Under a low limit it takes the
+// highest number that is free.
 func inheritable(fd, number int) (int, error) {
 	n, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD, number)
-	if err != unix.EINVAL {
+	if err != unix.EINVAL && err != unix.EMFILE {
 		return n, err
 	}
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return 0, err
 	}
-	return unix.FcntlInt(uintptr(fd), unix.F_DUPFD, int(limit.Cur)-4)
+	for lowest := int(limit.Cur) - 1; lowest > unix.Stderr; lowest-- {
+		if n, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD, lowest); err != unix.EMFILE {
+			break
+		}
+	}
+	return n, err
 }
 
 // number is the lowest number for the first of two sockets that will do, of

@@ -1,6 +1,9 @@
 package supervise
 
 import (
+	"fmt"
+	"os"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -76,5 +79,47 @@ func TestSmallNumber(t *testing.T) {
 	}
 	if err := unix.Kill(cmd.Process.Pid, 0); err != nil {
 		t.Error(err)
+	}
+}
+
+// Under a low limit the sockets get the highest numbers that are free.
+func TestInheritableUnderALimit(t *testing.T) {
+	var old unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Setrlimit(unix.RLIMIT_NOFILE, &old) })
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 256, Max: old.Max}); err != nil {
+		t.Fatal(err)
+	}
+	for _, number := range []int{254, 256, 1000} {
+		for range 3 {
+			open, err := openFDs()
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := 255
+			for slices.Contains(open, want) {
+				want--
+			}
+			n, err := inheritable(unix.Stdin, number)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { unix.Close(n) })
+			if n != want && (n < number || slices.Contains(open, n)) {
+				t.Errorf("from %d on it is %d, want %d", number, n, want)
+			}
+		}
+	}
+}
+
+// The process frees that number at once.
+func TestJoinMovesDown(t *testing.T) {
+	_, cmd, _ := supervised(t, "wait sandbox", "")
+	for fd := 64; fd < 512; fd++ {
+		if to, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", cmd.Process.Pid, fd)); err == nil {
+			t.Errorf("FD %d is %s", fd, to)
+		}
 	}
 }

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,7 +28,7 @@ func TestMain(m *testing.M) {
 	if role == "client" {
 		dyingClient()
 	}
-	c, err := Join(Kind(kind))
+	c, err := Join(Kind(kind), role == "logs")
 	if err != nil || c == nil {
 		os.Exit(3)
 	}
@@ -44,10 +47,12 @@ func TestMain(m *testing.M) {
 		_ = c.KeepOverExec()
 		_ = os.Setenv(roleVariable, "fatal "+kind)
 		_ = unix.Exec("/proc/self/exe", os.Args, os.Environ())
-	case "late":
+	case "late", "logs":
 		_, _ = os.Stdout.Write([]byte{'.'})
 		_, _ = os.Stdin.Read(make([]byte, 1)) // until the test lets it go on
 		panic("lost its way")
+	case "unlock":
+		new(sync.Mutex).Unlock()
 	case "hellos":
 		for c.send(socket.Hello, nil) == nil {
 		}
@@ -95,12 +100,16 @@ func TestReasons(t *testing.T) {
 	for role, want := range map[string]string{
 		"fatal gofer":   `gofer process: no way: \x1b[31mxxx`,
 		"panic sandbox": "sandbox process: panic: lost its way",
+		"unlock gofer":  "gofer process: fatal error: sync: unlock of unlocked mutex",
 	} {
 		c, cmd, p := supervised(t, role, "way")
 		if p.PID != cmd.Process.Pid || !strings.HasSuffix(role, string(p.Kind)) {
 			t.Errorf("%s: %+v said hello, PID %d", role, p, cmd.Process.Pid)
 		}
 		got := c.Reasons()
+		if c.ends[0].stderr >= 0 || c.ends[1].stderr >= 0 {
+			t.Errorf("%s: its stderr is still held", role)
+		}
 		if len(got) != 1 || !strings.HasPrefix(got[0], want) {
 			t.Errorf("%s: %.200q, want %q", role, got, want)
 		}
@@ -125,6 +134,9 @@ func TestReasonsAreBounded(t *testing.T) {
 // Who is committed lives on, and is not connected any more.
 func TestCommit(t *testing.T) {
 	c, cmd, _ := supervised(t, "wait gofer", "")
+	if !connected(t, cmd.Process.Pid) {
+		t.Error("the process is not connected")
+	}
 	c.Commit()
 	<-c.ends[0].done
 	deadline := time.Now().Add(10 * time.Second)
@@ -141,19 +153,17 @@ func TestCommit(t *testing.T) {
 	}
 }
 
-// connected reports whether the process has the socket: its number is high.
+// connected reports whether the process has the socket, which is its only one.
 func connected(t *testing.T, pid int) bool {
 	t.Helper()
-	dir, err := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/fd")
-	if err != nil {
-		t.Fatal(err)
+	fds, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/fd/*")
+	if err != nil || len(fds) == 0 {
+		t.Fatalf("FDs of the process: %q, %v", fds, err)
 	}
-	for _, e := range dir {
-		if len(e.Name()) >= 3 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(fds, func(fd string) bool {
+		to, err := os.Readlink(fd)
+		return err == nil && strings.HasPrefix(to, "socket:")
+	})
 }
 
 // Who is not committed ends with the client.

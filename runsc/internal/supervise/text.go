@@ -21,14 +21,29 @@ func message(record []byte) string {
 	return e.Msg
 }
 
-// reason joins what a process said. Of a crash, the first line says what
-// happened; the rest is the goroutines' stacks.
+// reason joins what a process said. Of a crash, one line says what happened; the
+// rest is the goroutines' stacks.
 func reason(errors []string, crash []byte) string {
 	all := slices.Clone(errors)
-	if line, _, _ := bytes.Cut(bytes.TrimSpace(crash), []byte{'\n'}); len(line) > 0 {
+	line := fatal(crash)
+	if line == nil {
+		line, _, _ = bytes.Cut(bytes.TrimSpace(crash), []byte{'\n'})
+	}
+	if len(line) > 0 {
 		all = append(all, printable(string(line)))
 	}
 	return printable(strings.Join(slices.Compact(all), "; "))
+}
+
+// fatal is the line with which the Go runtime says what it cannot go on with.
+// Others may come before it.
+func fatal(crash []byte) []byte {
+	for line := range bytes.Lines(crash) {
+		if bytes.HasPrefix(line, []byte("fatal error: ")) {
+			return bytes.TrimSpace(line)
+		}
+	}
+	return nil
 }
 
 // printable escapes what is not printable, and bounds the text.

@@ -16,6 +16,15 @@ func TestPrintable(t *testing.T) {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
+	for in, want := range map[string]string{
+		"\n panic: x\n\ngoroutine 1":                  "panic: x",
+		"runtime: stack\nfatal error: y\x1b\n\nstack": `fatal error: y\x1b`,
+		"": "",
+	} {
+		if got := reason(nil, []byte(in)); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
 	if got := message([]byte(`{"msg":"m","level":"error"}`)); got != "m" {
 		t.Errorf("%q", got)
 	}

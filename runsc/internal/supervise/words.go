@@ -48,23 +48,23 @@ const wordsSeals = unix.F_SEAL_GROW | unix.F_SEAL_SHRINK
 
 // words reads what a process has written to its stderr, or else returns the path
 // of the file that it writes to.
-func words(stderr int) (said, file string) {
+func words(stderr int) (said []byte, file string) {
 	var st unix.Stat_t
 	if err := unix.Fstat(stderr, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return "", ""
+		return nil, ""
 	}
 	seals, err := unix.FcntlInt(uintptr(stderr), unix.F_GET_SEALS, 0)
 	if err != nil || seals&wordsSeals != wordsSeals {
 		file, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", stderr))
 		if err != nil || st.Nlink == 0 {
-			return "", ""
+			return nil, ""
 		}
-		return "", file
+		return nil, file
 	}
 	data := make([]byte, maxPacket)
 	n, err := unix.Pread(stderr, data, 0)
 	if err != nil {
-		return "", ""
+		return nil, ""
 	}
-	return reason(nil, bytes.TrimRight(data[:n], "\x00")), ""
+	return bytes.TrimRight(data[:n], "\x00"), ""
 }
