@@ -73,7 +73,7 @@ func (c *creation) run(name string, execute func() subcommands.ExitStatus) subco
 		err = errSilent // it has come and gone, as in "run"
 	}
 	if code != subcommands.ExitSuccess {
-		reasons := c.children.Reasons()
+		reasons := c.children.Reasons(patience)
 		if c.refused != nil {
 			reasons = append([]string{c.refused.Error()}, reasons...)
 		}

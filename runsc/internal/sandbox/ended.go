@@ -12,6 +12,9 @@ import (
 	"gvisor.dev/gvisor/runsc/container"
 )
 
+// patience is how long to wait for processes that are about to end.
+const patience = 2 * time.Second
+
 // hold takes hold of the processes of a container that another client created.
 func hold(c *container.Container) *supervise.Held {
 	var all []supervise.Process
@@ -25,7 +28,6 @@ func hold(c *container.Container) *supervise.Held {
 // whyEnded says of processes that ended, and for which a command failed, what
 // is known. The engine only sees that its connection ended.
 func whyEnded(h *supervise.Held, c *container.Container, err error) []string {
-	const patience = 2 * time.Second
 	if c.Sandbox == nil || answers(c, err) {
 		return h.Reasons(0)
 	}
@@ -35,12 +37,27 @@ func whyEnded(h *supervise.Held, c *container.Container, err error) []string {
 // answers reports whether the sandbox process is there: the error may be its
 // own, or of something else.
 func answers(c *container.Container, err error) bool {
-	var remote urpc.RemoteError
-	if errors.As(err, &remote) {
+	if isRemote(err) {
 		return true
 	}
 	_, err = c.Sandbox.ContainerRuntimeState(c.ID)
-	return err == nil || errors.As(err, &remote)
+	return err == nil || isRemote(err)
+}
+
+// isRemote reports whether an error is the sandbox process's.
+func isRemote(err error) bool {
+	var remote urpc.RemoteError
+	return errors.As(err, &remote)
+}
+
+// patienceWith is how long to wait for the end of a gofer that an error may be
+// about. If the sandbox process blames it, it has ended before; if it blames
+// something else, the gofer goes on.
+func patienceWith(err error) time.Duration {
+	if isRemote(err) {
+		return 0
+	}
+	return patience
 }
 
 // because adds to an error what is known of the processes that are to blame.
