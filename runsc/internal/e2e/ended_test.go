@@ -44,6 +44,33 @@ func TestStartNamesWhatEnded(t *testing.T) {
 	}
 }
 
+// So it is in the error of a container that cannot join a sandbox any more.
+func TestCreateNamesSandboxThatEnded(t *testing.T) {
+	lab := newLab(t)
+	pause := lab.ID()
+	if said, code := createAttended(t, lab, lab.Bundle(t, harness.PodSandbox(), harness.Args("serve")), pause); code != 0 {
+		t.Fatal(said)
+	}
+	pids := processesOf(t, lab, pause)
+	if err := unix.Kill(pids["sandbox"], unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	awaitEnd(t, pids["sandbox"])
+	b := lab.Bundle(t, harness.PodMember(pause, "app"), harness.Args("serve"))
+	res, err := lab.Command(harness.Context(t), "create", "--bundle="+b.Dir, lab.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkReason(t, "create", res, fmt.Sprintf("sandbox process (PID %d) was killed by SIGKILL", pids["sandbox"]))
+	for _, pid := range pids {
+		_ = unix.Kill(pid, unix.SIGKILL)
+		if _, err := unix.Wait4(pid, nil, 0, nil); err != nil {
+			t.Error(err)
+		}
+	}
+	checkAfterKill(t, lab, pause)
+}
+
 // processesOf returns the PIDs of a container's processes.
 func processesOf(t *testing.T, lab *harness.Lab, id string) map[string]int {
 	t.Helper()

@@ -42,6 +42,7 @@ func kills(t *testing.T) (int, *rand.Rand) {
 func TestKilledClient(t *testing.T) {
 	lab := newLab(t)
 	n, random := kills(t)
+	window := int64(2 * timeOfCreate(t, lab))
 	var created, gone int
 	for i := range n {
 		command := []string{"create", "run"}[i%2]
@@ -51,7 +52,7 @@ func TestKilledClient(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		killAfter(t, cmd, time.Duration(random.Int64N(int64(200*time.Millisecond))))
+		killAfter(t, cmd, time.Duration(random.Int64N(window)))
 		if checkAfterKill(t, lab, id) {
 			created++
 		} else {
@@ -62,6 +63,19 @@ func TestKilledClient(t *testing.T) {
 	if n >= 20 && (created == 0 || gone == 0) {
 		t.Error("the kills did not come at different moments")
 	}
+}
+
+// timeOfCreate is how long it takes to create a container on this machine now.
+func timeOfCreate(t *testing.T, lab *harness.Lab) time.Duration {
+	t.Helper()
+	began := time.Now()
+	c, err := lab.Create(harness.Context(t), lab.ID(), lab.Bundle(t, harness.Mount("/a"), harness.Args("serve")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(began)
+	lab.Keep(t, c)
+	return took
 }
 
 func detach(command, id string) []string {

@@ -49,9 +49,9 @@ type creation struct {
 	// early are processes that were there before decide was called.
 	early []supervise.Process
 
-	// processes are all that were there when the sandbox process was, and held
-	// are the same once the container is created: the engine's command may go on
-	// to start it.
+	// processes are all that were there when the sandbox process was. held are
+	// the same once the container is created, as the engine's command may go on
+	// to start it, or else the processes of the sandbox that it joins.
 	processes []supervise.Process
 	held      *supervise.Held
 
@@ -79,7 +79,7 @@ func (c *creation) run(name string, execute func() subcommands.ExitStatus) subco
 		err = errSilent // it has come and gone, as in "run"
 	}
 	if code != subcommands.ExitSuccess {
-		reasons := append(c.children.Reasons(), c.held.OwnReasons()...)
+		reasons := c.reasons()
 		if c.refused != nil {
 			reasons = append([]string{c.refused.Error()}, reasons...)
 		}
@@ -105,7 +105,9 @@ func (c *creation) begin() error {
 		}
 	}
 	// A container that joins a sandbox starts no process until it is started.
-	if c.plan.Container().Scope != directfspolicy.PodMember {
+	if c.plan.Container().Scope == directfspolicy.PodMember {
+		c.held = holdSandbox(c.conf.RootDir, c.id)
+	} else {
 		var err error
 		if c.children, err = supervise.Start(c.supervision()); err != nil {
 			return errors.Join(err, c.journal.Abandon())

@@ -107,7 +107,7 @@ func startMember(conf *config.Config, c *container.Container, plan directfspolic
 	undo()
 	c.Spec.Hooks = hooks
 	if err != nil {
-		return because(fmt.Errorf("starting container: %w", err), children.Reasons())
+		return because(fmt.Errorf("starting container: %w", err), children.Reasons(patienceWith(err)))
 	}
 	children.Commit()
 	if pid := c.GoferPid.Load(); pid != 0 {

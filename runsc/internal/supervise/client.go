@@ -12,8 +12,8 @@ import (
 	"gvisor.dev/gvisor/runsc/sandbox"
 )
 
-// patience is how long Reasons waits for processes that are about to end.
-const patience = 2 * time.Second
+// drain is how long it can take to read what was sent already.
+const drain = 2 * time.Second
 
 // Process is a process that said hello.
 type Process struct {
@@ -140,20 +140,18 @@ func (c *Children) Close() {
 
 // Reasons returns what the processes said before they ended, one line for each
 // that said something. It is for when the engine has failed and has ended
-// them; it waits for their last words, but not long.
-func (c *Children) Reasons() []string {
+// them; it waits for their last words, but no longer than that. Then it ends
+// the connection.
+func (c *Children) Reasons(patience time.Duration) []string {
 	if c == nil {
 		return nil
 	}
 	c.closeInherited()
-	patient, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
+	c.await(patience)
 	for _, e := range c.ends {
-		select {
-		case <-e.done:
-		case <-patient.Done():
-		}
+		e.shutDown()
 	}
+	c.await(drain) // what they had sent before
 	var all []string
 	for _, e := range c.ends {
 		if r := e.reason(); r != "" {
@@ -162,4 +160,16 @@ func (c *Children) Reasons() []string {
 	}
 	c.Close()
 	return all
+}
+
+// await waits until nothing more comes from the processes.
+func (c *Children) await(patience time.Duration) {
+	patient, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for _, e := range c.ends {
+		select {
+		case <-e.done:
+		case <-patient.Done():
+		}
+	}
 }

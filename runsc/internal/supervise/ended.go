@@ -75,8 +75,12 @@ func (h *Held) Close() {
 
 // Reasons returns a line for each process that has ended: how, and what it said
 // then. It waits for the sandbox process, but no longer than that. A gofer that
-// has ended in peace did so because the sandbox process ended.
+// has ended in peace did so because the sandbox process ended. Of a nil Held
+// there are none.
 func (h *Held) Reasons(patience time.Duration) []string {
+	if h == nil {
+		return nil
+	}
 	var all []string
 	for _, p := range h.all {
 		wait := patience

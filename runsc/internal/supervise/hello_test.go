@@ -36,7 +36,7 @@ func TestHelloAgain(t *testing.T) {
 		}
 		cmd := start(t, "again "+string(kind))
 		_ = cmd.Wait()
-		got := c.Reasons()
+		got := c.Reasons(enough)
 		if len(got) != 1 || !strings.HasPrefix(got[0], string(kind)+" process: no way: ") {
 			t.Errorf("%s: %.200q", kind, got)
 		}
@@ -60,7 +60,7 @@ func TestHelloWithoutEnd(t *testing.T) {
 			t.Errorf("%s: %d hellos, want %v", kind, len(h.said()), want)
 		}
 		want := []string{string(kind) + " process: it says again and again that it starts"}
-		if got := c.Reasons(); !slices.Equal(got, want) {
+		if got := c.Reasons(enough); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", kind, got, want)
 		}
 	}

@@ -1,8 +1,12 @@
 package supervise
 
 import (
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/directfs/runsc/runsc/internal/supervise/socket"
+	"golang.org/x/sys/unix"
 )
 
 // Processes that do not end keep nobody waiting, however many they are.
@@ -17,13 +21,39 @@ func TestReasonsOfProcessesThatStay(t *testing.T) {
 		<-said
 	}
 	reasons := make(chan []string, 1)
-	go func() { reasons <- c.Reasons() }()
+	go func() { reasons <- c.Reasons(time.Second) }()
 	select {
 	case got := <-reasons:
 		if got != nil {
 			t.Errorf("%q", got)
 		}
-	case <-time.After(patience + enough):
+	case <-time.After(enough):
 		t.Error("the client still waits for them")
+	}
+}
+
+// What a process has said is heard without patience, too.
+func TestReasonsAtOnce(t *testing.T) {
+	e, err := newEnd(Gofer, Options{}, 62)
+	if err != nil {
+		t.Fatal(err)
+	}
+	process, err := unix.FcntlInt(uintptr(e.inherited), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(process) }) // it stays
+	if _, err := unix.Write(process, append([]byte{socket.Error}, "not so well"...)); err != nil {
+		t.Fatal(err)
+	}
+	c := &Children{ends: []*end{e}}
+	go e.receive(e.fd, nil)
+	if got, want := c.Reasons(0), []string{"gofer process: not so well"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	select {
+	case <-e.done:
+	default:
+		t.Error("it has waited in vain")
 	}
 }

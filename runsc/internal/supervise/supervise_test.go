@@ -106,7 +106,7 @@ func TestReasons(t *testing.T) {
 		if p.PID != cmd.Process.Pid || !strings.HasSuffix(role, string(p.Kind)) {
 			t.Errorf("%s: %+v said hello, PID %d", role, p, cmd.Process.Pid)
 		}
-		got := c.Reasons()
+		got := c.Reasons(enough)
 		if c.ends[0].stderr >= 0 || c.ends[1].stderr >= 0 {
 			t.Errorf("%s: its stderr is still held", role)
 		}
@@ -125,7 +125,7 @@ func TestReasons(t *testing.T) {
 func TestReasonsAreBounded(t *testing.T) {
 	c, cmd, _ := supervised(t, "flood sandbox", "")
 	_ = cmd.Wait()
-	got := c.Reasons()
+	got := c.Reasons(enough)
 	if len(got) != 1 || len(got[0]) > maxReason+100 {
 		t.Errorf("%d reasons: %.100q", len(got), got)
 	}
@@ -148,7 +148,7 @@ func TestCommit(t *testing.T) {
 	if err := cmd.Process.Signal(unix.Signal(0)); err != nil {
 		t.Errorf("the process ended: %v", err)
 	}
-	if got := c.Reasons(); got != nil {
+	if got := c.Reasons(enough); got != nil {
 		t.Errorf("reasons %q", got)
 	}
 }
@@ -253,7 +253,7 @@ func TestNobody(t *testing.T) {
 	var none *Children
 	none.Commit()
 	none.Close()
-	if none.Reasons() != nil {
+	if none.Reasons(enough) != nil {
 		t.Error("nobody has reasons")
 	}
 }
