@@ -100,8 +100,7 @@ func (d2 decision2) decision(s sandbox2) (Decision, error) {
 		d.WhyAccess.key = d2.Detail
 	}
 	if h, ok := d.WhyAccess.Hint(); ok {
-		joining := Cause{Kind: causeJoiningHint, Hint: h}
-		d.WhyAccess.podWide = slices.Contains(s.RaisedFor, joining.String())
+		d.WhyAccess.podWide = slices.Contains(s.RaisedFor, words2(Cause{Kind: causeJoiningHint, Hint: h}))
 	}
 	d.WhyCache.key = d2.CacheDetail
 	if d.WhyCache.reason, err = reasonNames.parse(d2.CacheReason + "-" + d2.Cache); err != nil {
@@ -129,7 +128,7 @@ func (w plan2) check(p Plan) error {
 	s := p.Sandbox()
 	var raisedFor []string
 	for _, c := range s.RaisedFor {
-		raisedFor = append(raisedFor, c.String())
+		raisedFor = append(raisedFor, words2(c))
 	}
 	same := w.Sandbox.Raised == s.Raised && w.Sandbox.WritesHost == s.WritesHost && w.Sandbox.UmaskZero == s.UmaskZero &&
 		(w.Sandbox.UserNamespace == specNamespace) == s.SpecUserNamespace &&
@@ -140,4 +139,16 @@ func (w plan2) check(p Plan) error {
 		return errors.New("it does not follow from its own decisions")
 	}
 	return nil
+}
+
+// words2 are the words of version 2 for a cause: whatever a cause is called
+// today, these were stored.
+func words2(c Cause) string {
+	switch c.Kind {
+	case causeJoiningHint:
+		return fmt.Sprintf("containers that may join (%s=%s)", c.Hint.Key, c.Hint.Setting)
+	case causeJoiningFlag:
+		return "containers that may join (--directfs=true)"
+	}
+	return c.Mount
 }

@@ -69,10 +69,10 @@ type BackendFunc func(spec *specs.Spec, m specs.Mount) (directfspolicy.Backend, 
 // SourceFunc says where the files are that are at an absolute path of the host;
 // see [directfspolicy.Source]. The path is as the user wrote it: the kernel
 // follows a symbolic link before it goes up by the ".." behind it
-// (path_resolution(7)), so that only who looks at the host can clean it. The first of the list is the path's
-// own, and there always is one; with submounts, those of the mounts below it
-// follow. With an error, the container is refused: where the host cannot be
-// looked at, nobody knows which mounts a hint is for.
+// (path_resolution(7)), so that only who looks at the host can clean it. The
+// first of the list is the path's own, and there always is one; with submounts,
+// those of the mounts below it follow. With an error, the container is refused:
+// where the host cannot be looked at, nobody knows which mounts a hint is for.
 type SourceFunc func(path string, submounts bool) ([]directfspolicy.Source, error)
 
 const flagAnnotation = "dev.gvisor.flag.directfs"

@@ -3,6 +3,8 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/directfs/runsc/runsc/harness"
@@ -79,4 +81,43 @@ func TestPodSharesNoExclusiveMount(t *testing.T) {
 		t.Error(err)
 	}
 	stop(t, lab, pause, shared)
+}
+
+// So it is where both are created, and started, at the same time: whichever
+// comes first, the other one is refused.
+func TestPodSharesNoExclusiveMountAtOnce(t *testing.T) {
+	lab := newLab(t)
+	dir := volume(lab, "a")
+	pause := servePod(t, lab, lab.Runtime, true, harness.PodSandbox())
+	for range 5 {
+		var bundles []*harness.Bundle
+		for range 2 {
+			bundles = append(bundles, lab.Bundle(t, harness.PodMember(pause.ID, "app"), harness.MountFrom(dir, "/a", "rw", "cache=exclusive"), harness.Args("serve", "/a")))
+		}
+		ids := []string{lab.ID(), lab.ID()}
+		refused := make(chan string, len(ids))
+		for i, id := range ids {
+			go func() {
+				said, code := createAttended(t, lab, bundles[i], id)
+				if code == 0 {
+					said, code = attended(t, lab, bundles[i].Dir, "start", id)
+				}
+				if code == 0 {
+					said = ""
+				}
+				refused <- said
+			}()
+		}
+		said := slices.DeleteFunc([]string{<-refused, <-refused}, func(s string) bool { return s == "" })
+		if len(said) != 1 || !strings.Contains(said[0], "another mount changes the same files") {
+			t.Errorf("refused: %q, want one of two", said)
+		}
+		for _, id := range ids {
+			if res, err := lab.Command(harness.Context(t), "delete", "--force", id); err != nil {
+				t.Errorf("delete: %+v, %v", res, err)
+			}
+			lab.CheckGone(t, id)
+		}
+	}
+	stop(t, lab, pause)
 }

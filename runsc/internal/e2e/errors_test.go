@@ -159,7 +159,7 @@ func TestSpecThatDoesNotParse(t *testing.T) {
 }
 
 // In a pod, a hint may be meant for another container.
-func TestHintWithoutMountInPodIsARemark(t *testing.T) {
+func TestHintWithoutMountInPodIsAWarning(t *testing.T) {
 	lab := newLab(t)
 	logTo(t, lab)
 	pause := servePod(t, lab, lab.Runtime, true, harness.PodSandbox(), podHint("a", "/none", "off"))

@@ -158,20 +158,29 @@ func TestKilledChildren(t *testing.T) {
 // exit code. The container's processes have the command's output.
 func createAttended(t *testing.T, lab *harness.Lab, b *harness.Bundle, id string) (said string, code int) {
 	t.Helper()
-	out, err := os.Create(filepath.Join(b.Dir, "said"))
+	return attended(t, lab, b.Dir, "create", "--bundle="+b.Dir, id)
+}
+
+// attended runs a command whose processes have its output, which is a file in
+// the directory: they keep nobody waiting.
+func attended(t *testing.T, lab *harness.Lab, dir string, args ...string) (said string, code int) {
+	t.Helper()
+	out, err := os.Create(filepath.Join(dir, "said"))
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return "", -1
 	}
 	defer out.Close()
-	cmd := clientOf(lab, "create", "--bundle="+b.Dir, id)
+	cmd := clientOf(lab, args...)
 	cmd.Stderr = out
 	var exit *exec.ExitError
 	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
+		t.Error(err)
+		return "", -1
 	}
 	text, err := os.ReadFile(out.Name())
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
 	}
 	return string(text), cmd.ProcessState.ExitCode()
 }

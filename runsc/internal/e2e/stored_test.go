@@ -2,13 +2,11 @@ package e2e
 
 import (
 	"bytes"
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
-	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/harness"
 )
 
@@ -158,83 +156,5 @@ func TestSidecarSentry(t *testing.T) {
 	}
 	if res, err := beside.Run(harness.Context(t), lab.ID(), b); err != nil || res.ExitCode != 0 {
 		t.Errorf("without it: %+v, %v", res, err)
-	}
-}
-
-// A container that the version before created is started by the plan that it
-// stored.
-func TestStartAfterUpgrade(t *testing.T) {
-	lab := newLab(t, flag(false))
-	b := lab.Bundle(t, mountA(), harness.MountHint("a", "/a", "on"), harness.Mount("/b"), harness.Args("serve", "/", "/a", "/b"))
-	c, err := lab.Create(harness.Context(t), lab.ID(), b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lab.Keep(t, c)
-	asVersion2(t, lab.Runtime, c.ID)
-	if err := c.Start(harness.Context(t)); err != nil {
-		t.Fatal(err)
-	}
-	want := access{"/": false, "/a": true, "/b": false}
-	r := readReport(t, c)
-	checkOps(t, b, r)
-	checkMountOptions(t, want, r)
-	checkHeld(t, c, direct(want))
-	checkVerified(t, lab.Runtime, c.ID)
-	stop(t, lab, c)
-}
-
-// asVersion2 changes what is stored of a container to what the version before
-// stored: the plan and the hints in annotations of its own, in the engine's file.
-func asVersion2(t *testing.T, r *harness.Runtime, id string) {
-	t.Helper()
-	file := planPath(t, r, id)
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var stored struct{ Plan directfspolicy.Plan }
-	if err := json.Unmarshal(raw, &stored); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(file); err != nil {
-		t.Fatal(err)
-	}
-	hints := readStored(t, r, id).Spec.Annotations
-	annotations := map[string]string{
-		"dev.gvisor.internal.directfs-plan":  string(mustJSON(t, version2(stored.Plan))),
-		"dev.gvisor.internal.directfs-hints": string(mustJSON(t, hints)),
-	}
-	tamperState(t, r, id, `"annotations":`+string(mustJSON(t, hints)), `"annotations":`+string(mustJSON(t, annotations)))
-}
-
-// version2 is the form in which version 2 stored the plan of a container that
-// has its sandbox to itself.
-func version2(p directfspolicy.Plan) map[string]any {
-	s := p.Sandbox()
-	decisions := []any{}
-	for _, d := range p.Decisions() {
-		v := map[string]any{"mount": d.Mount, "access": d.Access.String(), "reason": d.WhyAccess.Reason(), "cache": d.Cache.String(), "cacheReason": "default",
-			"readOnly": d.ReadOnly, "donated": d.Access == directfspolicy.DirectFS, "options": []string{}}
-		if h, ok := d.WhyAccess.Hint(); ok {
-			v["detail"] = h.Key
-		}
-		if len(d.Sources) > 0 {
-			v["source"] = d.Sources[0].Path
-		}
-		switch d.Access {
-		case directfspolicy.DirectFS:
-			v["options"] = []string{"directfs", "cache=" + d.Cache.String()}
-		case directfspolicy.LisaFS:
-			v["options"] = []string{"cache=" + d.Cache.String()}
-		}
-		decisions = append(decisions, v)
-	}
-	return map[string]any{
-		"version": 2, "flag": p.Container().Flag, "scope": "standalone", "hostNetwork": p.Container().HostNetwork, "decisions": decisions,
-		"unmatched": []any{}, "unmatchedCache": []any{}, "diagnostics": []string{},
-		"sandbox": map[string]any{"raised": s.Raised, "raisedFor": p.Donations(), "writesHost": s.WritesHost, "capabilities": s.Capabilities,
-			"userNamespace": "spec", "umaskZero": s.UmaskZero},
-		"sentry": p.Sentry(), "gofer": p.Gofer(), "donations": p.Donations(),
 	}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -38,20 +39,21 @@ const configBundlePrefix = "dev.gvisor.bundle."
 // sets --directfs=true where a hint may not ask for it. The engine applies
 // bundles without --allow-flag-override, and over flags of the command line
 // (runsc/config/flags.go:464), so conf must be as it is before that. The error
-// is a *directfspolicy.HintError with ErrCeiling.
+// joins all that it finds, each a *directfspolicy.HintError with ErrCeiling.
 func (f *HintsFlag) CheckConfigBundles(conf *config.Config, spec *specs.Spec) error {
 	if f.ceiling == directfspolicy.AllHints || conf.DirectFS {
 		return nil
 	}
+	var errs []error
 	for _, key := range slices.Sorted(maps.Keys(spec.Annotations)) {
 		name, ok := strings.CutPrefix(key, configBundlePrefix)
 		if ok && config.Bundles[config.BundleName(name)]["directfs"] == "true" {
-			return &directfspolicy.HintError{
+			errs = append(errs, &directfspolicy.HintError{
 				Key: key, Value: spec.Annotations[key],
 				Fix: "the config bundle sets --directfs=true, which --directfs-hints=" + f.String() + " does not let an annotation do: remove it, or ask the operator",
 				Err: directfspolicy.ErrCeiling,
-			}
+			})
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -23,7 +23,7 @@ const directfsOption = "directfs"
 // loweredAnnotation marks a spec that is already lowered, and keeps the cache
 // mode of the rootfs: a sandbox process that executes itself again reads it
 // twice.
-const loweredAnnotation = "dev.gvisor.internal.directfs-lowered"
+const loweredAnnotation = ownPrefix + "lowered"
 
 // sentinel is a static hint that stands for one decision.
 type sentinel struct {
@@ -73,9 +73,9 @@ func (s sentinel) annotate(annotations map[string]string) {
 // directfs hints go, the sentinels come, and a rootfs that must not use
 // directfs in a raised sandbox gets the engine's own hint for that. All other
 // fields are kept as they are. It also returns the cache mode for ConfigureBoot.
-// Like the engine's reader, which has accepted the
-// spec before (runsc/specutils/specutils.go:249), it takes the first JSON value
-// and drops what follows.
+// Like the engine's reader, which has accepted the spec before
+// (runsc/specutils/specutils.go:249), it takes the first JSON value and drops
+// what follows.
 func LowerSpec(raw []byte, p directfspolicy.Plan) (spec []byte, rootfs directfspolicy.Cache, err error) {
 	fields, err := otherFields(raw)
 	if err != nil {

@@ -19,8 +19,9 @@ import (
 // made. Nobody writes them now: annotations are shown to everybody who asks for
 // a container's state, and to its hooks.
 const (
-	planAnnotation  = "dev.gvisor.internal.directfs-plan"
-	hintsAnnotation = "dev.gvisor.internal.directfs-hints"
+	ownPrefix       = "dev.gvisor.internal.directfs-"
+	planAnnotation  = ownPrefix + "plan"
+	hintsAnnotation = ownPrefix + "hints"
 )
 
 // decisionsAnnotation keeps the decisions where the engine compares them when a
@@ -46,24 +47,20 @@ var ErrNoPlan = errors.New("container has no directfs plan; it was created by an
 var ErrForgedPlan = errors.New("only the runtime may set this annotation; remove it from the bundle")
 
 // CheckBundle refuses a spec from a bundle that carries annotations which only
-// this package may set.
+// this package may set. The error joins all that it finds.
 func CheckBundle(spec *specs.Spec) error {
-	for _, key := range []string{planAnnotation, hintsAnnotation, decisionsAnnotation, loweredAnnotation} {
-		if _, ok := spec.Annotations[key]; ok {
-			return fmt.Errorf("annotation %s: %w", key, ErrForgedPlan)
-		}
-	}
-	for key := range spec.Annotations {
-		if strings.HasPrefix(key, boot.MountPrefix+sentinelName) {
-			return fmt.Errorf("annotation %s: %w", key, ErrForgedPlan)
+	var errs []error
+	for _, key := range slices.Sorted(maps.Keys(spec.Annotations)) {
+		if key == decisionsAnnotation || strings.HasPrefix(key, ownPrefix) || strings.HasPrefix(key, boot.MountPrefix+sentinelName) {
+			errs = append(errs, fmt.Errorf("annotation %s: %w", key, ErrForgedPlan))
 		}
 	}
 	for _, m := range spec.Mounts {
 		if isSentinel(m.Source) {
-			return fmt.Errorf("mount %q: sources under %s are the runtime's own", m.Destination, sentinelPrefix)
+			errs = append(errs, fmt.Errorf("mount %q: sources under %s are the runtime's own", m.Destination, sentinelPrefix))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // HideHints takes what the engine's own parsers would refuse, or would act
@@ -106,8 +103,7 @@ func LowerMember(spec *specs.Spec, p directfspolicy.Plan) (undo func()) {
 }
 
 // StoredPlan reads the Plan from the stored spec of a container that an earlier
-// version made. Errors are
-// ErrNoPlan, or wrap directfspolicy.ErrPlanVersion or ErrInvalidPlan.
+// version made. Errors are ErrNoPlan, or wrap directfspolicy.ErrPlanVersion or ErrInvalidPlan.
 func StoredPlan(spec *specs.Spec) (directfspolicy.Plan, error) {
 	v, ok := spec.Annotations[planAnnotation]
 	if !ok {

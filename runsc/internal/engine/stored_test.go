@@ -142,7 +142,8 @@ func TestStoredPlanErrors(t *testing.T) {
 
 func TestCheckBundle(t *testing.T) {
 	for key, bad := range map[string]bool{
-		planKey: true, hintsKey: true, loweredKey: true,
+		planKey: true, hintsKey: true, loweredKey: true, "dev.gvisor.directfs-decisions": true,
+		"dev.gvisor.internal.directfs-of-tomorrow":                    true,
 		"dev.gvisor.spec.mount.directfs-policy-lisafs-shared.options": true,
 		"dev.gvisor.spec.mount.data.directfs":                         false,
 		"dev.gvisor.internal.other":                                   false,
@@ -161,6 +162,10 @@ func TestCheckBundle(t *testing.T) {
 	}
 	if err := engine.CheckBundle(&specs.Spec{Mounts: []specs.Mount{{Source: "/.directfs"}}}); err != nil {
 		t.Error(err)
+	}
+	err := engine.CheckBundle(&specs.Spec{Mounts: mount, Annotations: map[string]string{planKey: "", hintsKey: ""}})
+	if all := directfspolicy.Findings(err); len(all) != 3 {
+		t.Errorf("%d findings, want 3: %v", len(all), err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/ociconfig"
 	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/layout"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/flag"
@@ -105,12 +106,22 @@ func readBundle(dir string, conf *config.Config) (spec *specs.Spec, own *config.
 	}
 	own = new(config.Config)
 	*own = *conf
-	for _, err := range []error{engine.CheckBundle(spec), engine.Hints.CheckConfigBundles(conf, spec), specutils.FixConfig(own, spec)} {
-		if err != nil {
-			refused = append(refused, fmt.Errorf("bundle %q: %w", dir, err))
-		}
+	for _, err := range engineRefuses(own, spec) {
+		refused = append(refused, fmt.Errorf("bundle %q: %w", dir, err))
 	}
 	return spec, own, refused, nil
+}
+
+// engineRefuses applies the annotations that set the engine's flags to conf, and
+// lists those of them that it may not have, and those that nobody but the
+// runtime may set.
+func engineRefuses(conf *config.Config, spec *specs.Spec) (refused []error) {
+	own := engine.CheckBundle(spec)
+	bundles := engine.Hints.CheckConfigBundles(conf, spec) // of the flags before
+	for _, err := range []error{own, bundles, specutils.FixConfig(conf, spec)} {
+		refused = append(refused, directfspolicy.Findings(err)...)
+	}
+	return refused
 }
 
 // outcome is what the policy makes of an input.
@@ -123,16 +134,16 @@ type outcome struct {
 
 // resolve decides as creating the container would.
 func (in input) resolve() (outcome, error) {
-	plan, err := ociconfig.Plan(in.spec, in.opts)
-	if err = join(in.refused, err); err != nil {
+	plan, err := planOf(in.spec, in.opts, in.refused)
+	if err != nil {
 		return outcome{}, err
 	}
 	out := outcome{plan: plan}
 	if in.opts.Pod == nil {
 		return out, nil
 	}
-	pod, err := ociconfig.Plan(in.opts.Pod, in.podOpts)
-	if err = join(in.podRefused, err); err != nil {
+	pod, err := planOf(in.opts.Pod, in.podOpts, in.podRefused)
+	if err != nil {
 		return outcome{}, podError(err)
 	}
 	if err := ociconfig.Admit(pod, plan); err != nil {
@@ -142,9 +153,13 @@ func (in input) resolve() (outcome, error) {
 	return out, nil
 }
 
-// join joins what is refused before anything is decided and what is then.
-func join(refused []error, err error) error {
-	return errors.Join(append(slices.Clip(refused), err)...)
+// planOf decides for one container. refused is why it is refused already.
+func planOf(spec *specs.Spec, o ociconfig.Options, refused []error) (directfspolicy.Plan, error) {
+	plan, err := ociconfig.Plan(spec, o)
+	if err := errors.Join(append(slices.Clip(refused), err)...); err != nil {
+		return plan, err
+	}
+	return plan, layout.Check(plan)
 }
 
 // podError says of each finding that it is about the pod's first container.
@@ -163,8 +178,8 @@ func (in input) problems() []error {
 	if in.opts.Pod == nil {
 		return all
 	}
-	_, err = ociconfig.Plan(in.opts.Pod, in.podOpts)
-	for _, err := range directfspolicy.Findings(podError(join(in.podRefused, err))) {
+	_, err = planOf(in.opts.Pod, in.podOpts, in.podRefused)
+	for _, err := range directfspolicy.Findings(podError(err)) {
 		// The pod's hints are the joining container's too.
 		own := errors.Unwrap(err).Error()
 		if !slices.ContainsFunc(all, func(e error) bool { return e.Error() == own || e.Error() == err.Error() }) {

@@ -10,11 +10,9 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/kubepolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
-	"github.com/directfs/runsc/runsc/internal/layout"
 	"github.com/google/subcommands"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/flag"
-	"gvisor.dev/gvisor/runsc/specutils"
 )
 
 // check is "policy check".
@@ -69,9 +67,6 @@ func (c *check) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcomm
 	if err != nil {
 		return fail(c.Name(), in.problems()...)
 	}
-	if err := layout.Check(out.plan); err != nil {
-		return fail(c.Name(), err)
-	}
 	for _, w := range out.plan.Warnings() {
 		fmt.Println("warning:", w)
 	}
@@ -106,7 +101,7 @@ func (c *check) pod(conf *config.Config, r io.Reader) subcommands.ExitStatus {
 	}
 	own := *conf
 	var refused []error
-	if err := engineRefuses(&own, pod); err != nil {
+	for _, err := range engineRefuses(&own, pod.Spec()) {
 		refused = append(refused, fmt.Errorf("pod: %w", err))
 	}
 	o := engine.Options(&own, nil)
@@ -124,17 +119,4 @@ func (c *check) pod(conf *config.Config, r io.Reader) subcommands.ExitStatus {
 	}
 	fmt.Println("ok")
 	return exitOK
-}
-
-// engineRefuses applies the annotations that set the engine's flags, and finds
-// those that nobody but the runtime may set.
-func engineRefuses(conf *config.Config, pod kubepolicy.Pod) error {
-	spec := pod.Spec()
-	if err := engine.CheckBundle(spec); err != nil {
-		return err
-	}
-	if err := engine.Hints.CheckConfigBundles(conf, spec); err != nil {
-		return err
-	}
-	return specutils.FixConfig(conf, spec)
 }

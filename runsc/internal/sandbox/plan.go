@@ -5,6 +5,7 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -32,13 +33,13 @@ func decide(conf *config.Config, id statedir.ID, spec *specs.Spec) (plan directf
 	for _, check := range []func() error{
 		func() error { return refuseSidecar(conf) },
 		requireKernel,
-		func() error { return engine.CheckBundle(spec) },
 	} {
 		if err := check(); err != nil {
 			return directfspolicy.Plan{}, nil, err
 		}
 	}
-	if plan, err = resolve(conf, spec); err != nil {
+	plan, err = resolve(conf, spec)
+	if err := errors.Join(engine.CheckBundle(spec), err); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
 	if err := engine.CheckKnown(plan); err != nil {

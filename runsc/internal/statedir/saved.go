@@ -77,7 +77,7 @@ func putBack(root string, id ID) error {
 			return nil // somebody writes it
 		}
 	}
-	if err := mend(root, id, f); err != nil {
+	if err := restore(root, id, f); err != nil {
 		return fmt.Errorf("restoring the state: %w", err)
 	}
 	if err := removeFilestores(root, id); err != nil {
@@ -86,7 +86,7 @@ func putBack(root string, id ID) error {
 	return os.Remove(name)
 }
 
-func mend(root string, id ID, copied io.Reader) error {
+func restore(root string, id ID, copied io.Reader) error {
 	var saved, now map[string]json.RawMessage
 	current, err := os.ReadFile(path(root, id, engineSuffix))
 	if err != nil {
