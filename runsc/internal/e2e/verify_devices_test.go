@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,27 +23,42 @@ func hostDevices(t *testing.T) harness.Option {
 	t.Helper()
 	var list []specs.LinuxDevice
 	for _, path := range []string{"/dev/accelerator-of-test", "/dev/vfio/vfio"} {
-		if err := os.Mkdir(filepath.Dir(path), 0o755); err == nil {
-			t.Cleanup(func() {
-				if err := os.Remove(filepath.Dir(path)); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		if err := unix.Mknod(path, unix.S_IFCHR|0o600, int(unix.Mkdev(1, 3))); err != nil {
-			t.Fatalf("mknod %s: %v", path, err)
-		}
-		t.Cleanup(func() {
-			if err := os.Remove(path); err != nil {
-				t.Error(err)
-			}
-		})
+		makeNull(t, path)
 		list = append(list, specs.LinuxDevice{Path: path, Type: "c", Major: 1, Minor: 3})
 	}
 	return func(b *harness.Bundle) error {
 		b.Spec.Linux.Devices = append(b.Spec.Linux.Devices, list...)
 		return harness.RawMount(specs.Mount{Destination: "/sys", Type: "tmpfs", Source: "tmpfs"})(b)
 	}
+}
+
+// makeNull makes a device that is /dev/null, and its directory, for the time of
+// the test. One that is there is what a killed run of the test left, or else the
+// machine's own, with which the test fails.
+func makeNull(t *testing.T, path string) {
+	t.Helper()
+	null := unix.Mkdev(1, 3)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var there unix.Stat_t
+	err := unix.Mknod(path, unix.S_IFCHR|0o600, int(null))
+	if err == unix.EEXIST && unix.Lstat(path, &there) == nil && there.Mode&unix.S_IFMT == unix.S_IFCHR && there.Rdev == null {
+		err = nil
+	}
+	if err != nil {
+		t.Fatalf("mknod %s: %v", path, err)
+	}
+	t.Cleanup(func() {
+		if err := os.Remove(path); err != nil {
+			t.Error(err)
+		}
+		if dir := filepath.Dir(path); dir != "/dev" {
+			if err := os.Remove(dir); err != nil && !errors.Is(err, unix.ENOTEMPTY) {
+				t.Error(err)
+			}
+		}
+	})
 }
 
 func rowOf(t *testing.T, r verify.Report, item string) verify.Row {
