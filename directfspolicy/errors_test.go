@@ -233,6 +233,18 @@ func TestAllFindings(t *testing.T) {
 	}
 }
 
+// So do several places at which mounts disagree.
+func TestAllTwins(t *testing.T) {
+	_, err := Resolve(Request{Mounts: []Mount{
+		hinted("/a", StockGofer, On), hinted("/a", StockGofer, Off), hinted("/a", StockGofer, Off),
+		hinted("/b", StockGofer, Off), hinted("/b", StockGofer, On),
+	}})
+	all := Findings(err)
+	if len(all) != 2 || !strings.Contains(all[0].Error(), `"/a"`) || !strings.Contains(all[1].Error(), `"/b"`) {
+		t.Errorf("findings %q", all)
+	}
+}
+
 // A mount at "/" hides the rootfs, so that only one of them is there to have a
 // cache mode. That of another mount must still be the same.
 func TestMountOverTheRootfs(t *testing.T) {

@@ -25,3 +25,15 @@ func TestInvalidRequestHidesNoFinding(t *testing.T) {
 		}
 	}
 }
+
+// A pod and its container that differ in a hint and in its source differ twice.
+func TestConflictHidesNoOther(t *testing.T) {
+	pod := container(join(hint("x", "/a", "on"), notes{criType: "sandbox"}))
+	spec := container(join(hint("x", "/b", "off"), notes{criType: "container"}), bind("/n", "/a"))
+	_, err := ociconfig.Plan(spec, ociconfig.Options{Flag: true, Pod: pod})
+	for _, want := range []string{mountKey + `x.directfs="off"`, mountKey + `x.source="/b"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in: %v", want, err)
+		}
+	}
+}

@@ -25,6 +25,8 @@ func TestMountOrder(t *testing.T) {
 		"grandchild first": {[]specs.Mount{bind("/x"), bind("/a/b/c"), bind("/a/b/d"), bind("/a")}, `invalid request: mount "/a/b/c" is listed before mount "/a", which hides it: list the mount of a directory before those of what is in it`},
 		"root last":        {[]specs.Mount{bind("/a"), bind("/")}, `invalid request: mount "/a" is listed before mount "/", which hides it: list the mount of a directory before those of what is in it`},
 		"between siblings": {[]specs.Mount{bind("/a/b"), bind("/a/c/d"), bind("/a/c")}, `invalid request: mount "/a/c/d" is listed before mount "/a/c", which hides it: list the mount of a directory before those of what is in it`},
+		"two that hide": {[]specs.Mount{bind("/a/b"), bind("/a"), bind("/c/d"), bind("/c")}, `invalid request: mount "/a/b" is listed before mount "/a", which hides it: list the mount of a directory before those of what is in it
+invalid request: mount "/c/d" is listed before mount "/c", which hides it: list the mount of a directory before those of what is in it`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ociconfig.Plan(&specs.Spec{Root: &specs.Root{Path: "/r"}, Mounts: tt.mounts}, ociconfig.Options{Flag: true})

@@ -74,11 +74,15 @@ func (p *parser) named(set hintSet) []directfspolicy.SourceHint {
 }
 
 func (p *parser) namedHint(m mountHint, k directfspolicy.Knob, key, value string) (directfspolicy.Hint, bool) {
+	differ := false
 	for _, f := range []string{string(k), "source"} {
 		if err := m.conflicts[f]; err != nil {
 			p.refuse(err)
-			return directfspolicy.Hint{}, false
+			differ = true
 		}
+	}
+	if differ {
+		return directfspolicy.Hint{}, false
 	}
 	source := m.fields["source"]
 	h, ok := p.hint(k, key, value, source)

@@ -9,7 +9,8 @@ import (
 
 // Check refuses a container in which links of the image bring two mounts
 // together that must not be, before anything is started. The gofer looks again,
-// at the files that it serves. What this process cannot open is left to it.
+// at the files that it serves. What this process cannot open is left to it. The
+// error joins all that is refused.
 func Check(plan directfspolicy.Plan) error {
 	var fds []int
 	defer func() {
@@ -18,13 +19,14 @@ func Check(plan directfspolicy.Plan) error {
 		}
 	}()
 	var l *Layout
+	var errs []error
 	for i, d := range plan.Decisions() {
 		if d.Access == directfspolicy.NoAccess && i > 0 {
 			continue
 		}
 		m, err := openMount(d)
 		if err != nil {
-			return nil
+			break
 		}
 		fds = append(fds, m.Root)
 		if i == 0 {
@@ -32,10 +34,10 @@ func Check(plan directfspolicy.Plan) error {
 			continue
 		}
 		if _, _, err := l.Add(m); errors.Is(err, ErrOnePlace) || errors.Is(err, ErrHidden) {
-			return err
+			errs = append(errs, err)
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func openMount(d directfspolicy.Decision) (Mount, error) {

@@ -24,16 +24,17 @@ type view struct {
 
 // mountView is a Decision.
 type mountView struct {
-	Mount       string                  `json:"mount"`
-	Access      string                  `json:"access"`
-	Reason      string                  `json:"reason"`
-	Why         string                  `json:"why"`
-	Donated     bool                    `json:"donated"`
-	Cache       string                  `json:"cache"`
-	CacheReason string                  `json:"cacheReason"`
-	WhyCache    string                  `json:"whyCache"`
-	Sources     []directfspolicy.Source `json:"sources,omitempty"`
-	ReadOnly    bool                    `json:"readOnly"`
+	Mount        string                  `json:"mount"`
+	Access       string                  `json:"access"`
+	Reason       string                  `json:"reason"`
+	Why          string                  `json:"why"`
+	Donated      bool                    `json:"donated"`
+	Cache        string                  `json:"cache"`
+	CacheReason  string                  `json:"cacheReason"`
+	WhyCache     string                  `json:"whyCache"`
+	Sources      []directfspolicy.Source `json:"sources,omitempty"`
+	ReadOnly     bool                    `json:"readOnly"`
+	SpecialFiles bool                    `json:"specialFiles,omitempty"`
 }
 
 // sandboxView is a Sandbox.
@@ -61,7 +62,7 @@ func viewOf(p directfspolicy.Plan) view {
 	for _, d := range p.Decisions() {
 		v.Mounts = append(v.Mounts, mountView{
 			d.Mount, d.Access.String(), d.WhyAccess.Reason(), d.WhyAccess.String(), d.Access == directfspolicy.DirectFS,
-			d.Cache.String(), d.WhyCache.Reason(), d.WhyCache.String(), d.Sources, d.ReadOnly,
+			d.Cache.String(), d.WhyCache.Reason(), d.WhyCache.String(), d.Sources, d.ReadOnly, d.SpecialFiles,
 		})
 	}
 	return v
