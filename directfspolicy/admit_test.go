@@ -33,7 +33,7 @@ func TestAdmitScopes(t *testing.T) {
 				if e, ok := errors.AsType[*AdmitError](err); !ok || *e != (AdmitError{Sandbox: s, Container: c, Err: errNotAPod}) || !errors.Is(err, errNotAPod) {
 					t.Errorf("%v into %v: %v", c, s, err)
 				}
-				want := fmt.Sprintf("sandbox does not admit other containers; only a pod-member container joins a sandbox, and only one of a pod-sandbox: this is a %v and a %v", c, s)
+				want := fmt.Sprintf("sandbox does not admit other containers: only a pod-member can join, and only a pod-sandbox can be joined; here a %v would join a %v", c, s)
 				if err == nil || err.Error() != want {
 					t.Errorf("got  %v\nwant %s", err, want)
 				}

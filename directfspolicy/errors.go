@@ -131,7 +131,7 @@ func (e *SharingError) message() string {
 	}
 	fix := fmt.Sprintf("or make mount %s read-only", e.name(e.Writer, e.WriterContainer))
 	if e.SpecialFiles {
-		fix = "or have the runtime not open the host's FIFOs and devices: the other mount is read-only but for these"
+		fix = "or do not let containers open the host's FIFOs and devices: apart from these, the other mount is read-only"
 	}
 	return fmt.Sprintf("%s=%q (mount %s): %v; mount %s writes to them (%v); allowed: shared, default; write one of these for mount %s, %s",
 		e.Key, Exclusive, e.name(e.Mount, e.Container), ErrNotExclusive, e.name(e.Writer, e.WriterContainer), e.Source, e.name(e.Mount, e.Container), fix)
@@ -179,7 +179,7 @@ type AdmitError struct {
 // Error names the mount, what asked for directfs, and what to do.
 func (e *AdmitError) Error() string {
 	if e.Mount == "" {
-		return fmt.Sprintf("%v; only a %v container joins a sandbox, and only one of a %v: this is a %v and a %v", e.Err, PodMember, PodSandbox, e.Container, e.Sandbox)
+		return fmt.Sprintf("%v: only a %v can join, and only a %v can be joined; here a %v would join a %v", e.Err, PodMember, PodSandbox, e.Container, e.Sandbox)
 	}
 	return fmt.Sprintf("mount %q needs directfs (%v): %v; %s", e.Mount, e.Why, e.Err, e.fix())
 }

@@ -2,7 +2,6 @@ package directfspolicy
 
 import (
 	"errors"
-	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -57,7 +56,7 @@ var refusals = []struct {
 	},
 	{
 		"no mount", Request{SourceHints: elsewhere(Hint{}, hint(keyOf("/data"), Off))}, ErrNoMount,
-		`dev.gvisor.spec.mount.data.directfs="off": hint matches no mount of this container; make the hint's source that of a mount, or a directory above it, or remove the hint`,
+		`dev.gvisor.spec.mount.data.directfs="off": hint matches no mount of this container; make its source the source of a mount or a directory above that, or remove the hint`,
 	},
 	{"scope", Request{Container: Container{Scope: 3}}, ErrInvalidRequest, `invalid request: unknown scope 3, all`},
 	{"rootfs", Request{Rootfs: Mount{Destination: "/data"}}, ErrInvalidRequest, `invalid request: rootfs destination "/data" is not /`},
@@ -184,9 +183,9 @@ func TestPlanErrors(t *testing.T) {
 		start + `"flag":true}`: "invalid plan: no decision for the rootfs" + end,
 		start + `"decisions":[` + strings.Replace(root, "/", "/a", 1) + `]}`:                             `invalid plan: the first decision is for "/a", not for the rootfs` + end,
 		start + `"decisions":[` + strings.Replace(root, "/", "a", 1) + `]}`:                              `invalid plan: invalid request: mount destination "a" is not an absolute, cleaned path in UTF-8` + end,
-		start + `"decisions":[` + strings.Replace(root, `"flag-off"`, `"flag-on"`, 1) + `]}`:             `invalid plan: mount "/": reason flag-on for directfs, with key "", backend "" and --directfs=false, is none` + end,
-		start + `"decisions":[` + strings.Replace(root, `default-shared`, `flag-off`, 1) + `]}`:          `invalid plan: mount "/": reason flag-off for cache, with key "", backend "" and --directfs=false, is none` + end,
-		start + `"decisions":[` + root + `],"unmatched":[{"knob":"directfs","key":"k","setting":"on"}]}`: `invalid plan: k="on": hint matches no mount of this container; make the hint's source that of a mount, or a directory above it, or remove the hint` + end,
+		start + `"decisions":[` + strings.Replace(root, `"flag-off"`, `"flag-on"`, 1) + `]}`:             `invalid plan: mount "/": directfs cannot have the reason flag-on with key "", backend "" and --directfs=false` + end,
+		start + `"decisions":[` + strings.Replace(root, `default-shared`, `flag-off`, 1) + `]}`:          `invalid plan: mount "/": cache cannot have the reason flag-off with key "", backend "" and --directfs=false` + end,
+		start + `"decisions":[` + root + `],"unmatched":[{"knob":"directfs","key":"k","setting":"on"}]}`: `invalid plan: k="on": hint matches no mount of this container; make its source the source of a mount or a directory above that, or remove the hint` + end,
 		start + `"decisions":[` + root + `],"unmatched":[{"knob":"directfs","key":"k"}]}`:                `invalid plan: the unmatched hint "k" says nothing` + end,
 		`{"version":2}`: `invalid plan: unknown scope "", want standalone, pod-sandbox, pod-member` + end,
 	} {
@@ -198,50 +197,6 @@ func TestPlanErrors(t *testing.T) {
 		if !reflect.DeepEqual(p, Plan{}) {
 			t.Errorf("%s: plan %+v with an error", in, p)
 		}
-	}
-}
-
-// Everything for which a request is refused comes at once, each thing once.
-func TestAllFindings(t *testing.T) {
-	_, err := Resolve(Request{
-		SourceHints: []SourceHint{
-			{Hint: hint("bad", "bogus"), Source: Source{Path: "/s"}}, {Hint: hint("nowhere", Off), Source: Source{Path: "/gone"}},
-			{Hint: hint("one", On), Source: Source{Path: "/s"}}, {Hint: hint("two", Off), Source: Source{Path: "/s"}},
-		},
-		Rootfs: hinted("/", VirtualGofer, On),
-		Mounts: []Mount{
-			{Destination: "/a", Backend: StockGofer, Sources: src("/s")},
-			{Destination: "b"},
-			{Destination: "/c", Hints: []Hint{hint("k", On), cached("l", Shared)}},
-		},
-	})
-	want := []error{ErrInvalidValue, ErrCannotDonate, ErrConflict, ErrInvalidRequest, ErrNotGoferMount, ErrNotGoferMount, ErrNoMount}
-	all := Findings(err)
-	if len(all) != len(want) {
-		t.Fatalf("%d findings, want %d: %v", len(all), len(want), err)
-	}
-	for i, f := range all {
-		if !errors.Is(f, want[i]) || len(Findings(f)) != 1 {
-			t.Errorf("finding %d is %v, want %v", i, f, want[i])
-		}
-	}
-	if len(Findings(nil)) != 0 {
-		t.Error("nil has findings")
-	}
-	if wrapped := fmt.Errorf("x: %w", err); len(Findings(wrapped)) != 1 {
-		t.Error("a wrapped error is taken apart, and its words are lost")
-	}
-}
-
-// So do several places at which mounts disagree.
-func TestAllTwins(t *testing.T) {
-	_, err := Resolve(Request{Mounts: []Mount{
-		hinted("/a", StockGofer, On), hinted("/a", StockGofer, Off), hinted("/a", StockGofer, Off),
-		hinted("/b", StockGofer, Off), hinted("/b", StockGofer, On),
-	}})
-	all := Findings(err)
-	if len(all) != 2 || !strings.Contains(all[0].Error(), `"/a"`) || !strings.Contains(all[1].Error(), `"/b"`) {
-		t.Errorf("findings %q", all)
 	}
 }
 

@@ -134,7 +134,7 @@ func (s *resolver) unmatched() {
 func (h Hint) matchesNothing() error {
 	return &HintError{
 		Key: h.Key, Value: string(h.Setting),
-		Fix: "make the hint's source that of a mount, or a directory above it, or remove the hint",
+		Fix: "make its source the source of a mount or a directory above that, or remove the hint",
 		Err: ErrNoMount,
 	}
 }

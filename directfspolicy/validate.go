@@ -100,7 +100,7 @@ func (p Plan) checkDecision(i int, d Decision) error {
 	for _, r := range rules {
 		w := *r.why(&d)
 		if !w.consistent(r) || !w.reason.possible(p.container.Flag) {
-			return fmt.Errorf("mount %q: reason %v for %s, with key %q, backend %q and --directfs=%t, is none", d.Mount, w.reason, r.knob, w.key, w.backend, p.container.Flag)
+			return fmt.Errorf("mount %q: %s cannot have the reason %v with key %q, backend %q and --directfs=%t", d.Mount, r.knob, w.reason, w.key, w.backend, p.container.Flag)
 		}
 		if h, ok := w.Hint(); ok {
 			if err := p.container.permit(d.Mount, h); err != nil {

@@ -31,7 +31,7 @@ var mistakes = []struct {
 	{what: "a name with a dot", annotations: "M.my.data.directfs=off"},
 	{what: "an option with a comma in it", options: []string{"dcache=-1,directfs"}},
 	{what: "the engine's own option", options: []string{"directfs"}},
-	{what: "a cache mode that is none", options: []string{"cache=none"}},
+	{what: "a word that is no cache mode", options: []string{"cache=none"}},
 	{what: "an exclusive cache of what another mount writes", options: []string{"cache=exclusive"}, twin: true},
 	{what: "type=tmpfs and bind at once", annotations: "M.data.source=/srv/data M.data.type=tmpfs M.data.share=pod M.data.options=bind"},
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/ociconfig"
 	"github.com/directfs/runsc/runsc/enginetest"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -35,7 +36,11 @@ func hintErrorIf(o observed, sentinel error, ok func(*directfspolicy.HintError) 
 // invalid looks for a value that is refused of a key whose last word is one of
 // those.
 func invalid(o observed, words ...string) (*directfspolicy.HintError, bool) {
-	return hintErrorIf(o, directfspolicy.ErrInvalidValue, func(e *directfspolicy.HintError) bool {
+	return refusedKey(o, directfspolicy.ErrInvalidValue, words...)
+}
+
+func refusedKey(o observed, sentinel error, words ...string) (*directfspolicy.HintError, bool) {
+	return hintErrorIf(o, sentinel, func(e *directfspolicy.HintError) bool {
 		return slices.ContainsFunc(words, func(w string) bool {
 			return strings.HasSuffix(e.Key, "."+w) || strings.HasSuffix(e.Key, " "+w)
 		})
@@ -56,7 +61,7 @@ func badValue(o observed) bool {
 
 // similarKey is one of those that the generator draws.
 func similarKey(o observed) bool {
-	_, ok := invalid(o, "direct-fs", "cached")
+	_, ok := refusedKey(o, ociconfig.ErrInvalidKey, "direct-fs", "cached")
 	return ok
 }
 

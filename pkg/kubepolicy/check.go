@@ -103,7 +103,7 @@ func (c *checker) typedName(name string) {
 	case v.HostPath != nil:
 		c.add(Refused, "pod: %s: the volume is a hostPath, for which there is no directory of the pod, so the gVisor shim refuses the pod; remove .type and .share and set %s=%q", typ, sourceKey, v.HostPath.Path)
 	case v.claimed():
-		c.add(Refused, "pod: %s: the volume is a claim, and its directory has the name of the PersistentVolume: the gVisor shim finds none called %q and refuses the pod; remove .type, or name the PersistentVolume so", typ, name)
+		c.add(Refused, "pod: %s: the volume is a claim, and its directory has the name of the PersistentVolume: the gVisor shim finds none called %q and refuses the pod; remove .type, or give the PersistentVolume that name", typ, name)
 	}
 }
 

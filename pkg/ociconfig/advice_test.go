@@ -25,7 +25,7 @@ func TestAdviceCanBeFollowed(t *testing.T) {
 	special := ociconfig.Options{SpecialFiles: true}
 	checkError(t, container(nil, bind("/a", "/s", "cache=exclusive"), bind("/b", "/s", "ro")), special, directfspolicy.ErrNotExclusive,
 		`mount option cache="exclusive" (mount "/a"): another mount changes the same files; mount "/b" writes to them (/s); allowed: shared, default; `+
-			`write one of these for mount "/a", or have the runtime not open the host's FIFOs and devices: the other mount is read-only but for these`)
+			`write one of these for mount "/a", or do not let containers open the host's FIFOs and devices: apart from these, the other mount is read-only`)
 	// One hint for two mounts cannot be given to one of them by changing it.
 	checkError(t, container(cacheNote("v", "/s", "exclusive"), bind("/a", "/s"), bind("/b", "/s/sub")), ociconfig.Options{}, directfspolicy.ErrNotExclusive,
 		mountKey+`v.cache="exclusive": another mount changes the same files: the hint is for mount "/a" and for mount "/b", which writes to them (/s/sub); allowed: shared, default; `+

@@ -64,7 +64,7 @@ func parseMountAnnotations(layers ...map[string]string) (hintSet, []error) {
 				errs = append(errs, &directfspolicy.HintError{
 					Key: key, Value: value, Allowed: []string{MountKey("<NAME>", "<FIELD>")},
 					Fix: "write a key of that form; a name has no dot",
-					Err: directfspolicy.ErrInvalidValue,
+					Err: ErrInvalidKey,
 				})
 				continue
 			}

@@ -16,11 +16,11 @@ func TestKeysLikeThoseOfHints(t *testing.T) {
 		"cache":    {"Cache", "caches", "cached", "cahce", "ca-che", "cach"},
 	} {
 		for _, field := range fields {
-			const text = `="off": invalid value; allowed: KEY; write the key so, or remove it`
+			const text = `="off": invalid key; allowed: KEY; write that key, or remove this one`
 			spec := container(notes{mountKey + "x.source": "/x", mountKey + "x." + field: "off"}, bind("/m", "/x"))
-			checkError(t, spec, ociconfig.Options{Flag: true}, directfspolicy.ErrInvalidValue, mountKey+"x."+field+strings.Replace(text, "KEY", mountKey+"x."+like, 1))
+			checkError(t, spec, ociconfig.Options{Flag: true}, ociconfig.ErrInvalidKey, mountKey+"x."+field+strings.Replace(text, "KEY", mountKey+"x."+like, 1))
 			spec = container(notes{rootfsKey + field: "off"})
-			checkError(t, spec, ociconfig.Options{Flag: true}, directfspolicy.ErrInvalidValue, rootfsKey+field+strings.Replace(text, "KEY", rootfsKey+like, 1))
+			checkError(t, spec, ociconfig.Options{Flag: true}, ociconfig.ErrInvalidKey, rootfsKey+field+strings.Replace(text, "KEY", rootfsKey+like, 1))
 		}
 	}
 }
@@ -39,7 +39,7 @@ func TestKeysOfOthers(t *testing.T) {
 // change nothing, and in a pod nobody would be told.
 func TestRelativeSources(t *testing.T) {
 	for _, source := range []string{"volumes/data", "./data", "tmpfs"} {
-		text := mountKey + `x.source="` + source + `": invalid value; write the absolute path of the source; that of a hint is not relative to the bundle`
+		text := mountKey + `x.source="` + source + `": invalid value; write an absolute path: the source of a hint is not relative to the bundle`
 		for _, knob := range []string{"directfs", "cache"} {
 			hint := notes{mountKey + "x.source": source, mountKey + "x." + knob: "default"}
 			for _, scope := range []notes{nil, {criType: "sandbox"}, {criType: "container"}} {

@@ -15,6 +15,9 @@ import (
 // The reasons for which this package refuses a hint, beside those of
 // directfspolicy. Match them with errors.Is.
 var (
+	// ErrInvalidKey: a key that can only be meant for a hint is spelled otherwise.
+	ErrInvalidKey = errors.New("invalid key")
+
 	// ErrNoSource: a hint has no way to find its mount.
 	ErrNoSource = errors.New("hint names no mount source")
 
@@ -102,7 +105,7 @@ func (p *parser) namedHint(m mountHint, k directfspolicy.Knob, key, value string
 func relativeSource(key, source string) error {
 	return &directfspolicy.HintError{
 		Key: key[:strings.LastIndexByte(key, '.')] + ".source", Value: source,
-		Fix: "write the absolute path of the source; that of a hint is not relative to the bundle",
+		Fix: "write an absolute path: the source of a hint is not relative to the bundle",
 		Err: directfspolicy.ErrInvalidValue,
 	}
 }

@@ -20,8 +20,8 @@ func misspelled(key, prefix, field, value string) error {
 	}
 	return &directfspolicy.HintError{
 		Key: key, Value: value, Allowed: []string{prefix + like},
-		Fix: "write the key so, or remove it",
-		Err: directfspolicy.ErrInvalidValue,
+		Fix: "write that key, or remove this one",
+		Err: ErrInvalidKey,
 	}
 }
 
@@ -40,7 +40,7 @@ func misplaced(annotations map[string]string) []error {
 		errs = append(errs, &directfspolicy.HintError{
 			Key: key, Value: annotations[key], Allowed: []string{MountKey("<NAME>", like), rootfsPrefix + like},
 			Fix: "write a key of one of these forms, or remove it",
-			Err: directfspolicy.ErrInvalidValue,
+			Err: ErrInvalidKey,
 		})
 	}
 	return errs

@@ -105,7 +105,7 @@ func TestHintsThatAreMissed(t *testing.T) {
 		mountKey + "data.no-directfs", mountKey + "data.directfs ", mountKey + "data.DirectFS", mountKey + "data.directf", mountKey + "data.cach",
 		mountKey + "data.directfs/", mountKey + "data/directfs",
 	} {
-		if err := refusals(container(notes{key: "off"}, bind("/data", "/a"))); !errors.Is(err, directfspolicy.ErrInvalidValue) {
+		if err := refusals(container(notes{key: "off"}, bind("/data", "/a"))); !errors.Is(err, ociconfig.ErrInvalidKey) {
 			t.Errorf("%q: %v", key, err)
 		}
 	}

@@ -148,7 +148,7 @@ func TestVerifyErrors(t *testing.T) {
 	for _, change := range []struct{ old, new, message string }{
 		{planText, planOf99, "stored plan: unsupported plan version: 99, where 2 to 3 can be read; delete the container and create it again"},
 		{createdAt, createdAgo, noPlan},
-		{flagOn, flagOff, `stored plan: invalid plan: mount "/": reason flag-off for directfs, with key "", backend "" and --directfs=true, is none; delete the container and create it again`},
+		{flagOn, flagOff, `stored plan: invalid plan: mount "/": directfs cannot have the reason flag-off with key "", backend "" and --directfs=true; delete the container and create it again`},
 	} {
 		undo := tamper(t, lab.Runtime, c.ID, change.old, change.new)
 		checkVerifyError(t, lab.Runtime, 5, fmt.Sprintf("container %q: %s", c.ID, change.message), c.ID)

@@ -11,8 +11,10 @@
 //     raised; that of a joining container says what its rootfs uses.
 //   - The spec that the sandbox process reads carries one static hint for each
 //     pair of access and cache mode, under a source of its own.
-//   - In the mount list that the gofer sends, a mount whose decision differs
-//     from what the switch gives carries the source of its decision's hint.
+//   - In the mount list that the gofer of a sandbox's first container sends, each
+//     mount that it serves has the source of its decision's hint. In that of a
+//     joining container, a mount has it only where its decision differs from
+//     what the switch gives.
 //
 // Nothing of this is in the bundle or in the container's stored spec, where
 // the engine would act upon it in other ways.

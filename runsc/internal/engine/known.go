@@ -10,7 +10,7 @@ import (
 
 // ErrUnknownSource: a mount's source cannot be looked at, and a hint may be for
 // it.
-var ErrUnknownSource = errors.New("the source is not there, or cannot be looked at, and nobody can tell whether a hint is for it")
+var ErrUnknownSource = errors.New("the source is not there, or cannot be looked at, so it is unknown whether a hint is for it")
 
 // CheckKnown refuses mounts of whose source nothing but the path is known, where
 // that matters: the mount would use directfs beside a hint that turns it off for

@@ -82,7 +82,7 @@ func (c *connection) takeTree(open opener) error {
 		fd, err = unix.OpenTree(int(file.Fd()), "", how|unix.AT_EMPTY_PATH)
 	}
 	if errors.Is(err, unix.EINVAL) && flags&unix.MS_REC == 0 {
-		return fmt.Errorf("copying %q: %w (in a user namespace, a directory with mounts in it can be bound with them only: write rbind)", c.source, err)
+		return fmt.Errorf("copying %q: %w (in a user namespace, a directory with mounts in it can only be bound together with them: write rbind)", c.source, err)
 	}
 	c.tree = fd
 	return wrap(fmt.Sprintf("copying %q", c.source), needsKernel(err, "5.2"))

@@ -81,7 +81,7 @@ func (r *Reader) find(fd, id int) (resolved string, m *mountinfo.Info, rest stri
 			return resolved, nil, "", nil
 		}
 	}
-	return resolved, nil, "", fmt.Errorf("%q: somebody keeps mounting, or renaming a directory with mounts in it, so that nobody can tell which of them this is; try again", resolved)
+	return resolved, nil, "", fmt.Errorf("%q: somebody keeps mounting, or renaming a directory with mounts in it, so it is unknown which of them this is; try again", resolved)
 }
 
 // read opens the table and reads it. The file is not the Go runtime's to poll:

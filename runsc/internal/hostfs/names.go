@@ -9,7 +9,7 @@ import (
 )
 
 // ErrReplaced: a name led to one file, and a moment later to another.
-var ErrReplaced = errors.New("another file is there now than a moment ago, so that nobody can tell which mounts a hint is for; is somebody replacing directories or links? Try again")
+var ErrReplaced = errors.New("the file there is not the one of a moment ago, so it is unknown which mounts a hint is for; is somebody replacing directories or links? Try again")
 
 // file says which file is at a name; the zero value is none.
 type file struct{ device, inode uint64 }

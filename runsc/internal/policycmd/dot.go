@@ -1,4 +1,4 @@
-package policy
+package policycmd
 
 import (
 	"fmt"

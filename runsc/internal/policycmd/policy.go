@@ -1,6 +1,6 @@
-// Package policy is the command "runsc policy": it says what the runtime
+// Package policycmd is the command "runsc policy": it says what the runtime
 // decides about directfs, and why, without starting anything.
-package policy
+package policycmd
 
 import (
 	"context"

@@ -42,8 +42,8 @@ Compares the mounts as the sentry has them, the privileges, open directories
 and seccomp filters of the sandbox process, the container's gofer and what it
 serves. The sandbox process is compared with the plan of the sandbox's first
 container. Without the runtime's --root, the container is looked for where
-docker, containerd, Kubernetes and podman have their runtimes keep theirs. A
-beginning of the id will do where it is one container's.
+docker, containerd, Kubernetes and podman have their runtimes keep theirs. The
+beginning of an id is enough if only one container's id begins like that.
 
 EXIT STATUS:
   0  all is as planned
@@ -53,8 +53,8 @@ EXIT STATUS:
   4  the container is not running
   5  a stored plan cannot be read
   6  no permission
-  7  something could not be looked at (see --allow-unverified), or with
-     --strict: cannot be seen
+  7  something could not be looked at (see --allow-unverified) or, with
+     --strict, cannot be seen
 `
 }
 

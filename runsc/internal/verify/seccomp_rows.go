@@ -82,7 +82,7 @@ func setList(e expectation) string {
 func reason(err error) string {
 	switch {
 	case errors.Is(err, unix.EACCES):
-		return fmt.Sprintf("%v: it takes CAP_SYS_ADMIN, and not being under seccomp oneself", err)
+		return fmt.Sprintf("%v: it takes CAP_SYS_ADMIN, and a command that runs without a seccomp filter", err)
 	case errors.Is(err, unix.EPERM):
 		return fmt.Sprintf("%v: another tracer is attached, or kernel.yama.ptrace_scope is 3", err)
 	case errors.Is(err, unix.EIO), errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS):
