@@ -87,6 +87,9 @@ func TestHooksThatBindAgain(t *testing.T) {
 		"in a mount":       {"mkdir on/copy && mount --bind off on/copy", false},
 		"below it":         {"mkdir -p copy off/sub && mount --bind off/sub copy", false},
 		"from the source":  {"mkdir copy && mount --bind $SOURCE copy", false},
+		"a mount below it": {"mkdir copy && mount --bind off/disk copy", false},
+		"moved out of it":  {"mkdir copy && mount --move off/disk copy", false},
+		"a hook's in it":   {"mkdir -p copy off/hook && mount -t tmpfs hook off/hook && mount --bind off/hook copy", false},
 		"above it":         {"mkdir copy && mount --bind $(dirname $SOURCE) copy", false},
 		"all of it":        {"mount --rbind . .", false},
 		"in itself":        {"mkdir off/copy && mount --bind off off/copy", true},
@@ -94,8 +97,10 @@ func TestHooksThatBindAgain(t *testing.T) {
 		"without the rest": {"mount --bind . .", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			lab := newLab(t, "--overlay2=none", "--ignore-cgroups")
-			b := lab.Bundle(t, harness.RootfsHint("on"), harness.Mount("/on", "rw", "directfs=on"), harness.Mount("/off", "rw", "directfs=off"), harness.Args("serve"))
+			// In a user namespace, a hook cannot take away what came with an rbind.
+			lab := newLab(t, "--overlay2=none", "--ignore-cgroups", "--network=host")
+			b := lab.Bundle(t, harness.RootfsHint("on"), harness.Mount("/on", "rw", "directfs=on"), harness.Mount("/off", "rw", "rbind", "directfs=off"), harness.Args("serve"))
+			mountOnHost(t, filepath.Join(b.Source("/off"), "disk"), "of-disk")
 			env := append(os.Environ(), "SOURCE="+b.Source("/off"))
 			b.Spec.Hooks = &specs.Hooks{CreateContainer: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "cd " + b.Rootfs() + " && " + c.script}, Env: env}}}
 			if err := b.Save(); err != nil {
