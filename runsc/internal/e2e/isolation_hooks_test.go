@@ -40,6 +40,43 @@ func TestIsolatedHooksThatCoverAndMove(t *testing.T) {
 	}
 }
 
+// A createContainer hook may write to the rootfs, also where the container's
+// writes do not arrive there. It may not write to a mount that is read-only.
+func TestHooksPrepareTheRootfs(t *testing.T) {
+	for _, how := range append(both, "upstream") {
+		for _, overlay := range []string{"root:self", "all:memory", "none"} {
+			t.Run(how+" "+overlay, func(t *testing.T) {
+				lab := newLab(t, "--ignore-cgroups", "--overlay2="+overlay)
+				opts := []harness.Option{harness.RootfsHint(how)}
+				if how == "upstream" {
+					lab.Binary, opts = harness.Program(t, harness.UpstreamPackage), nil
+				}
+				if overlay == "none" {
+					opts = append(opts, harness.ReadonlyRoot())
+				}
+				b := lab.Bundle(t, append(opts, harness.Mount("/ro", "ro"), harness.Args("serve"))...)
+				script := fmt.Sprintf("cd %s && mkdir made && mount -t tmpfs hook made && touch made/by-hook && ! touch ro/by-hook", b.Rootfs())
+				b.Spec.Hooks = &specs.Hooks{CreateContainer: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: os.Environ()}}}
+				if err := b.Save(); err != nil {
+					t.Fatal(err)
+				}
+				c := lab.Serve(t, b)
+				readReport(t, c)
+				if got := names(t, c, "/made"); got != `["by-hook"]` {
+					t.Errorf("the container sees %s", got)
+				}
+				if res, err := c.Exec(harness.Context(t), "write", "/by-guest", "text"); err != nil || (res.ExitCode == 0) != (overlay != "none") {
+					t.Errorf("writing to the rootfs: %+v, %v", res, err)
+				}
+				if _, err := os.Lstat(filepath.Join(b.Rootfs(), "by-guest")); err == nil {
+					t.Error("what the container wrote arrived in the rootfs")
+				}
+				stop(t, lab, c)
+			})
+		}
+	}
+}
+
 // Creating a container ends after its createContainer hooks, and fails if one
 // of them does, as with upstream's runtime.
 func TestCreateWaitsForHooks(t *testing.T) {
