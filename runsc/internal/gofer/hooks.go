@@ -52,7 +52,7 @@ func runHooks(spec *specs.Spec, id, bundle string, conns []connection) error {
 // forHooks are the connections as hooks may use them. They prepare the rootfs
 // also where the container must not write to it, or an overlay takes what it
 // writes; the engine makes it read-only after them
-// (runsc/cmd/sandboxsetup/gofer_mount.go:240).
+// (runsc/cmd/sandboxsetup/gofer_mount.go:242).
 func forHooks(conns []connection) []connection {
 	all := slices.Clone(conns)
 	all[0].ReadOnly = false
