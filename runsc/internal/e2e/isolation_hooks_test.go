@@ -40,6 +40,43 @@ func TestIsolatedHooksThatCoverAndMove(t *testing.T) {
 	}
 }
 
+// A createContainer hook may write to the rootfs, also where the container's
+// writes do not arrive there. It may not write to a mount that is read-only.
+func TestHooksPrepareTheRootfs(t *testing.T) {
+	for _, how := range append(both, "upstream") {
+		for _, overlay := range []string{"root:self", "all:memory", "none"} {
+			t.Run(how+" "+overlay, func(t *testing.T) {
+				lab := newLab(t, "--ignore-cgroups", "--overlay2="+overlay)
+				opts := []harness.Option{harness.RootfsHint(how)}
+				if how == "upstream" {
+					lab.Binary, opts = harness.Program(t, harness.UpstreamPackage), nil
+				}
+				if overlay == "none" {
+					opts = append(opts, harness.ReadonlyRoot())
+				}
+				b := lab.Bundle(t, append(opts, harness.Mount("/ro", "ro"), harness.Args("serve"))...)
+				script := fmt.Sprintf("cd %s && mkdir made && mount -t tmpfs hook made && touch made/by-hook && ! touch ro/by-hook", b.Rootfs())
+				b.Spec.Hooks = &specs.Hooks{CreateContainer: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: os.Environ()}}}
+				if err := b.Save(); err != nil {
+					t.Fatal(err)
+				}
+				c := lab.Serve(t, b)
+				readReport(t, c)
+				if got := names(t, c, "/made"); got != `["by-hook"]` {
+					t.Errorf("the container sees %s", got)
+				}
+				if res, err := c.Exec(harness.Context(t), "write", "/by-guest", "text"); err != nil || (res.ExitCode == 0) != (overlay != "none") {
+					t.Errorf("writing to the rootfs: %+v, %v", res, err)
+				}
+				if _, err := os.Lstat(filepath.Join(b.Rootfs(), "by-guest")); err == nil {
+					t.Error("what the container wrote arrived in the rootfs")
+				}
+				stop(t, lab, c)
+			})
+		}
+	}
+}
+
 // Creating a container ends after its createContainer hooks, and fails if one
 // of them does, as with upstream's runtime.
 func TestCreateWaitsForHooks(t *testing.T) {
@@ -87,6 +124,9 @@ func TestHooksThatBindAgain(t *testing.T) {
 		"in a mount":       {"mkdir on/copy && mount --bind off on/copy", false},
 		"below it":         {"mkdir -p copy off/sub && mount --bind off/sub copy", false},
 		"from the source":  {"mkdir copy && mount --bind $SOURCE copy", false},
+		"a mount below it": {"mkdir copy && mount --bind off/disk copy", false},
+		"moved out of it":  {"mkdir copy && mount --move off/disk copy", false},
+		"a hook's in it":   {"mkdir -p copy off/hook && mount -t tmpfs hook off/hook && mount --bind off/hook copy", false},
 		"above it":         {"mkdir copy && mount --bind $(dirname $SOURCE) copy", false},
 		"all of it":        {"mount --rbind . .", false},
 		"in itself":        {"mkdir off/copy && mount --bind off off/copy", true},
@@ -94,8 +134,10 @@ func TestHooksThatBindAgain(t *testing.T) {
 		"without the rest": {"mount --bind . .", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			lab := newLab(t, "--overlay2=none", "--ignore-cgroups")
-			b := lab.Bundle(t, harness.RootfsHint("on"), harness.Mount("/on", "rw", "directfs=on"), harness.Mount("/off", "rw", "directfs=off"), harness.Args("serve"))
+			// In a user namespace, a hook cannot take away what came with an rbind.
+			lab := newLab(t, "--overlay2=none", "--ignore-cgroups", "--network=host")
+			b := lab.Bundle(t, harness.RootfsHint("on"), harness.Mount("/on", "rw", "directfs=on"), harness.Mount("/off", "rw", "rbind", "directfs=off"), harness.Args("serve"))
+			mountOnHost(t, filepath.Join(b.Source("/off"), "disk"), "of-disk")
 			env := append(os.Environ(), "SOURCE="+b.Source("/off"))
 			b.Spec.Hooks = &specs.Hooks{CreateContainer: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "cd " + b.Rootfs() + " && " + c.script}, Env: env}}}
 			if err := b.Save(); err != nil {

@@ -2,6 +2,7 @@ package gofer
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/directfs/runsc/runsc/internal/engine"
@@ -16,33 +17,46 @@ import (
 // them. Mounts are known by FD, and all are set aside before one is copied, so
 // that none is in another's copy whatever the hooks covered or moved.
 //
-// It reports whether there was anything to run. The engine runs none where the
-// rootfs is an image (runsc/cmd/sandboxsetup/gofer_mount.go:256).
-func runHooks(spec *specs.Spec, id, bundle string, conns []connection) (bool, error) {
+// The engine runs none where the rootfs is an image
+// (runsc/cmd/sandboxsetup/gofer_mount.go:256).
+func runHooks(spec *specs.Spec, id, bundle string, conns []connection) error {
 	if !engine.HasCreateContainerHooks(spec) {
-		return false, nil
+		return nil
 	}
 	if len(conns) == 0 || !conns[0].isRootfs() {
 		log.Warningf("createContainer hooks are not run: the rootfs is an image")
-		return false, nil
+		return nil
+	}
+	if err := restrict(forHooks(conns)); err != nil {
+		return err
 	}
 	shown := make([]int, 0, len(conns))
 	defer func() { closeAll(shown) }()
 	for i := range conns {
 		fd, err := conns[i].show(spec.Root.Path, shown)
 		if err != nil {
-			return true, fmt.Errorf("showing mount %q to hooks: %w", conns[i].path, err)
+			return fmt.Errorf("showing mount %q to hooks: %w", conns[i].path, err)
 		}
 		shown = append(shown, fd)
 	}
 	before, err := look(conns, shown)
 	if err != nil {
-		return true, err
+		return err
 	}
 	if err := engine.RunCreateContainerHooks(spec, id, bundle); err != nil {
-		return true, fmt.Errorf("createContainer hooks: %w", err)
+		return fmt.Errorf("createContainer hooks: %w", err)
 	}
-	return true, takeBack(conns, shown, before)
+	return takeBack(conns, shown, before)
+}
+
+// forHooks are the connections as hooks may use them. They prepare the rootfs
+// also where the container must not write to it, or an overlay takes what it
+// writes; the engine makes it read-only after them
+// (runsc/cmd/sandboxsetup/gofer_mount.go:242).
+func forHooks(conns []connection) []connection {
+	all := slices.Clone(conns)
+	all[0].ReadOnly = false
+	return all
 }
 
 // show mounts the connection's copy where hooks look for it and returns an FD

@@ -68,20 +68,32 @@ func viewsOf(table []*mountinfo.Info, ids []int) (v views, missing int) {
 
 // checkViews fails where hooks mounted files of a connection that is not donated
 // in one that is: who holds a directory of that one would get to them. What was
-// in its tree before the hooks is known to the Plan.
+// in its tree before the hooks is known to the Plan. A hook may have moved what
+// is mounted in the other one, so that only the look before has it.
 func checkViews(conns []connection, before, now views) error {
 	for v, m := range now.all {
 		if _, ok := before.all[v]; ok || !conns[v.in].donate || covers(now.tops[v.in], m) {
 			continue
 		}
-		for i := range conns {
-			if off := now.tops[i]; !conns[i].donate && (covers(off, m) || covers(m, off)) {
+		for _, seen := range []views{before, now} {
+			if off, ok := seen.sharing(conns, m); ok {
 				return fmt.Errorf("a createContainer hook mounted files of mount %q at %q, in mount %q, and their decisions differ (%v and %v): give both the same hint, or change the hook",
-					conns[i].path, m.Mountpoint, conns[v.in].path, conns[i].decision.Access, conns[v.in].decision.Access)
+					conns[off].path, m.Mountpoint, conns[v.in].path, conns[off].decision.Access, conns[v.in].decision.Access)
 			}
 		}
 	}
 	return nil
+}
+
+// sharing returns a connection that is not donated and shows files that m shows
+// as well, in its own mount or in one below.
+func (s views) sharing(conns []connection, m *mountinfo.Info) (off int, ok bool) {
+	for v, o := range s.all {
+		if !conns[v.in].donate && (covers(o, m) || covers(m, o)) {
+			return v.in, true
+		}
+	}
+	return 0, false
 }
 
 // holder returns the connection in whose tree a mount is.

@@ -18,6 +18,7 @@ func TestViewsOfHooks(t *testing.T) {
 	before := []*mountinfo.Info{
 		mount(host, 1, "/"), mount(moved, host, "/srv/off"), mount(22, host, "/elsewhere"),
 		mount(rootfs, host, "/image"), mount(off, rootfs, "/srv/off"), mount(32, rootfs, "/srv/off/known"),
+		mount(33, off, "/disk"),
 	}
 	for name, c := range map[string]struct {
 		hook []*mountinfo.Info // instead of the one with its ID, or as well
@@ -29,6 +30,10 @@ func TestViewsOfHooks(t *testing.T) {
 		"in a mount of the hook's": {[]*mountinfo.Info{mount(40, rootfs, "/other"), mount(22, 40, "/srv/off/sub")}, false},
 		"moved from the host":      {[]*mountinfo.Info{mount(moved, rootfs, "/srv/off")}, false},
 		"a directory above":        {[]*mountinfo.Info{mount(40, rootfs, "/srv")}, false},
+		"of a mount in it":         {[]*mountinfo.Info{mount(40, rootfs, "/disk/sub")}, false},
+		"above a mount in it":      {[]*mountinfo.Info{mount(40, rootfs, "/")}, false},
+		"a mount moved out of it":  {[]*mountinfo.Info{mount(33, rootfs, "/disk")}, false},
+		"of a hook's mount in it":  {[]*mountinfo.Info{mount(40, off, "/by-hook"), mount(41, rootfs, "/by-hook")}, false},
 		"the same as before":       {[]*mountinfo.Info{mount(40, rootfs, "/srv/off/known")}, true},
 		"in the off mount":         {[]*mountinfo.Info{mount(40, off, "/srv/off")}, true},
 		"other files":              {[]*mountinfo.Info{mount(22, rootfs, "/srv/offside")}, true},

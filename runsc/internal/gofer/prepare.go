@@ -52,17 +52,11 @@ func (g *Command) prepare(conf *config.Config, spec *specs.Spec, id string, conn
 		return prepared{}, err
 	}
 	own := ownConnections(conns)
+	if err := runHooks(spec, id, g.bundle, own); err != nil {
+		return prepared{}, err
+	}
 	if err := restrict(own); err != nil {
 		return prepared{}, err
-	}
-	hooked, err := runHooks(spec, id, g.bundle, own)
-	if err != nil {
-		return prepared{}, err
-	}
-	if hooked {
-		if err := restrict(own); err != nil {
-			return prepared{}, err
-		}
 	}
 	if err := g.pivot(conf, spec, id); err != nil {
 		return prepared{}, err

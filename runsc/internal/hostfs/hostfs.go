@@ -58,6 +58,10 @@ func (r *Reader) changed() bool {
 	return err != nil || n > 0 && poll[0].Revents&(unix.POLLPRI|unix.POLLERR) != 0
 }
 
+// gone is what the kernel adds to the path of a file whose name was removed
+// (proc_pid_fd(5)). The mount table does not: a mount of it stays.
+const gone = " (deleted)"
+
 // find says where a file is that the kernel has this path for: its mount, and
 // the path from there. Who renames a directory moves the mounts in it, and the
 // table may be of before. There is no mount where a process that is confined to
@@ -69,6 +73,9 @@ func (r *Reader) find(fd, id int) (resolved string, m *mountinfo.Info, rest stri
 			return resolved, nil, "", err
 		}
 		if m = r.byID[id]; m != nil && !r.changed() {
+			if resolved == m.Mountpoint+gone {
+				resolved = m.Mountpoint
+			}
 			if rest, ok := below(resolved, m.Mountpoint); ok {
 				return resolved, m, rest, nil
 			}

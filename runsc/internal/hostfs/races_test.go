@@ -84,6 +84,26 @@ func TestMountThatIsAnother(t *testing.T) {
 	})
 }
 
+// A mount stays when its files' name is removed, which whoever shares the volume
+// can do. It is found at its mount point, alone and with what it is mounted in.
+func TestMountOfWhatIsGone(t *testing.T) {
+	inNamespace(t, func(r *Reader, dir string) {
+		volume, point := mkdir(t, dir, "volume"), mkdir(t, dir, "outer", "point")
+		mount(t, mkdir(t, volume, "sub"), point, "", unix.MS_BIND)
+		if err := os.Remove(filepath.Join(volume, "sub")); err != nil {
+			t.Error(err)
+		}
+		v := one(t, r, volume)
+		if s := one(t, r, point); !v.Contains(s) || s.Path != point {
+			t.Errorf("%+v is not in %+v", s, v)
+		}
+		all, err := r.Sources(filepath.Dir(point), true)
+		if err != nil || len(all) != 2 || !v.Contains(all[1]) {
+			t.Errorf("%+v, %v", all, err)
+		}
+	})
+}
+
 // A table in which a mount is never where it is tells nothing.
 func TestMountThatKeepsMoving(t *testing.T) {
 	inNamespace(t, func(r *Reader, dir string) {
