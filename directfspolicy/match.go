@@ -31,7 +31,7 @@ func newMatcher(hints []SourceHint) *matcher {
 // above it, in the order of the Request, then its own. What is mounted below
 // its source does not make it another mount.
 func (m *matcher) count(mt *Mount) []Hint {
-	if len(m.hints) == 0 || len(mt.Sources) == 0 {
+	if len(m.hints) == 0 || len(mt.Sources) == 0 || len(mt.Sources[0].Path) > maxSource { // the last is refused
 		return mt.Hints
 	}
 	var found []int
