@@ -51,6 +51,7 @@ func checkSources(mount string, sources []Source) error {
 // the first decision, may have another cache mode than a mount at "/": the
 // runtime's defaults for the two differ, and such a mount hides it at once.
 func checkIdentities(ds []Decision) error {
+	var errs []error
 	seen := make(map[string]int, len(ds))
 	for i, d := range ds {
 		if d.Access == NoAccess {
@@ -62,11 +63,11 @@ func checkIdentities(ds []Decision) error {
 			continue
 		}
 		if o := ds[first]; o.Access != d.Access || o.Cache != d.Cache {
-			return fmt.Errorf("%w: two mounts at %q have different decisions (%v cache=%v and %v cache=%v); give them the same hint or remove one",
-				ErrInvalidRequest, d.Mount, o.Access, o.Cache, d.Access, d.Cache)
+			errs = append(errs, fmt.Errorf("%w: two mounts at %q have different decisions (%v cache=%v and %v cache=%v); give them the same hint or remove one",
+				ErrInvalidRequest, d.Mount, o.Access, o.Cache, d.Access, d.Cache))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // check reports whether a decoded plan is one that Resolve could have made, or

@@ -106,8 +106,6 @@ func read(spec *specs.Spec, o Options) (r directfspolicy.Request, errs []error, 
 		m.Hints = p.options(sm, isBind(sm))
 		r.Mounts = append(r.Mounts, m)
 	}
-	if err := checkOrder(r.Mounts); err != nil {
-		p.refuse(err)
-	}
+	p.refuse(checkOrder(r.Mounts)...)
 	return r, p.errs, true
 }

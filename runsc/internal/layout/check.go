@@ -18,13 +18,14 @@ func Check(plan directfspolicy.Plan) error {
 		}
 	}()
 	var l *Layout
+	var errs []error
 	for i, d := range plan.Decisions() {
 		if d.Access == directfspolicy.NoAccess && i > 0 {
 			continue
 		}
 		m, err := openMount(d)
 		if err != nil {
-			return nil
+			break
 		}
 		fds = append(fds, m.Root)
 		if i == 0 {
@@ -32,10 +33,10 @@ func Check(plan directfspolicy.Plan) error {
 			continue
 		}
 		if _, _, err := l.Add(m); errors.Is(err, ErrOnePlace) || errors.Is(err, ErrHidden) {
-			return err
+			errs = append(errs, err)
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func openMount(d directfspolicy.Decision) (Mount, error) {
