@@ -5,22 +5,42 @@ import "slices"
 // matcher finds the source hints that count for a mount, in a time that does
 // not grow with the number of hints.
 type matcher struct {
-	hints   []SourceHint
-	at      map[place][]int // a name of a hint's source -> hints
-	matched []bool
+	hints []SourceHint
+	at    map[place]*saidAt // a name of a hint's source -> what is said about it
+}
+
+// saidAt are the hints for one place. Those that say the same as one before them
+// change nothing, and only count as matched.
+type saidAt struct {
+	all, distinct []int
+	matched       bool
+}
+
+func (s *saidAt) add(hints []SourceHint, i int) {
+	s.all = append(s.all, i)
+	h := hints[i]
+	if !slices.ContainsFunc(s.distinct, func(j int) bool {
+		o := hints[j]
+		return o.Knob == h.Knob && o.Setting == h.Setting && o.PodWide == h.PodWide
+	}) {
+		s.distinct = append(s.distinct, i)
+	}
 }
 
 func newMatcher(hints []SourceHint) *matcher {
-	m := &matcher{hints: hints, matched: make([]bool, len(hints))}
+	m := &matcher{hints: hints}
 	if len(hints) == 0 {
 		return m
 	}
-	m.at = make(map[place][]int, 2*len(hints))
+	m.at = make(map[place]*saidAt, 2*len(hints))
 	for i, h := range hints {
 		for _, s := range h.sources() {
 			ps, n := s.places()
 			for _, p := range ps[:n] {
-				m.at[p] = append(m.at[p], i)
+				if m.at[p] == nil {
+					m.at[p] = new(saidAt)
+				}
+				m.at[p].add(hints, i)
 			}
 		}
 	}
@@ -31,14 +51,17 @@ func newMatcher(hints []SourceHint) *matcher {
 // above it, in the order of the Request, then its own. What is mounted below
 // its source does not make it another mount.
 func (m *matcher) count(mt *Mount) []Hint {
-	if len(m.hints) == 0 || len(mt.Sources) == 0 {
+	if len(m.hints) == 0 || len(mt.Sources) == 0 || len(mt.Sources[0].Path) > maxSource { // the last is refused
 		return mt.Hints
 	}
 	var found []int
 	ps, n := mt.Sources[0].places()
 	for _, p := range ps[:n] {
 		for ok := true; ok; p, ok = p.parent() {
-			found = append(found, m.at[p]...)
+			if s := m.at[p]; s != nil {
+				s.matched = true
+				found = append(found, s.distinct...)
+			}
 		}
 	}
 	if len(found) == 0 {
@@ -47,7 +70,6 @@ func (m *matcher) count(mt *Mount) []Hint {
 	slices.Sort(found)
 	var hints []Hint
 	for _, i := range slices.Compact(found) {
-		m.matched[i] = true
 		hints = append(hints, m.hints[i].Hint)
 	}
 	return append(hints, mt.Hints...)
@@ -55,9 +77,15 @@ func (m *matcher) count(mt *Mount) []Hint {
 
 // unmatched returns the hints that count for no mount and ask for something.
 func (m *matcher) unmatched() []Hint {
+	matched := make([]bool, len(m.hints))
+	for _, s := range m.at {
+		for _, i := range s.all {
+			matched[i] = matched[i] || s.matched
+		}
+	}
 	var out []Hint
 	for i, h := range m.hints {
-		if !m.matched[i] && h.Setting != Unset {
+		if !matched[i] && h.Setting != Unset {
 			out = append(out, h.Hint)
 		}
 	}

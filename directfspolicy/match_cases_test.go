@@ -3,6 +3,7 @@ package directfspolicy
 import (
 	"fmt"
 	"testing"
+	"time"
 )
 
 // The roads by which one volume's files come into a pod, each by name.
@@ -56,6 +57,29 @@ func TestMatchingIsLinear(t *testing.T) {
 	}
 	if small, big := allocs(1_000), allocs(10_000); big > 11*small {
 		t.Errorf("%.0f allocations for 1,000 hints and mounts, %.0f for 10,000", small, big)
+	}
+}
+
+// Nor does it grow with the number of hints that say the same about one source:
+// all of these count, and a mount looks at one.
+func TestManyNamesForOneSource(t *testing.T) {
+	const n = 10_000
+	r := Request{Container: Container{Flag: true}}
+	for i := range n {
+		r.SourceHints = append(r.SourceHints, SourceHint{Hint: hint(fmt.Sprint("k", i), Off), Source: Source{Path: "/srv"}})
+		r.Mounts = append(r.Mounts, Mount{Destination: fmt.Sprintf("/m/%d", i), Backend: StockGofer, Sources: []Source{{Path: fmt.Sprintf("/srv/%d", i)}}})
+	}
+	before := time.Now()
+	p := mustResolve(t, r)
+	if took := time.Since(before); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if ds := p.Decisions(); ds[n].Access != LisaFS || ds[n].WhyAccess.key != "k0" {
+		t.Errorf("the last mount got %v", ds[n])
+	}
+	r.SourceHints[n-1].Setting = On
+	if _, err := Resolve(r); len(Findings(err)) != n {
+		t.Errorf("%d findings for %d mounts, one hint of which differs", len(Findings(err)), n)
 	}
 }
 

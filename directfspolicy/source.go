@@ -1,9 +1,9 @@
 package directfspolicy
 
 import (
-	"path"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Source says where files are, by name and by identity. Whoever makes a Request
@@ -54,10 +54,17 @@ func (s Source) places() (all [3]place, n int) {
 	return all, n
 }
 
-// parent returns the directory that has the place. A number has none.
+// parent returns the directory that has the place. A number has none. It looks
+// at the last name of the path alone: callers go up to the root.
 func (p place) parent() (place, bool) {
-	dir := path.Dir(p.path)
-	return place{p.in, dir}, dir != p.path && dir != "."
+	switch i := strings.LastIndexByte(p.path, '/'); {
+	case i < 0 || p.path == "/":
+		return place{}, false
+	case i == 0:
+		return place{p.in, "/"}, true
+	default:
+		return place{p.in, p.path[:i]}, true
+	}
 }
 
 // Contains reports whether the files of o are those of s, or inside it.

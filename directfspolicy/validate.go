@@ -28,8 +28,17 @@ func checkDestination(dest string) error {
 	return nil
 }
 
+// maxSource is how long the path of a source can be. A path of the host has no
+// more than 4,095 bytes, or a few times that where some of them are written as
+// text. Finding hints and writers goes up a path name by name, which costs the
+// square of its length.
+const maxSource = 1 << 14
+
 func checkSources(mount string, sources []Source) error {
 	for _, s := range sources {
+		if len(s.Path) > maxSource {
+			return fmt.Errorf("%w: mount %q: the source %+.40q... has %d bytes, where %d are allowed; give it a shorter path", ErrInvalidRequest, mount, s.Path, len(s.Path), maxSource)
+		}
 		if !s.valid() {
 			return fmt.Errorf("%w: mount %q: the source %+q has no path, or is not in UTF-8", ErrInvalidRequest, mount, s)
 		}
@@ -42,8 +51,8 @@ func checkSources(mount string, sources []Source) error {
 // the first decision, may have another cache mode than a mount at "/": the
 // runtime's defaults for the two differ, and such a mount hides it at once.
 func checkIdentities(ds []Decision) error {
-	seen := make(map[string]int, len(ds))
 	var errs []error
+	seen := make(map[string]int, len(ds))
 	for i, d := range ds {
 		if d.Access == NoAccess {
 			continue

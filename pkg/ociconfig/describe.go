@@ -76,10 +76,18 @@ func isBind(sm specs.Mount) bool {
 	return sm.Source != "" && sm.Type != "erofs" && (sm.Type == "bind" || hasBindOption(sm.Options))
 }
 
+// maxPath is how long a path can be (PATH_MAX of path_resolution(7), which counts
+// the zero byte as well). Whoever goes through a longer one, name by name, does so
+// in vain, and for long.
+const maxPath = 4095
+
 // mount describes one mount of the spec.
 func (d describer) mount(sm specs.Mount) (m directfspolicy.Mount, err error) {
 	if !path.IsAbs(sm.Destination) {
 		return m, fmt.Errorf("%w: mount destination %q is not absolute", directfspolicy.ErrInvalidRequest, sm.Destination)
+	}
+	if len(sm.Destination) > maxPath {
+		return m, fmt.Errorf("%w: mount destination %.40q... has %d bytes, where the kernel takes no more than %d: write a shorter path", directfspolicy.ErrInvalidRequest, sm.Destination, len(sm.Destination), maxPath)
 	}
 	m = directfspolicy.Mount{Destination: path.Clean(sm.Destination), Cache: d.o.MountCache}
 	if !isBind(sm) {

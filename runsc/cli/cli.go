@@ -38,6 +38,9 @@ func Main() {
 		// mounts.
 		go preinit.GrowFDTable(1000)
 	}
+	if os.Args[0] == "runsc-gofer" { // runsc/container/container.go:1561
+		os.Args = engine.GoferArgs(os.Args)
+	}
 	alias.HandleAlias()
 	flag.Var(versionFlag{}, "version", "show version and exit.")
 	flag.Var(&engine.Hints, "directfs-hints", "hints about directfs and cache modes that may count: all (default), narrow (none that asks for directfs where --directfs=false) or none")

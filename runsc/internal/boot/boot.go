@@ -54,6 +54,9 @@ func (b *Boot) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcom
 	// The engine's command tells the client that the sandbox runs. Before that
 	// the client must have done what it does while the engine waits.
 	client.AwaitReady()
+	if err := dropAsNobody(f, conf); err != nil {
+		util.Fatalf("%v", err)
+	}
 	return b.Boot.Execute(ctx, f, args...)
 }
 

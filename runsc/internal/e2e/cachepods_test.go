@@ -31,6 +31,21 @@ func TestPodCacheHints(t *testing.T) {
 	}
 }
 
+// A shared rootfs goes with a flag that puts overlays over others, as the default
+// one does: that of a container which joins is read-only and has none.
+func TestSharedRootfsBesideOverlay(t *testing.T) {
+	for _, rootfs := range both {
+		t.Run("rootfs="+rootfs, func(t *testing.T) {
+			lab := newLab(t, "--overlay2=root:self")
+			pause := servePod(t, lab, lab.Runtime, true, harness.PodSandbox())
+			c := lab.Serve(t, lab.Bundle(t, harness.PodMember(pause.ID, "app"), harness.RootfsHint(rootfs), harness.ReadonlyRoot(),
+				harness.Annotation("dev.gvisor.spec.rootfs.cache", "shared"), harness.Args("serve")))
+			checkCaches(t, readReport(t, c), map[string]string{"/": "shared"})
+			stop(t, lab, pause, c)
+		})
+	}
+}
+
 // Two caches of the same files, one of which takes itself for the only one,
 // would overwrite each other's writes. The second container is refused, in
 // whatever order they come, by whatever path it has the files; one that only

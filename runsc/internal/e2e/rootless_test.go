@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/directfs/runsc/runsc/harness"
+	"github.com/directfs/runsc/runsc/internal/verify"
 )
 
 // nobodys is a user of whom the machine knows nothing.
@@ -73,6 +74,28 @@ func TestRootlessWithoutDirectFS(t *testing.T) {
 			checkHeld(t, c, direct(want))
 			stop(t, lab, c)
 		})
+	}
+}
+
+// What root sees of a container that a runtime without root started is as planned,
+// or a note.
+func TestRootlessVerify(t *testing.T) {
+	for _, directfs := range both {
+		for _, network := range []string{"none", "host"} {
+			t.Run(directfs+",network="+network, func(t *testing.T) {
+				lab := newRootlessLab(t, "--network="+network)
+				b := lab.Bundle(t, harness.OwnedBy(nobodys), harness.RootfsHint(directfs), harness.Mount("/a", "rw", "directfs="+directfs), harness.Args("serve", "/"))
+				c := runDetached(t, lab, b)
+				readReport(t, c)
+				asRoot := *lab.Runtime
+				asRoot.User = 0
+				report, code, said := runVerify(t, &asRoot, c.ID)
+				if code != 0 || report.Verdict != verify.OK {
+					t.Errorf("exit status %d, %v, %s: %+v", code, report.Verdict, said, report.Rows)
+				}
+				stop(t, lab, c)
+			})
+		}
 	}
 }
 

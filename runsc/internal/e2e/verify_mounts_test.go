@@ -206,3 +206,24 @@ func TestVerifySubmounts(t *testing.T) {
 		})
 	}
 }
+
+// Of two mounts of the same files at one place the later one is served for both,
+// with its attributes.
+func TestVerifyHiddenMount(t *testing.T) {
+	for _, how := range both {
+		for name, first := range map[string]string{"destination": "//a", "link": "/link"} {
+			t.Run(how+" by "+name, func(t *testing.T) {
+				lab := newLab(t)
+				source := volume(lab, "a")
+				b := lab.Bundle(t, harness.MountFrom(source, first, "ro", "directfs="+how), harness.MountFrom(source, "/a", "rw", "directfs="+how), harness.Args("serve"))
+				if name == "link" {
+					linkInImage(t, b, "link", "/a")
+				}
+				c := lab.Serve(t, b)
+				readReport(t, c)
+				checkVerified(t, lab.Runtime, c.ID)
+				stop(t, lab, c)
+			})
+		}
+	}
+}

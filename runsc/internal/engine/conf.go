@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/ociconfig"
@@ -118,6 +119,15 @@ func ConfigureStart(conf *config.Config, p directfspolicy.Plan) {
 		return
 	}
 	conf.DirectFS = p.Sandbox().Raised
+}
+
+// GoferArgs returns the command line of a gofer without the cache mode of the
+// rootfs. ConfigureStart sets that for the sandbox process, to which the client
+// sends its configuration; a gofer, which gets it as flags, has no use for it, and
+// the engine's check of flags would refuse a shared one beside any overlay
+// (runsc/config/config.go:500).
+func GoferArgs(args []string) []string {
+	return slices.DeleteFunc(slices.Clone(args), func(a string) bool { return strings.HasPrefix(a, "--file-access=") })
 }
 
 // rootfsCache is the cache mode of the rootfs. Nobody asks for one that no

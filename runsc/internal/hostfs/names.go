@@ -19,6 +19,9 @@ type file struct{ device, inode uint64 }
 // exchanges what a name leads to must not make a hint for the name, and a mount
 // of it or of what is in it, be about two directories.
 func (r *Reader) open(name string) (int, error) {
+	if len(name) >= unix.PathMax {
+		return -1, unix.ENAMETOOLONG // as the kernel would say, after a long look
+	}
 	fd, done := unix.AT_FDCWD, ""
 	for _, step := range r.steps(spelled(name)) {
 		name := step

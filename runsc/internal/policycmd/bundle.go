@@ -146,7 +146,7 @@ func (in input) resolve() (outcome, error) {
 	if err != nil {
 		return outcome{}, podError(err)
 	}
-	if err := ociconfig.Admit(pod, plan); err != nil {
+	if err := errors.Join(ociconfig.Admit(pod, plan), plan.Coexist("", pod, "the pod's first")); err != nil {
 		return outcome{}, err
 	}
 	out.pod = &pod

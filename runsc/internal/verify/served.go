@@ -89,7 +89,7 @@ func (m *member) pair() {
 		if mt.tree = m.gofer.placed(i); mt.direct() && len(mt.tree.mounts) == 0 {
 			mt.tree = next()
 		}
-		m.hide(mt)
+		m.hide(i)
 	}
 	switch {
 	case m.plan.DonatesDevices():
@@ -102,17 +102,25 @@ func (m *member) pair() {
 
 // hide makes a mount that another one at the same place hides be about that
 // one's files, which the gofer serves for both (package layout).
-func (m member) hide(mt *mount) {
-	if mt.err != nil || mt.tree.id == mt.id {
+func (m member) hide(number int) {
+	mt := &m.mounts[number]
+	if mt.err != nil {
 		return
 	}
-	for _, o := range m.mounts {
-		if o.err == nil && o.id == mt.tree.id && o.decision.Access == mt.decision.Access {
+	for i := len(m.mounts) - 1; i > number; i-- {
+		o := m.mounts[i]
+		if o.err == nil && o.id == mt.tree.id && o.decision.Access == mt.decision.Access && (mt.id != o.id || m.together(*mt, o)) {
 			mt.id, mt.directory, mt.source = o.id, o.directory, o.source
 			mt.attributes.ReadOnly, mt.attributes.Follows = o.attributes.ReadOnly, o.attributes.Follows
 			return
 		}
 	}
+}
+
+// together reports whether two mounts of the same files are at one place. By
+// the files that are served nobody can tell.
+func (m member) together(a, b mount) bool {
+	return a.decision.Mount == b.decision.Mount || m.resolved(a.decision.Mount) == m.resolved(b.decision.Mount)
 }
 
 // servedRows compares the attributes of everything that the gofer serves.

@@ -54,7 +54,7 @@ func (r *Report) sandboxUserNS(p process, plan directfspolicy.Plan, spec *specs.
 	if own && !hasUserNS(spec) {
 		// The engine adds one of its own, but not where the sandbox is in the
 		// host's network (runsc/container/container.go:2186).
-		r.judge(CheckUserNS, "user namespace", "spec: none of its own", describeNS(its, ours), its == ours)
+		r.inheritedUserNS(its, ours, p.flagValue("rootless") == "true")
 		return nil
 	}
 	r.judge(CheckUserNS, "user namespace", planned+": not the runtime's", describeNS(its, ours), its != ours)
@@ -77,6 +77,17 @@ func (r *Report) sandboxUserNS(p process, plan directfspolicy.Plan, spec *specs.
 		r.mapping(file, m, plannedMap(file, own, spec), parent == ours)
 	}
 	return nil
+}
+
+// inheritedUserNS compares with the namespace that the runtime ran in. Without
+// root it makes one for itself, and is gone by now.
+func (r *Report) inheritedUserNS(its, ours fileID, rootless bool) {
+	const item, planned = "user namespace", "spec: none of its own"
+	if rootless && its != ours {
+		r.note(CheckUserNS, item, planned, describeNS(its, ours), "the runtime ran without root, in a user namespace of its own; nobody can tell whether it was this one")
+		return
+	}
+	r.judge(CheckUserNS, item, planned, describeNS(its, ours), its == ours)
 }
 
 func describeNS(its, ours fileID) string {
