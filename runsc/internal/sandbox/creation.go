@@ -23,8 +23,7 @@ import (
 type creation struct {
 	conf *config.Config
 
-	// final, unless nil, is what the engine's command makes of conf before it
-	// starts processes.
+	// final, unless nil, is what the engine's command makes of conf first.
 	final *config.Config
 
 	id   statedir.ID
@@ -34,11 +33,9 @@ type creation struct {
 	// show puts back what the engine had to be kept from seeing.
 	show func()
 
-	// late says that the engine's command chooses the root directory only when
-	// it runs.
-	late bool
-	// own says that the root directory is this command's own.
-	own bool
+	late    bool     // the engine's command chooses the root directory when it runs
+	cgroups []string // those that were missing before, as far as known
+	own     bool     // the root directory is this command's own
 
 	// decide, unless nil, says what is not known before the gofer, whose PID it
 	// gets, has started: the container's id, its spec and its Plan. answer is
@@ -133,6 +130,9 @@ func (c *creation) supervision() supervise.Options {
 
 func (c *creation) beginJournal() (err error) {
 	c.journal, err = statedir.Begin(c.conf.RootDir, c.id, c.since, c.plan, c.spec, engine.Cgroups(c.conf, c.id.ContainerID, c.spec))
+	if err == nil && len(c.cgroups) > 0 {
+		err = c.journal.AddCgroups(c.cgroups)
+	}
 	return err
 }
 
