@@ -124,8 +124,8 @@ func checkAfterKill(t *testing.T, lab *harness.Lab, id string) bool {
 	return there
 }
 
-// A client whose gofer or sandbox process is killed says that it failed, and
-// leaves nothing.
+// A client whose gofer or sandbox process is killed says that it failed and which
+// of them ended, and leaves nothing.
 func TestKilledChildren(t *testing.T) {
 	lab := newLab(t)
 	n, random := kills(t)
@@ -141,8 +141,8 @@ func TestKilledChildren(t *testing.T) {
 		cancel()
 		<-killed
 		// Who is killed once the container is created is no failure to create.
-		if code != 0 && !strings.Contains(said, "creating container") {
-			t.Errorf("create says %q", said)
+		if code != 0 && (!strings.Contains(said, "creating container") || !namesVictim(said, victim)) {
+			t.Errorf("create says %q of the end of %s", said, victim)
 		}
 		if code == 0 {
 			created++
@@ -152,6 +152,15 @@ func TestKilledChildren(t *testing.T) {
 		checkAfterKill(t, lab, id)
 	}
 	t.Logf("%d containers were created, %d were not", created, gone)
+}
+
+// namesVictim reports whether an error says which process ended. The gofer may be
+// named by the sandbox process alone.
+func namesVictim(said, victim string) bool {
+	if victim == "runsc-gofer" {
+		return strings.Contains(said, "gofer process") || strings.Contains(said, "the gofer ended")
+	}
+	return strings.Contains(said, "\nsandbox process")
 }
 
 // createAttended creates a container and returns what the command said, and its

@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"cmp"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -39,4 +42,30 @@ func TestKilledDo(t *testing.T) {
 		t.Errorf("left %v, %v", left, err)
 	}
 	lab.CheckGone(t, c.ID)
+}
+
+// The cgroups of a "do" that failed go with it. Its log says which those are.
+func TestFailedDoLeavesNoCgroups(t *testing.T) {
+	lab := newLab(t)
+	tempTo(t, lab)
+	b := underAFile(t, lab)
+	logs := t.TempDir()
+	res, err := lab.With("--debug", "--debug-log="+logs+"/").Command(harness.Context(t), "do", "--root="+b.Rootfs(), "--volume="+filepath.Dir(b.Source("/file/a"))+":/file/a", "/guest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkReason(t, "do", res, "not a directory")
+	var id string
+	files, _ := filepath.Glob(filepath.Join(logs, "*"))
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id = cmp.Or(id, regexp.MustCompile(`\brunsc-[0-9]{6}\b`).FindString(string(text)))
+	}
+	if id == "" {
+		t.Fatalf("no id in %q", files)
+	}
+	lab.CheckGone(t, id)
 }

@@ -59,18 +59,21 @@ func killAtFilestore(t *testing.T, cmd *exec.Cmd, dir string) {
 }
 
 // The files behind the overlays of a container whose creation was killed go
-// with the next command.
+// with the next command. A busy machine may have created it before the kill.
 func TestKilledCreateLeavesNoFiles(t *testing.T) {
 	lab := newLab(t, "--overlay2=all:self")
-	for range 3 {
+	for tries, inTime := 0, 0; inTime < 3; tries++ {
+		if tries == 30 {
+			t.Fatalf("%d of %d commands were killed too late", tries-inTime, tries)
+		}
 		b := lab.Bundle(t, harness.Mount("/a"), harness.Args("serve"))
 		id := lab.ID()
 		killAtFilestore(t, clientOf(lab, "create", "--bundle="+b.Dir, id), b.Source("/a"))
 		if left := filestores(t, b); len(left) != 2 {
 			t.Errorf("the command was killed too late: %q", left)
 		}
-		if checkAfterKill(t, lab, id) {
-			t.Error("the container was created")
+		if !checkAfterKill(t, lab, id) {
+			inTime++
 		}
 		if left := filestores(t, b); len(left) > 0 {
 			t.Errorf("left: %q", left)

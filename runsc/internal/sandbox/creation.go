@@ -23,8 +23,7 @@ import (
 type creation struct {
 	conf *config.Config
 
-	// final, unless nil, is what the engine's command makes of conf before it
-	// starts processes.
+	// final, unless nil, is what the engine's command makes of conf first.
 	final *config.Config
 
 	id   statedir.ID
@@ -34,11 +33,9 @@ type creation struct {
 	// show puts back what the engine had to be kept from seeing.
 	show func()
 
-	// late says that the engine's command chooses the root directory only when
-	// it runs.
-	late bool
-	// own says that the root directory is this command's own.
-	own bool
+	late    bool     // the engine's command chooses the root directory when it runs
+	cgroups []string // those that were missing before, as far as known
+	own     bool     // the root directory is this command's own
 
 	// decide, unless nil, says what is not known before the gofer, whose PID it
 	// gets, has started: the container's id, its spec and its Plan. answer is
@@ -49,11 +46,8 @@ type creation struct {
 	// early are processes that were there before decide was called.
 	early []supervise.Process
 
-	// processes are all that were there when the sandbox process was. held are
-	// the same once the container is created, as the engine's command may go on
-	// to start it, or else the processes of the sandbox that it joins.
-	processes []supervise.Process
-	held      *supervise.Held
+	// held are those that have said hello, or those of the sandbox to join.
+	held *supervise.Held
 
 	// refused is why decide failed.
 	refused error
@@ -73,13 +67,13 @@ func (c *creation) run(name string, execute func() subcommands.ExitStatus) subco
 	if err := c.begin(); err != nil {
 		return util.Errorf("%s: %v", name, err)
 	}
-	code, failed := watchErrors(execute)
+	code, said, failed := watchErrors(execute)
 	err := c.end()
 	if err == nil && code == subcommands.ExitSuccess && !c.reported() {
 		err = errSilent // it has come and gone, as in "run"
 	}
 	if code != subcommands.ExitSuccess {
-		reasons := c.reasons()
+		reasons := c.reasons(said)
 		if c.refused != nil {
 			reasons = append([]string{c.refused.Error()}, reasons...)
 		}
@@ -108,6 +102,7 @@ func (c *creation) begin() error {
 	if c.plan.Container().Scope == directfspolicy.PodMember {
 		c.held = holdSandbox(c.conf.RootDir, c.id)
 	} else {
+		c.held = &supervise.Held{}
 		var err error
 		if c.children, err = supervise.Start(c.supervision()); err != nil {
 			return errors.Join(err, c.journal.Abandon())
@@ -135,6 +130,9 @@ func (c *creation) supervision() supervise.Options {
 
 func (c *creation) beginJournal() (err error) {
 	c.journal, err = statedir.Begin(c.conf.RootDir, c.id, c.since, c.plan, c.spec, engine.Cgroups(c.conf, c.id.ContainerID, c.spec))
+	if err == nil && len(c.cgroups) > 0 {
+		err = c.journal.AddCgroups(c.cgroups)
+	}
 	return err
 }
 
@@ -177,11 +175,11 @@ func (c *creation) note(p supervise.Process) {
 		log.Warningf("Noting the %s process: %v", p.Kind, err)
 	}
 	select {
-	case <-c.started: // another process with the same socket
-		return
+	case <-c.started:
+		return // another process with the same socket
 	default:
-		c.processes = append(c.processes, p)
 	}
+	c.held.Watch(p)
 	if p.Kind == supervise.Sandbox {
 		c.show()
 		engine.TakeBack() // hooks come next
@@ -211,8 +209,6 @@ func (c *creation) watch() error {
 			return err
 		}
 		if created {
-			// Nobody else has the PID of a child.
-			c.held = supervise.Hold(func(int) bool { return false }, c.processes...)
 			c.children.Commit()
 			tick.Stop()
 			return nil

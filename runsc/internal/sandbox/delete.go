@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/directfs/runsc/runsc/internal/statedir"
@@ -85,10 +86,31 @@ func destroy(conf *config.Config, c *container.Container) error {
 	if err != nil {
 		log.Warningf("Looking for files behind overlays of container %q: %v", c.ID, err)
 	}
-	if err := errors.Join(c.Destroy(), statedir.Forget(conf.RootDir, id)); err != nil {
+	err = c.Destroy()
+	if err != nil && isDestroyed(c, err) {
+		err = removeCgroup(c)
+	}
+	if err := errors.Join(err, statedir.Forget(conf.RootDir, id)); err != nil {
 		return err
 	}
 	return files.Remove()
+}
+
+// isDestroyed reports whether all that is wrong with destroying a container is
+// that its sandbox has done so before, for a client that died then. The engine
+// calls that container stopped, and has removed its files nevertheless.
+func isDestroyed(c *container.Container, err error) bool {
+	notFound := fmt.Sprintf("container %q not found", c.ID) // runsc/boot/loader.go:2413
+	return strings.HasSuffix(err.Error(), notFound) && !strings.Contains(err.Error(), "\n")
+}
+
+// removeCgroup removes the container's own cgroup, if it joined a sandbox and has
+// one, which the engine then leaves. The gofer ended with the container.
+func removeCgroup(c *container.Container) error {
+	if c.CompatCgroup.Cgroup == nil {
+		return nil
+	}
+	return c.CompatCgroup.Cgroup.Uninstall()
 }
 
 // cleaning is a command before which the root directory is cleaned of what

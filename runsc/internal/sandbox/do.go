@@ -136,7 +136,8 @@ func (d *do) prepare(conf *config.Config, f *flag.FlagSet) (*creation, error) {
 	conf.DirectFS = finalConf.DirectFS
 	// The hints are of the command line, and nobody wrote them into a bundle.
 	engine.HideHints(spec)
-	return &creation{conf: conf, final: &finalConf, id: fullID(spec, id), spec: spec, plan: plan, late: true, own: true, show: func() {}}, nil
+	missing := statedir.Missing(engine.Cgroups(&finalConf, id, spec)) // the gofer says hello when they are there
+	return &creation{conf: conf, final: &finalConf, id: fullID(spec, id), spec: spec, plan: plan, cgroups: missing, late: true, own: true, show: func() {}}, nil
 }
 
 // addHints writes the hints of the command line into the spec, where the

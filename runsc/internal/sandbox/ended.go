@@ -3,6 +3,7 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,13 +37,53 @@ func holdSandbox(root string, id statedir.ID) *supervise.Held {
 	return hold(c)
 }
 
-// reasons returns what is known of the processes after a command has failed.
-func (c *creation) reasons() []string {
+// reasons returns what is known of the processes after a command has failed
+// with an error.
+func (c *creation) reasons(err string) []string {
+	lost := lostSandbox(err)
+	// What the engine leaves ends when the connections do.
+	own := c.held.OwnReasons(lost)
 	said := c.children.Reasons(patience)
 	if c.plan.Container().Scope == directfspolicy.PodMember {
 		return append(said, c.held.Reasons(0)...)
 	}
-	return append(said, c.held.OwnReasons()...)
+	if kind, ok := c.silent(said); ok && lost {
+		own = append(own, endedSilently(kind))
+	}
+	return unlessSaid(said, own)
+}
+
+func endedSilently(kind supervise.Kind) string {
+	return fmt.Sprintf("%s process: it ended before it could say why; the container's limits of memory or processes may be too low", kind)
+}
+
+// silent is the process that ended before it said hello, if the sandbox process
+// has ended. That one may have been killed before the gofer said hello, or have
+// said that it waits for the gofer.
+func (c *creation) silent(said []string) (supervise.Kind, bool) {
+	if !c.held.Has(supervise.Sandbox) {
+		return supervise.Sandbox, true
+	}
+	return supervise.Gofer, len(said) > 0 && !c.held.Has(supervise.Gofer)
+}
+
+// unlessSaid adds to what processes said how those ended that said nothing.
+func unlessSaid(said, ended []string) []string {
+	kind := func(line string) string { kind, _, _ := strings.Cut(line, " "); return kind }
+	for _, line := range ended {
+		if !slices.ContainsFunc(said, func(s string) bool { return kind(s) == kind(line) }) {
+			said = append(said, line)
+		}
+	}
+	return said
+}
+
+// lostSandbox reports whether the engine's error is that its connection to the
+// sandbox process ended: the pipe on which it waits for that process to come up
+// (runsc/sandbox/sandbox.go:389), or the control socket.
+func lostSandbox(err string) bool {
+	return slices.ContainsFunc([]string{"waiting for sandbox to start: EOF", `" failed: EOF`, "connection refused", "connection reset by peer"},
+		func(end string) bool { return strings.HasSuffix(err, end) })
 }
 
 // whyEnded says of processes that ended, and for which a command failed, what

@@ -14,20 +14,20 @@ import (
 // watchErrors runs a command of the engine. Where it fails, failed must be
 // called with what its processes say of it; that is added to the command's own
 // error. To the file that --log names, of which containerd and docker show the
-// last record, both go as one.
-func watchErrors(execute func() subcommands.ExitStatus) (code subcommands.ExitStatus, failed func(reasons []string)) {
-	own := util.ErrorLogger
-	if own == nil {
-		return execute(), printReasons
-	}
-	held := &heldRecord{}
+// last record, both go as one. said is the command's own error.
+func watchErrors(execute func() subcommands.ExitStatus) (code subcommands.ExitStatus, said string, failed func(reasons []string)) {
+	own, held := util.ErrorLogger, &heldRecord{}
 	util.ErrorLogger = held
 	code = execute()
 	util.ErrorLogger = own
+	said = held.last()
+	if own == nil {
+		return code, said, printReasons
+	}
 	if code == subcommands.ExitSuccess {
 		held.flush(own, nil)
 	}
-	return code, func(reasons []string) {
+	return code, said, func(reasons []string) {
 		printReasons(reasons)
 		held.flush(own, reasons)
 	}
@@ -46,6 +46,15 @@ type heldRecord struct{ records [][]byte }
 func (h *heldRecord) Write(b []byte) (int, error) {
 	h.records = append(h.records, append([]byte{}, b...))
 	return len(b), nil
+}
+
+// last is the message of the last record.
+func (h *heldRecord) last() string {
+	var record struct{ Msg string }
+	if len(h.records) == 0 || json.Unmarshal(h.records[len(h.records)-1], &record) != nil {
+		return ""
+	}
+	return record.Msg
 }
 
 // flush writes the records, and adds the reasons to the last one.

@@ -54,7 +54,7 @@ func (r *restore) Execute(ctx context.Context, f *flag.FlagSet, args ...any) sub
 	defer unlock()
 	held := hold(created)
 	defer held.Close()
-	code, failed := watchErrors(execute)
+	code, _, failed := watchErrors(execute)
 	if code != subcommands.ExitSuccess {
 		failed(whyEnded(held, created, nil))
 	}

@@ -143,7 +143,7 @@ func TestErrorsOfProcesses(t *testing.T) {
 	own := util.ErrorLogger
 	util.ErrorLogger = &log
 	defer func() { util.ErrorLogger = own }()
-	code, failed := watchErrors(func() subcommands.ExitStatus { return util.Errorf("creating container: EOF") })
+	code, _, failed := watchErrors(func() subcommands.ExitStatus { return util.Errorf("creating container: EOF") })
 	if log.Len() > 0 {
 		t.Errorf("logged before the reasons are known: %s", &log)
 	}
@@ -156,7 +156,7 @@ func TestErrorsOfProcesses(t *testing.T) {
 		t.Errorf("%v, %+v", code, record)
 	}
 	log.Reset()
-	if code, _ := watchErrors(func() subcommands.ExitStatus { return subcommands.ExitSuccess }); code != subcommands.ExitSuccess || log.Len() > 0 {
+	if code, _, _ := watchErrors(func() subcommands.ExitStatus { return subcommands.ExitSuccess }); code != subcommands.ExitSuccess || log.Len() > 0 {
 		t.Errorf("%v, %s", code, &log)
 	}
 }

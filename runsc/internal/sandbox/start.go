@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
@@ -92,7 +93,11 @@ func startMember(conf *config.Config, c *container.Container, plan directfspolic
 		return err
 	}
 	defer engine.TakeBack() // hooks come next
-	children, err := supervise.Start(supervision(conf, c.Spec, plan))
+	held := &supervise.Held{}
+	defer held.Close()
+	o := supervision(conf, c.Spec, plan)
+	o.OnHello = func(p supervise.Process) []byte { held.Watch(p); return nil }
+	children, err := supervise.Start(o)
 	if err != nil {
 		return err
 	}
@@ -107,7 +112,11 @@ func startMember(conf *config.Config, c *container.Container, plan directfspolic
 	undo()
 	c.Spec.Hooks = hooks
 	if err != nil {
-		return because(fmt.Errorf("starting container: %w", err), children.Reasons(patienceWith(err)))
+		ended := held.Reasons(patience)
+		if strings.Contains(err.Error(), "reading mounts file") && !held.Has(supervise.Gofer) {
+			ended = append(ended, endedSilently(supervise.Gofer)) // runsc/container/container.go:522
+		}
+		return because(fmt.Errorf("starting container: %w", err), unlessSaid(children.Reasons(patienceWith(err)), ended))
 	}
 	children.Commit()
 	if pid := c.GoferPid.Load(); pid != 0 {

@@ -120,6 +120,14 @@ func (c *Creation) write() error {
 	return c.file.Truncate(int64(len(data)))
 }
 
+// AddCgroups notes cgroups that Begin was too late to see missing.
+func (c *Creation) AddCgroups(dirs []string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.record.Cgroups = append(c.record.Cgroups, dirs...)
+	return c.write()
+}
+
 // maxProcesses is more than a client starts for a container.
 const maxProcesses = 16
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 	"unsafe"
@@ -14,12 +15,17 @@ import (
 
 // Held are processes of a container that was created before, by a client that
 // is gone. They are nobody's children here.
-type Held struct{ all []held }
+type Held struct {
+	mu         sync.Mutex
+	all        []held
+	goferFirst bool // see Watch
+}
 
 type held struct {
 	Process
-	pidfd  int // -1: it was gone already
-	stderr int // its, in this process, or -1
+	pidfd  int    // -1: it was gone already
+	stderr int    // its, in this process, or -1
+	seen   *sight // nil if nobody looks when it ends
 }
 
 // Hold takes hold of processes to say later why they ended, if they did. What
@@ -64,7 +70,7 @@ func (h *Held) Close() {
 	if h == nil {
 		return
 	}
-	for _, p := range h.all {
+	for _, p := range h.processes() {
 		for _, fd := range []int{p.pidfd, p.stderr} {
 			if fd >= 0 {
 				unix.Close(fd)
@@ -74,7 +80,8 @@ func (h *Held) Close() {
 }
 
 // Reasons returns a line for each process that has ended: how, and what it said
-// then. It waits for the sandbox process, but no longer than that. A gofer that
+// then. It waits for the sandbox process, but no longer than that, and for a
+// gofer, which may serve on, no longer than a moment. A gofer that
 // has ended in peace did so because the sandbox process ended. Of a nil Held
 // there are none.
 func (h *Held) Reasons(patience time.Duration) []string {
@@ -82,10 +89,10 @@ func (h *Held) Reasons(patience time.Duration) []string {
 		return nil
 	}
 	var all []string
-	for _, p := range h.all {
+	for _, p := range h.processes() {
 		wait := patience
 		if p.Kind != Sandbox {
-			wait = 0
+			wait = min(wait, moment)
 		}
 		if how, ended := p.ending(wait); ended && (p.Kind == Sandbox || how != inPeace) {
 			all = append(all, p.reason(how))
@@ -94,29 +101,11 @@ func (h *Held) Reasons(patience time.Duration) []string {
 	return all
 }
 
-// OwnReasons returns the reasons of processes that the engine has not killed.
-// It is for when the engine could not start a container, and then has killed
-// all that were left. Of a nil Held there are none.
-func (h *Held) OwnReasons() []string {
-	if h == nil {
-		return nil
-	}
-	var all []string
-	for _, p := range h.all {
-		how, ended := p.ending(0)
-		if said, _ := words(p.stderr); !ended || how == inPeace || how == isKilled || how == hasEnded && len(said) == 0 {
-			continue
-		}
-		all = append(all, p.reason(how))
-	}
-	return all
-}
-
 func (p held) reason(how string) string {
 	line := fmt.Sprintf("%s process (PID %d) %s", p.Kind, p.PID, how)
 	said, file := words(p.stderr)
 	switch said := reason(nil, said); {
-	case said != "":
+	case said != "" && how != isKilled: // what is killed so says nothing; another may have written there
 		line += ": " + said
 	case file != "":
 		line += "; it writes to " + printable(file)
@@ -126,9 +115,10 @@ func (p held) reason(how string) string {
 
 // How a process may have ended.
 const (
-	inPeace  = "exited with status 0"
-	isKilled = "was killed by SIGKILL"
-	hasEnded = "has ended" // nothing else is known
+	hasExited = "exited with status "
+	inPeace   = hasExited + "0"
+	isKilled  = "was killed by SIGKILL"
+	hasEnded  = "has ended" // nothing else is known
 )
 
 // ending says how the process ended, if it does so in time.
@@ -138,12 +128,15 @@ func (p held) ending(patience time.Duration) (how string, ended bool) {
 	}
 	ws, ok := p.status()
 	switch {
+	case !ok && p.seen != nil:
+		<-p.seen.done
+		return p.seen.how, true
 	case !ok:
 		return hasEnded, true
 	case ws.Signaled():
 		return "was killed by " + signalName(ws.Signal()), true
 	}
-	return fmt.Sprintf("exited with status %d", ws.ExitStatus()), true
+	return fmt.Sprint(hasExited, ws.ExitStatus()), true
 }
 
 // signalName has a number for what has no name, such as real-time signals.
@@ -154,12 +147,21 @@ func signalName(s syscall.Signal) string {
 	return fmt.Sprintf("signal %d", int(s))
 }
 
+// moment is how long a process that was killed may take to end after its
+// connections have.
+const moment = 50 * time.Millisecond
+
+const forever time.Duration = -1
+
 // readable reports whether the FD becomes readable in time, which a pidfd does
 // when the process has ended (pidfd_open(2)).
 func readable(fd int, patience time.Duration) bool {
 	for deadline := time.Now().Add(patience); ; {
-		left := max(0, time.Until(deadline))
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left.Milliseconds()))
+		left := -1
+		if patience != forever {
+			left = int(max(0, time.Until(deadline)).Milliseconds())
+		}
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, left)
 		if err != unix.EINTR {
 			return err == nil && n > 0
 		}
