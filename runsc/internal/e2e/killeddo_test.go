@@ -1,7 +1,7 @@
 package e2e
 
 import (
-	"cmp"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -44,28 +44,47 @@ func TestKilledDo(t *testing.T) {
 	lab.CheckGone(t, c.ID)
 }
 
-// The cgroups of a "do" that failed go with it. Its log says which those are.
-func TestFailedDoLeavesNoCgroups(t *testing.T) {
+// The cgroups of commands that draw an id and fail go with them. Their logs say
+// which those are.
+func TestFailedCommandsLeaveNoCgroups(t *testing.T) {
 	lab := newLab(t)
 	tempTo(t, lab)
 	b := underAFile(t, lab)
-	logs := t.TempDir()
-	res, err := lab.With("--debug", "--debug-log="+logs+"/").Command(harness.Context(t), "do", "--root="+b.Rootfs(), "--volume="+filepath.Dir(b.Source("/file/a"))+":/file/a", "/guest")
-	if err != nil {
+	options := filepath.Join(b.Dir, "options.textproto")
+	text := fmt.Sprintf("mounts { target: '/file' host_mount { host_path: %q } }\nmounts { target: '/file/a' host_mount { host_path: %q } }\n",
+		filepath.Join(b.Rootfs(), "file"), b.Source("/file/a"))
+	if err := os.WriteFile(options, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	checkReason(t, "do", res, "not a directory")
-	var id string
+	for _, args := range [][]string{
+		{"do", "--root=" + b.Rootfs(), "--volume=" + filepath.Dir(b.Source("/file/a")) + ":/file/a", "/guest"},
+		{"sandboxexec", "--options=" + options, "/guest"},
+	} {
+		t.Run(args[0], func(t *testing.T) {
+			logs := t.TempDir()
+			res, err := lab.With("--debug", "--debug-log="+logs+"/").Command(harness.Context(t), args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkReason(t, args[0], res, "not a directory")
+			lab.CheckGone(t, drawnID(t, logs))
+		})
+	}
+}
+
+// drawnID is the id that is in the logs of a command that draws one.
+func drawnID(t *testing.T, logs string) string {
+	t.Helper()
 	files, _ := filepath.Glob(filepath.Join(logs, "*"))
 	for _, f := range files {
 		text, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		id = cmp.Or(id, regexp.MustCompile(`\brunsc-[0-9]{6}\b`).FindString(string(text)))
+		if id := regexp.MustCompile(`\brunsc-[0-9]{6}\b`).FindString(string(text)); id != "" {
+			return id
+		}
 	}
-	if id == "" {
-		t.Fatalf("no id in %q", files)
-	}
-	lab.CheckGone(t, id)
+	t.Fatalf("no id in %q", files)
+	return ""
 }

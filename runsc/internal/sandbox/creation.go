@@ -33,8 +33,8 @@ type creation struct {
 	// show puts back what the engine had to be kept from seeing.
 	show func()
 
-	late    bool     // the engine's command chooses the root directory when it runs
-	cgroups []string // those that were missing before, as far as known
+	late    bool     // the engine's command chooses the root directory or the id when it runs
+	cgroups []string // those that are known to have been missing before
 	own     bool     // the root directory is this command's own
 
 	// decide, unless nil, says what is not known before the gofer, whose PID it
@@ -78,7 +78,7 @@ func (c *creation) run(name string, execute func() subcommands.ExitStatus) subco
 			reasons = append([]string{c.refused.Error()}, reasons...)
 		}
 		failed(reasons)
-		err = errors.Join(err, c.journal.Abandon())
+		err = errors.Join(err, c.abandon())
 	}
 	c.children.Close()
 	c.held.Close()
@@ -126,21 +126,6 @@ func (c *creation) supervision() supervise.Options {
 		o.Mounts = enough
 	}
 	return o
-}
-
-func (c *creation) beginJournal() (err error) {
-	c.journal, err = statedir.Begin(c.conf.RootDir, c.id, c.since, c.plan, c.spec, engine.Cgroups(c.conf, c.id.ContainerID, c.spec))
-	if err == nil && len(c.cgroups) > 0 {
-		err = c.journal.AddCgroups(c.cgroups)
-	}
-	return err
-}
-
-func (c *creation) claimRoot() (err error) {
-	if c.own {
-		c.claim, err = statedir.Claim(c.conf.RootDir)
-	}
-	return err
 }
 
 // hello is called while the engine waits for the sandbox process, which is the

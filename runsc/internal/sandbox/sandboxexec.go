@@ -51,6 +51,9 @@ func (c *creation) decideByBundle(gofer int) error {
 	if err != nil {
 		return fmt.Errorf("reading spec: %w", err)
 	}
+	// They are there before the gofer is (runsc/container/container.go:360), and
+	// are nobody else's: the id was drawn for this container.
+	c.cgroups = engine.Cgroups(c.conf, id, spec)
 	full := fullID(spec, id)
 	plan, unlock, err := decide(c.conf, full, spec)
 	if err != nil {

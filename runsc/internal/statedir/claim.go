@@ -102,7 +102,7 @@ func removeClaimed(parent *os.File, name string, isID func(string) bool) error {
 	if err != nil {
 		return err
 	}
-	if err := removeCgroups(cgroupsOf(files, isID)); err != nil {
+	if err := RemoveCgroups(cgroupsOf(files, isID)); err != nil {
 		return err
 	}
 	unmountNullNetNS(root)

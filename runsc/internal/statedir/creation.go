@@ -203,7 +203,7 @@ func (c *Creation) Abandon() error {
 	}
 	var err error
 	if there, statErr := exists(path(c.root, c.id, engineSuffix)); !there && statErr == nil {
-		err = errors.Join(end(c.record.Processes), removeFiles(c.record.Files, nil), removeCgroups(c.record.Cgroups))
+		err = errors.Join(end(c.record.Processes), removeFiles(c.record.Files, nil), RemoveCgroups(c.record.Cgroups))
 	}
 	return errors.Join(err, c.end())
 }

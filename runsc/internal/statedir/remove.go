@@ -95,9 +95,10 @@ func isAny(file string, others []string) bool {
 	})
 }
 
-// removeCgroups removes cgroups that nobody uses. The kernel takes a moment to
-// let go of processes that have ended.
-func removeCgroups(dirs []string) error {
+// RemoveCgroups removes those of the cgroups, parents first, that are there and
+// that nobody uses. The kernel takes a moment to let go of processes that have
+// ended.
+func RemoveCgroups(dirs []string) error {
 	const tries, pause = 100, 10 * time.Millisecond
 	for _, d := range slices.Backward(dirs) {
 		for i := range tries {

@@ -136,7 +136,7 @@ func undo(root string, id ID) error {
 	if err == nil && created.Before(r.Started) {
 		return os.Remove(name) // of another container
 	}
-	err = errors.Join(end(r.Processes), destroy(root, id), removeFiles(r.Files, nil), removeCgroups(r.Cgroups))
+	err = errors.Join(end(r.Processes), destroy(root, id), removeFiles(r.Files, nil), RemoveCgroups(r.Cgroups))
 	if err != nil {
 		return err
 	}
