@@ -15,6 +15,7 @@ import (
 	"github.com/directfs/runsc/runsc/internal/policycmd"
 	"github.com/directfs/runsc/runsc/internal/preinit"
 	"github.com/directfs/runsc/runsc/internal/sandbox"
+	"github.com/directfs/runsc/runsc/internal/supervise"
 	"github.com/google/subcommands"
 	enginecli "gvisor.dev/gvisor/runsc/cli"
 	"gvisor.dev/gvisor/runsc/cmd"
@@ -38,8 +39,12 @@ func Main() {
 		// mounts.
 		go preinit.GrowFDTable(1000)
 	}
-	if os.Args[0] == "runsc-gofer" { // runsc/container/container.go:1561
+	switch os.Args[0] {
+	case "runsc-gofer": // runsc/container/container.go:1561
+		supervise.SpeakEarly(supervise.Gofer)
 		os.Args = engine.GoferArgs(os.Args)
+	case "runsc-sandbox": // runsc/sandbox/sandbox.go:982
+		supervise.SpeakEarly(supervise.Sandbox)
 	}
 	alias.HandleAlias()
 	flag.Var(versionFlag{}, "version", "show version and exit.")

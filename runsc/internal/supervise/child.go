@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"runtime/debug"
 	"strconv"
@@ -22,6 +23,16 @@ type Client struct {
 
 	mu   sync.Mutex // protects what follows, and the FD from being closed
 	left bool
+}
+
+// SpeakEarly lets what the engine says of the process's flags, which it reads
+// before the process can join its client, reach that client. It does nothing in
+// a process that nobody supervises.
+func SpeakEarly(kind Kind) {
+	if fd, err := socket.Find(kind); err == nil && fd >= 0 {
+		c := &Client{fd: fd}
+		util.ErrorLogger = c.speaker(nil)
+	}
 }
 
 // Join takes up the connection of a process of the given kind. From then on,
@@ -103,15 +114,19 @@ func (c *Client) report() error {
 	if err := debug.SetCrashOutput(crash, debug.CrashOptions{}); err != nil {
 		return err
 	}
-	own := util.ErrorLogger
-	util.ErrorLogger = writer(func(record []byte) (int, error) {
+	util.ErrorLogger = c.speaker(util.ErrorLogger)
+	return nil
+}
+
+// speaker sends records to the client, and writes them to own, unless nil.
+func (c *Client) speaker(own io.Writer) io.Writer {
+	return writer(func(record []byte) (int, error) {
 		_ = c.send(socket.Error, []byte(message(record)))
 		if own == nil {
 			return len(record), nil
 		}
 		return own.Write(record)
 	})
-	return nil
 }
 
 // follow does as the client says, until it commits or dies.

@@ -32,6 +32,20 @@ func TestReasonsOfProcessesThatStay(t *testing.T) {
 	}
 }
 
+// What is wrong with a process's flags is heard, too.
+func TestReasonsBeforeHello(t *testing.T) {
+	for _, kind := range []Kind{Gofer, Sandbox} {
+		c, err := Start(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = start(t, "flags "+string(kind)).Wait()
+		if got, want := c.Reasons(enough), []string{string(kind) + " process: no such flag"}; !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 // What a process has said is heard without patience, too.
 func TestReasonsAtOnce(t *testing.T) {
 	e, err := newEnd(Gofer, Options{}, 62)
