@@ -133,33 +133,46 @@ func (r *run) remember(when string) error {
 	return nil
 }
 
-// starts starts containers. "run true" is short, and a goal, so it has as many
-// passes as an operation.
+// runTrueSets is how many values a round has of "run true", which is a goal.
+const runTrueSets = 3
+
+// starts starts containers. "run true" is short, so that one value has as many
+// passes as one of an operation.
 func (r *run) starts(ctx context.Context, round, step int) error {
 	for i, mounts := range r.Starts {
 		r.Progress.step(fmt.Sprintf("round %d of %d: %s", round+1, r.Rounds, startName(mounts)))
-		passes := 1
+		sets, passes := 1, 1
 		if mounts == 0 {
-			passes = workload.OperationPasses
+			sets, passes = runTrueSets, workload.OperationPasses
 		}
-		values := make([][]float64, len(r.starters))
-		for pass := range passes {
-			for _, k := range order(round, step+i+pass, len(r.starters)) {
-				s := r.starters[k]
-				if !s.can(mounts) {
-					continue
-				}
-				ns, err := s.measure(ctx, mounts)
-				if err != nil {
-					return fmt.Errorf("configuration %s: %s: %w", s.Name, startName(mounts), err)
-				}
-				values[k] = append(values[k], ns)
+		for set := range sets {
+			if err := r.startSet(ctx, mounts, passes, round*sets+set, step+i); err != nil {
+				return err
 			}
 		}
-		for k, v := range values {
-			if len(v) > 0 {
-				r.result.Add(r.starters[k].Name, startName(mounts), 1, stats.Median(v).Median)
+	}
+	return nil
+}
+
+// startSet adds one value of each configuration's.
+func (r *run) startSet(ctx context.Context, mounts, passes, round, step int) error {
+	values := make([][]float64, len(r.starters))
+	for pass := range passes {
+		for _, k := range order(round, step+pass, len(r.starters)) {
+			s := r.starters[k]
+			if !s.can(mounts) {
+				continue
 			}
+			ns, err := s.measure(ctx, mounts)
+			if err != nil {
+				return fmt.Errorf("configuration %s: %s: %w", s.Name, startName(mounts), err)
+			}
+			values[k] = append(values[k], ns)
+		}
+	}
+	for k, v := range values {
+		if len(v) > 0 {
+			r.result.Add(r.starters[k].Name, startName(mounts), 1, stats.Median(v).Median)
 		}
 	}
 	return nil
