@@ -86,10 +86,10 @@ func (d describer) mount(sm specs.Mount) (m directfspolicy.Mount, err error) {
 	if !path.IsAbs(sm.Destination) {
 		return m, fmt.Errorf("%w: mount destination %q is not absolute", directfspolicy.ErrInvalidRequest, sm.Destination)
 	}
-	if len(sm.Destination) > maxPath {
-		return m, fmt.Errorf("%w: mount destination %.40q... has %d bytes, where the kernel takes no more than %d: write a shorter path", directfspolicy.ErrInvalidRequest, sm.Destination, len(sm.Destination), maxPath)
-	}
 	m = directfspolicy.Mount{Destination: path.Clean(sm.Destination), Cache: d.o.MountCache}
+	if n := len(m.Destination); n > maxPath {
+		return m, fmt.Errorf("%w: mount destination %.40q... has %d bytes, where the kernel takes no more than %d: write a shorter path", directfspolicy.ErrInvalidRequest, m.Destination, n, maxPath)
+	}
 	if !isBind(sm) {
 		if sm.Source != "" {
 			// A hint for it is refused, or changes nothing, but it has a mount.

@@ -159,10 +159,8 @@ func (c *creation) note(p supervise.Process) {
 	if err := c.journal.AddProcess(p.PID); err != nil {
 		log.Warningf("Noting the %s process: %v", p.Kind, err)
 	}
-	select {
-	case <-c.started:
+	if c.held.Has(p.Kind) {
 		return // another process with the same socket
-	default:
 	}
 	c.held.Watch(p)
 	if p.Kind == supervise.Sandbox {

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -52,5 +53,38 @@ func TestSilentSandboxProcessOfRun(t *testing.T) {
 		if (code != subcommands.ExitSuccess) != silent {
 			t.Errorf("silent: %t, exit status %v", silent, code)
 		}
+	}
+}
+
+// A gofer whose hello comes after the sandbox process's is held as well: the error
+// must not say that it never said one.
+func TestGoferSaysHelloLast(t *testing.T) {
+	c := &creation{
+		conf: &config.Config{RootDir: t.TempDir()}, plan: member(t, directfspolicy.CacheShared), spec: &specs.Spec{}, id: statedir.ID{SandboxID: "pod", ContainerID: "a"},
+		held: &supervise.Held{}, started: make(chan struct{}), show: func() {},
+	}
+	if err := c.beginJournal(); err != nil {
+		t.Fatal(err)
+	}
+	defer c.held.Close()
+	for _, kind := range []supervise.Kind{supervise.Sandbox, supervise.Gofer} {
+		cmd := exec.Command("cat")
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer cmd.Wait()
+		defer stdin.Close()
+		c.note(supervise.Process{Kind: kind, PID: cmd.Process.Pid})
+		c.note(supervise.Process{Kind: kind, PID: cmd.Process.Pid}) // another process with the same socket
+		if !c.held.Has(kind) {
+			t.Errorf("the %s process is not held", kind)
+		}
+	}
+	if kind, ok := c.silent([]string{"sandbox process: no such resource"}); ok {
+		t.Errorf("the %s process is said to have ended before it could say why", kind)
 	}
 }

@@ -80,9 +80,10 @@ func unlessSaid(said, ended []string) []string {
 
 // lostSandbox reports whether the engine's error is that its connection to the
 // sandbox process ended: the pipe on which it waits for that process to come up
-// (runsc/sandbox/sandbox.go:389), or the control socket.
+// (runsc/sandbox/sandbox.go:389), or the control socket. That is one line; of a
+// hook that failed, the error has more, and ends with what the hook said.
 func lostSandbox(err string) bool {
-	return slices.ContainsFunc([]string{"waiting for sandbox to start: EOF", `" failed: EOF`, "connection refused", "connection reset by peer"},
+	return !strings.Contains(err, "\n") && slices.ContainsFunc([]string{"waiting for sandbox to start: EOF", `" failed: EOF`, "connection refused", "connection reset by peer"},
 		func(end string) bool { return strings.HasSuffix(err, end) })
 }
 

@@ -18,3 +18,19 @@ func TestPatienceWith(t *testing.T) {
 		t.Error("nobody says why")
 	}
 }
+
+// What a hook says of a connection of its own is not about the sandbox process,
+// which the engine has killed.
+func TestLostSandbox(t *testing.T) {
+	for err, want := range map[string]bool{
+		"creating container: cannot create sandbox: cannot read client sync file: waiting for sandbox to start: EOF":                                           true,
+		`starting container: starting root container: calling method "containerManager.StartRoot" failed: EOF`:                                                 true,
+		`connecting to control server at PID 7: connect: connection refused`:                                                                                   true,
+		"creating container: failure executing hook \"/bin/plugin\", err: exit status 1\nstdout: \nstderr: dial tcp 127.0.0.1:80: connect: connection refused": false,
+		"creating container: no such file or directory":                                                                                                        false,
+	} {
+		if got := lostSandbox(err); got != want {
+			t.Errorf("%q: %t", err, got)
+		}
+	}
+}
