@@ -40,13 +40,13 @@ func holdSandbox(root string, id statedir.ID) *supervise.Held {
 // reasons returns what is known of the processes after a command has failed
 // with an error.
 func (c *creation) reasons(err string) []string {
+	if c.plan.Container().Scope == directfspolicy.PodMember {
+		return c.held.Reasons(0)
+	}
 	lost := lostSandbox(err)
 	// What the engine leaves ends when the connections do.
 	own := c.held.OwnReasons(lost)
 	said := c.children.Reasons(patience)
-	if c.plan.Container().Scope == directfspolicy.PodMember {
-		return append(said, c.held.Reasons(0)...)
-	}
 	if kind, ok := c.silent(said); ok && lost {
 		own = append(own, endedSilently(kind))
 	}
