@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -51,6 +53,21 @@ func TestSilentSandboxProcessOfRun(t *testing.T) {
 		})
 		if (code != subcommands.ExitSuccess) != silent {
 			t.Errorf("silent: %t, exit status %v", silent, code)
+		}
+	}
+}
+
+// The root directory of a "do" that has ended is not made again.
+func TestJournalMakesNoOwnRoot(t *testing.T) {
+	for _, own := range []bool{true, false} {
+		root := filepath.Join(t.TempDir(), "root")
+		c := &creation{conf: &config.Config{RootDir: root}, plan: member(t, directfspolicy.CacheShared), spec: &specs.Spec{}, id: statedir.ID{SandboxID: "a", ContainerID: "a"}, own: own}
+		err := c.beginJournal()
+		if _, statErr := os.Stat(root); (err != nil) != own || (statErr != nil) != own {
+			t.Errorf("own: %t, error: %v, %v", own, err, statErr)
+		}
+		if err := c.journal.Abandon(); err != nil {
+			t.Error(err)
 		}
 	}
 }

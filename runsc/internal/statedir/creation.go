@@ -62,9 +62,6 @@ func Begin(root string, id ID, since time.Time, p directfspolicy.Plan, spec *spe
 		// The engine refuses more, but later.
 		return nil, fmt.Errorf("invalid container id: %q", id.ContainerID)
 	}
-	if err := os.MkdirAll(root, 0o711); err != nil {
-		return nil, fmt.Errorf("creating container root directory: %w", err)
-	}
 	Sweep(root)
 	owner, err := identify(os.Getpid())
 	if err != nil {
