@@ -33,6 +33,7 @@ type ID = container.FullID
 
 const (
 	engineSuffix   = ".state"
+	lockSuffix     = ".lock" // the engine's
 	planSuffix     = ".plan"
 	creatingSuffix = ".creating"
 )

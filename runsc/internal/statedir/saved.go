@@ -70,7 +70,7 @@ func putBack(root string, id ID) error {
 	if dead, err := isDead(f, name); !dead {
 		return err
 	}
-	engine, err := os.OpenFile(path(root, id, ".lock"), os.O_RDWR, 0)
+	engine, err := os.OpenFile(path(root, id, lockSuffix), os.O_RDWR, 0)
 	if err == nil {
 		defer engine.Close()
 		if flock(engine, unix.LOCK_EX|unix.LOCK_NB) != nil {
