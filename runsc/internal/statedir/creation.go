@@ -218,7 +218,7 @@ func (c *Creation) end() error {
 // readCreating reads the Plan of a container whose client has saved its state
 // but has not stored the Plan, and is there.
 func readCreating(root string, id ID) (json.RawMessage, time.Time, error) {
-	f, err := os.Open(path(root, id, creatingSuffix))
+	f, err := os.OpenFile(path(root, id, creatingSuffix), os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
