@@ -43,7 +43,7 @@ func runHooks(spec *specs.Spec, id, bundle string, conns []connection) error {
 	if err != nil {
 		return err
 	}
-	if err := engine.RunCreateContainerHooks(spec, id, bundle); err != nil {
+	if err := withoutFDs(func() error { return engine.RunCreateContainerHooks(spec, id, bundle) }); err != nil {
 		return fmt.Errorf("createContainer hooks: %w", err)
 	}
 	return takeBack(conns, shown, before)

@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -86,5 +88,20 @@ func TestGoferSaysHelloLast(t *testing.T) {
 	}
 	if kind, ok := c.silent([]string{"sandbox process: no such resource"}); ok {
 		t.Errorf("the %s process is said to have ended before it could say why", kind)
+	}
+}
+
+// The root directory of a "do" that has ended is not made again.
+func TestJournalMakesNoOwnRoot(t *testing.T) {
+	for _, own := range []bool{true, false} {
+		root := filepath.Join(t.TempDir(), "root")
+		c := &creation{conf: &config.Config{RootDir: root}, plan: member(t, directfspolicy.CacheShared), spec: &specs.Spec{}, id: statedir.ID{SandboxID: "a", ContainerID: "a"}, own: own}
+		err := c.beginJournal()
+		if _, statErr := os.Stat(root); (err != nil) != own || (statErr != nil) != own {
+			t.Errorf("own: %t, error: %v, %v", own, err, statErr)
+		}
+		if err := c.journal.Abandon(); err != nil {
+			t.Error(err)
+		}
 	}
 }

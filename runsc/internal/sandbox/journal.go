@@ -1,6 +1,9 @@
 package sandbox
 
 import (
+	"fmt"
+	"os"
+
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/statedir"
 )
@@ -8,6 +11,11 @@ import (
 // beginJournal notes what is about to be created, for who comes after a client
 // that was killed.
 func (c *creation) beginJournal() (err error) {
+	if !c.own { // one that is gone went with the container, and is not made again
+		if err := os.MkdirAll(c.conf.RootDir, 0o711); err != nil {
+			return fmt.Errorf("creating container root directory: %w", err)
+		}
+	}
 	c.journal, err = statedir.Begin(c.conf.RootDir, c.id, c.since, c.plan, c.spec, engine.Cgroups(c.conf, c.id.ContainerID, c.spec))
 	if err == nil && len(c.cgroups) > 0 {
 		err = c.journal.AddCgroups(c.cgroups)

@@ -88,8 +88,11 @@ func removeClaimed(parent *os.File, name string, isID func(string) bool) error {
 		return nil // another's, or being claimed or removed
 	}
 	claim, err := openIn(root, claimed, unix.O_RDWR)
+	if errors.Is(err, os.ErrNotExist) {
+		return removeUnclaimed(parent, name, root, isID)
+	}
 	if err != nil {
-		return ignore(err, os.ErrNotExist)
+		return err
 	}
 	defer claim.Close()
 	if err := checkOwner(claim); err != nil {
@@ -102,11 +105,17 @@ func removeClaimed(parent *os.File, name string, isID func(string) bool) error {
 	if err != nil {
 		return err
 	}
+	return removeRoot(parent, name, root, files, claimed, isID)
+}
+
+// removeRoot removes a root directory with the cgroups and the mount of its
+// container. last is the file that says whose it is.
+func removeRoot(parent *os.File, name string, root *os.File, files []string, last string, isID func(string) bool) error {
 	if err := RemoveCgroups(cgroupsOf(files, isID)); err != nil {
 		return err
 	}
 	unmountNullNetNS(root)
-	return removeFlat(parent, name, root, files)
+	return removeFlat(parent, name, root, files, last)
 }
 
 // openIn opens a file in a directory and never leaves that, neither by a
@@ -170,7 +179,7 @@ func filesIn(root *os.File) ([]string, error) {
 func cgroupsOf(files []string, isID func(string) bool) []string {
 	var dirs []string
 	for _, name := range files {
-		for _, suffix := range []string{engineSuffix, creatingSuffix} {
+		for _, suffix := range []string{engineSuffix, creatingSuffix, lockSuffix} {
 			if id, ok := parse(name, suffix); ok && isID(id.ContainerID) {
 				dirs = append(dirs, engine.Cgroups(&config.Config{}, id.ContainerID, &specs.Spec{})...)
 			}
@@ -187,9 +196,9 @@ func unmountNullNetNS(root *os.File) {
 	}
 }
 
-// removeFlat removes a directory with its files, the claim last: without it
+// removeFlat removes a directory with its files, that one last without which
 // nobody would try again. What is mounted there does not go.
-func removeFlat(parent *os.File, name string, root *os.File, files []string) error {
+func removeFlat(parent *os.File, name string, root *os.File, files []string, last string) error {
 	remove := func(dir *os.File, name string, flags int) error {
 		if err := unix.Unlinkat(int(dir.Fd()), name, flags); err != nil && err != unix.ENOENT {
 			return fmt.Errorf("removing %q: %w", name, err)
@@ -198,14 +207,14 @@ func removeFlat(parent *os.File, name string, root *os.File, files []string) err
 	}
 	var errs []error
 	for _, f := range files {
-		if f != claimed {
+		if f != last {
 			errs = append(errs, remove(root, f, 0))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	if err := remove(root, claimed, 0); err != nil {
+	if err := remove(root, last, 0); err != nil {
 		return err
 	}
 	return remove(parent, name, unix.AT_REMOVEDIR)

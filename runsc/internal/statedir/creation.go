@@ -62,9 +62,6 @@ func Begin(root string, id ID, since time.Time, p directfspolicy.Plan, spec *spe
 		// The engine refuses more, but later.
 		return nil, fmt.Errorf("invalid container id: %q", id.ContainerID)
 	}
-	if err := os.MkdirAll(root, 0o711); err != nil {
-		return nil, fmt.Errorf("creating container root directory: %w", err)
-	}
 	Sweep(root)
 	owner, err := identify(os.Getpid())
 	if err != nil {
@@ -221,7 +218,7 @@ func (c *Creation) end() error {
 // readCreating reads the Plan of a container whose client has saved its state
 // but has not stored the Plan, and is there.
 func readCreating(root string, id ID) (json.RawMessage, time.Time, error) {
-	f, err := os.Open(path(root, id, creatingSuffix))
+	f, err := os.OpenFile(path(root, id, creatingSuffix), os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, time.Time{}, err
 	}

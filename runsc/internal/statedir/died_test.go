@@ -33,7 +33,7 @@ func TestFinishWhenTheClockIsSetBack(t *testing.T) {
 
 // A .creating file that says nothing is no reason to end a container.
 func TestSweepLeavesContainersOfNobody(t *testing.T) {
-	for name, content := range map[string]string{"nothing": "", "half": `{"started":"2020-01-01T00:00:00Z","pl`} {
+	for name, content := range map[string]string{"nothing": "", "half": `{"started":"2020-01-01T00:00:00Z","pl`, "no owner": "{}", "null": "null"} {
 		root := t.TempDir()
 		save(t, root, time.Now())
 		if err := os.WriteFile(filepath.Join(root, theCreating), []byte(content), 0o600); err != nil {

@@ -50,7 +50,7 @@ func startedBy(c *container.Container) []process {
 // startedFor are the processes that were started to create a sandbox, if that is
 // known.
 func startedFor(root string, id ID) []process {
-	data, err := os.ReadFile(path(root, id, planSuffix))
+	data, err := readFile(path(root, id, planSuffix))
 	if err != nil {
 		return nil
 	}
@@ -80,7 +80,7 @@ func Note(root string, id ID, pid int) error {
 	}
 	defer unlock()
 	var f map[string]json.RawMessage
-	data, err := os.ReadFile(path(root, id, planSuffix))
+	data, err := readFile(path(root, id, planSuffix))
 	if err == nil {
 		err = json.Unmarshal(data, &f)
 	}

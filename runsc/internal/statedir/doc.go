@@ -33,6 +33,7 @@ type ID = container.FullID
 
 const (
 	engineSuffix   = ".state"
+	lockSuffix     = ".lock" // the engine's
 	planSuffix     = ".plan"
 	creatingSuffix = ".creating"
 )
@@ -103,7 +104,7 @@ func CreatedAt(root string, id ID) (time.Time, error) {
 	var c struct {
 		CreatedAt time.Time `json:"createdAt"`
 	}
-	data, err := os.ReadFile(path(root, id, engineSuffix))
+	data, err := readFile(path(root, id, engineSuffix))
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -26,7 +26,7 @@ type state struct {
 // readState does not wait for the engine's lock.
 func readState(root string, id ID) (state, error) {
 	s := state{}
-	data, err := os.ReadFile(path(root, id, engineSuffix))
+	data, err := readFile(path(root, id, engineSuffix))
 	if err == nil {
 		err = json.Unmarshal(data, &s)
 	}

@@ -52,7 +52,7 @@ func readPlan(root string, id ID) (json.RawMessage, time.Time, error) {
 		CreatedAt time.Time       `json:"createdAt"`
 		Plan      json.RawMessage `json:"plan"`
 	}
-	data, err := os.ReadFile(path(root, id, planSuffix))
+	data, err := readFile(path(root, id, planSuffix))
 	if err != nil {
 		return nil, time.Time{}, err
 	}

@@ -25,7 +25,7 @@ func Protect(root string, id ID) (release func(), err error) {
 		return nil, err
 	}
 	defer unlock()
-	data, err := os.ReadFile(path(root, id, engineSuffix))
+	data, err := readFile(path(root, id, engineSuffix))
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func putBack(root string, id ID) error {
 	if dead, err := isDead(f, name); !dead {
 		return err
 	}
-	engine, err := os.OpenFile(path(root, id, ".lock"), os.O_RDWR, 0)
+	engine, err := os.OpenFile(path(root, id, lockSuffix), os.O_RDWR, 0)
 	if err == nil {
 		defer engine.Close()
 		if flock(engine, unix.LOCK_EX|unix.LOCK_NB) != nil {
@@ -88,7 +88,7 @@ func putBack(root string, id ID) error {
 
 func restore(root string, id ID, copied io.Reader) error {
 	var saved, now map[string]json.RawMessage
-	current, err := os.ReadFile(path(root, id, engineSuffix))
+	current, err := readFile(path(root, id, engineSuffix))
 	if err != nil {
 		return ignore(err, os.ErrNotExist)
 	}

@@ -124,7 +124,11 @@ func undo(root string, id ID) error {
 		record
 		Plan json.RawMessage `json:"plan"`
 	}
-	if err := json.NewDecoder(f).Decode(&r); err != nil {
+	err = json.NewDecoder(f).Decode(&r)
+	if err == nil && r.Owner.PID == 0 {
+		err = errors.New("it names no owner")
+	}
+	if err != nil {
 		// The client died before it had started anything, or while it noted a
 		// process that ends with it. A container that is there may be another's.
 		log.Warningf("%s: %v", name, err)

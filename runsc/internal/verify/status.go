@@ -30,12 +30,19 @@ type status struct {
 	seccomp, filters int
 }
 
+// errEnded is of a thread that has ended, and that nobody has waited for. Some
+// fields are missing then.
+var errEnded = fmt.Errorf("it has ended: %w", unix.ESRCH)
+
 func parseStatus(data []byte) (status, error) {
 	f := fields{values: map[string][]string{}}
 	for line := range bytes.Lines(data) {
 		if key, v, ok := strings.Cut(string(line), ":"); ok {
 			f.values[key] = strings.Fields(v)
 		}
+	}
+	if state := f.values["State"]; len(state) > 0 && (state[0] == "Z" || state[0] == "X") {
+		return status{}, errEnded
 	}
 	s := status{
 		umask:       int(f.number("Umask", 0, 8)),
@@ -109,18 +116,25 @@ func readProcess(pid int) (process, error) {
 		if err != nil {
 			return p, err
 		}
-		data, err := os.ReadFile(dir + "/" + t.Name() + "/status")
+		s, err := readStatus(dir + "/" + t.Name() + "/status")
 		if gone(err) && tid != pid {
 			continue
 		}
 		if err != nil {
 			return p, err
 		}
-		if p.threads[tid], err = parseStatus(data); err != nil {
-			return p, err
-		}
+		p.threads[tid] = s
 	}
 	return p, nil
+}
+
+// readStatus reads the status of a thread.
+func readStatus(name string) (status, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return status{}, err
+	}
+	return parseStatus(data)
 }
 
 // flagValue returns the value of a flag in the process's command line.

@@ -52,6 +52,9 @@ func stillRunning(p pod, err error) error {
 func (r *Report) sandbox(p pod, maxDirectories int) (heldFiles, error) {
 	pid := p.first.Sandbox.Getpid()
 	process, err := readProcess(pid)
+	if gone(err) {
+		return heldFiles{}, fail(exitNotRunning, "sandbox %q ended: %w", p.first.ID, err)
+	}
 	if err != nil {
 		return heldFiles{}, fmt.Errorf("looking at sandbox process %d: %w", pid, err)
 	}
