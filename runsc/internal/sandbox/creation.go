@@ -170,9 +170,9 @@ func (c *creation) note(p supervise.Process) {
 	}
 }
 
-// watch stores the Plan as soon as the engine has saved the container, and lets
-// its processes go. The engine's command may go on to start the container and
-// wait for it.
+// watch stores the Plan as soon as the engine has created the container and its
+// hooks have run, and lets its processes go. The engine's command may go on to
+// start the container and wait for it.
 func (c *creation) watch() error {
 	const interval = 5 * time.Millisecond
 	select {
@@ -186,6 +186,9 @@ func (c *creation) watch() error {
 			tick.Stop()
 			return c.settle()
 		case <-tick.C:
+		}
+		if c.journal.IsBusy() {
+			continue
 		}
 		created, err := c.journal.Finish()
 		if err != nil {

@@ -33,9 +33,9 @@ type do struct {
 // its container (runsc/cmd/do.go:501).
 const doPrefix = "runsc-do"
 
-// isDoID reports whether an id is like those that the engine's command draws for
-// its containers (runsc/cmd/do.go:186).
-func isDoID(id string) bool {
+// isDrawnID reports whether an id is like those that the engine's commands draw
+// for their containers (runsc/cmd/do.go:186, runsc/cmd/sandboxexec.go:114).
+func isDrawnID(id string) bool {
 	digits, ok := strings.CutPrefix(id, "runsc-")
 	return ok && len(digits) == 6 && strings.Trim(digits, "0123456789") == ""
 }
@@ -94,7 +94,7 @@ func (d *do) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcomma
 			return util.Errorf("do: %v", err)
 		}
 	}
-	statedir.SweepClaimed(os.TempDir(), doPrefix, isDoID)
+	statedir.SweepClaimed(os.TempDir(), doPrefix, isDrawnID)
 	c, err := d.prepare(conf, f)
 	if err != nil {
 		return util.Errorf("do: %v", err)

@@ -17,7 +17,7 @@ import (
 // before they run, with digests of what they were when that was written.
 var followed = []struct{ file, function, digest, by string }{
 	{"runsc/cmd/do.go", "Do.Execute", "5ad4ad47e0076a73", "doNetwork"},
-	{"runsc/cmd/do.go", "Do.FetchSpec", "1f3d0ac033a6d72c", "isDoID"},
+	{"runsc/cmd/do.go", "Do.FetchSpec", "1f3d0ac033a6d72c", "isDrawnID"},
 	{"runsc/cmd/do.go", "Do.setupNet", "a6b29757a87a17c6", "doNetwork and (*do).prepare"},
 	{"runsc/cmd/do.go", "defaultDevice", "acd3462af5710a10", "hasDefaultRoute"},
 	{"runsc/cmd/do.go", "startContainerAndWait", "72de63024a7d93e6", "(*do).prepare"},

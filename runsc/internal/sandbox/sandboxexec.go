@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/runsc/cmd"
@@ -37,6 +38,7 @@ func (s *sandboxExec) Execute(ctx context.Context, f *flag.FlagSet, args ...any)
 			return util.Errorf("%s: %v", s.Name(), err)
 		}
 	}
+	statedir.SweepUnclaimed(conf.RootDir, isDrawnID)
 	return c.run(s.Name(), func() subcommands.ExitStatus { return s.SandboxExec.Execute(ctx, f, args...) })
 }
 

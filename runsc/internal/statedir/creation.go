@@ -148,6 +148,21 @@ func (c *Creation) AddProcess(pid int) error {
 	return c.write()
 }
 
+// IsBusy reports whether the engine has the container locked: it creates it, and
+// runs its hooks after it has saved the state (runsc/container/container.go:310),
+// or already starts it.
+func (c *Creation) IsBusy() bool {
+	if c == nil {
+		return false
+	}
+	f, err := os.OpenFile(path(c.root, c.id, lockSuffix), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return flock(f, unix.LOCK_SH|unix.LOCK_NB) == unix.EWOULDBLOCK
+}
+
 // Finish stores the Plan with the container once the engine has saved its
 // state. created is false where the engine has not, yet. It may be called
 // again.
@@ -213,28 +228,4 @@ func (c *Creation) end() error {
 	err = errors.Join(err, c.file.Close())
 	c.file = nil
 	return err
-}
-
-// readCreating reads the Plan of a container whose client has saved its state
-// but has not stored the Plan, and is there.
-func readCreating(root string, id ID) (json.RawMessage, time.Time, error) {
-	f, err := os.OpenFile(path(root, id, creatingSuffix), os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	defer f.Close()
-	if err := flock(f, unix.LOCK_SH|unix.LOCK_NB); err != unix.EWOULDBLOCK {
-		return nil, time.Time{}, os.ErrNotExist
-	}
-	var r struct {
-		Plan json.RawMessage `json:"plan"`
-	}
-	if err := json.NewDecoder(f).Decode(&r); err != nil {
-		return nil, time.Time{}, err
-	}
-	at, err := CreatedAt(root, id)
-	if err != nil {
-		return nil, time.Time{}, os.ErrNotExist
-	}
-	return r.Plan, at, nil
 }

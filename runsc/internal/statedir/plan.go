@@ -9,6 +9,7 @@ import (
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
+	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/runsc/container"
 )
 
@@ -88,4 +89,28 @@ func forget(root string, id ID) error {
 		return nil
 	}
 	return err
+}
+
+// readCreating reads the Plan of a container whose client has saved its state
+// but has not stored the Plan, and is there.
+func readCreating(root string, id ID) (json.RawMessage, time.Time, error) {
+	f, err := os.OpenFile(path(root, id, creatingSuffix), os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	defer f.Close()
+	if err := flock(f, unix.LOCK_SH|unix.LOCK_NB); err != unix.EWOULDBLOCK {
+		return nil, time.Time{}, os.ErrNotExist
+	}
+	var r struct {
+		Plan json.RawMessage `json:"plan"`
+	}
+	if err := json.NewDecoder(f).Decode(&r); err != nil {
+		return nil, time.Time{}, err
+	}
+	at, err := CreatedAt(root, id)
+	if err != nil {
+		return nil, time.Time{}, os.ErrNotExist
+	}
+	return r.Plan, at, nil
 }

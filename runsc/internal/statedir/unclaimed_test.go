@@ -56,6 +56,40 @@ func TestSweepUnclaimed(t *testing.T) {
 	}
 }
 
+// What a command that drew an id left in a root directory that others have goes,
+// and nothing of theirs.
+func TestSweepUnclaimedInRootOfOthers(t *testing.T) {
+	id, other := ID{ContainerID: "runsc-unclaimed", SandboxID: "runsc-unclaimed"}, ID{ContainerID: "other", SandboxID: "other"}
+	for name, c := range map[string]struct {
+		change func(t *testing.T, root string)
+		stays  bool
+	}{
+		"left":                 {func(*testing.T, string) {}, false},
+		"a container is there": {func(t *testing.T, root string) { do(t, os.WriteFile(path(root, id, engineSuffix), nil, 0o600)) }, true},
+		"being created":        {func(t *testing.T, root string) { do(t, os.WriteFile(path(root, id, creatingSuffix), nil, 0o600)) }, true},
+	} {
+		root, cgroups := unclaimedIn(t, t.TempDir(), id)
+		others := path(root, other, lockSuffix)
+		do(t, os.WriteFile(others, nil, 0o600))
+		do(t, os.Chtimes(others, time.Time{}, time.Now().Add(-2*unclaimedAge)))
+		c.change(t, root)
+		SweepUnclaimed(root, isClaimedID)
+		for _, file := range append(cgroups, path(root, id, lockSuffix), filepath.Join(root, "runsc-"+id.SandboxID+".sock")) {
+			if there, err := exists(file); there != c.stays || err != nil {
+				t.Errorf("%s: %s: %t, %v", name, file, there, err)
+			}
+		}
+		for _, file := range []string{others, filepath.Join(root, "config.json")} {
+			if there, err := exists(file); !there || err != nil {
+				t.Errorf("%s: %s: %t, %v", name, file, there, err)
+			}
+		}
+		for _, cgroup := range cgroups {
+			_ = os.Remove(cgroup)
+		}
+	}
+}
+
 // unclaimedIn makes what a process leaves that dies while the engine starts the
 // gofer, long ago.
 func unclaimedIn(t *testing.T, dir string, id ID) (root string, cgroups []string) {

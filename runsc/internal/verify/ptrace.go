@@ -13,7 +13,7 @@ import (
 
 // stopPatience is how long a thread may take to stop. One that sleeps in the
 // kernel without being interruptible takes as long as its device.
-const stopPatience = 5 * time.Second
+const stopPatience = 30 * time.Second
 
 // maxInstructions is the length of the longest program (linux/bpf_common.h,
 // BPF_MAXINSNS).
