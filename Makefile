@@ -52,7 +52,7 @@ fuzz-short: check-go ## every fuzz target with FUZZCOUNT inputs (default 3000)
 mutants: check-go ## mutation testing of directfspolicy, some ten minutes
 	GOFLAGS="$(GOFLAGS) -count=1 -short -failfast" go run $(GREMLINS) unleash ./directfspolicy
 
-bench: check-machine ## compare with upstream's runsc, runc and the host, some 25 minutes (root; BENCHFLAGS)
+bench: check-machine ## compare with upstream's runsc, runc and the host, half an hour (root; BENCHFLAGS)
 	@go build -C benchmarks -o ../bin/bench .
 	@bin/bench $(BENCHFLAGS)
 

@@ -17,7 +17,7 @@ import (
 // of their own. They are many and the samples short because containers differ
 // more than samples do.
 const (
-	oneCPUSets    = 5
+	oneCPUSets    = 8
 	oneCPUShorter = 4
 )
 
