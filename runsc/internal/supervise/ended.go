@@ -13,8 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Held are processes of a container that was created before, by a client that
-// is gone. They are nobody's children here.
+// Held are processes of which a client wants to know how they ended: those of a
+// container that another client created, which are nobody's children here (see
+// Hold), or its own children (see Watch).
 type Held struct {
 	mu         sync.Mutex
 	all        []held
@@ -81,9 +82,8 @@ func (h *Held) Close() {
 
 // Reasons returns a line for each process that has ended: how, and what it said
 // then. It waits for the sandbox process, but no longer than that, and for a
-// gofer, which may serve on, no longer than a moment. A gofer that
-// has ended in peace did so because the sandbox process ended. Of a nil Held
-// there are none.
+// gofer, which may serve on, no longer than a moment. A gofer that has ended in
+// peace did so because the sandbox process ended. Of a nil Held there are none.
 func (h *Held) Reasons(patience time.Duration) []string {
 	if h == nil {
 		return nil
