@@ -23,7 +23,8 @@ import (
 type creation struct {
 	conf *config.Config
 
-	// final, unless nil, is what the engine's command makes of conf first.
+	// final, unless nil, is what the engine's command makes of conf before it
+	// starts processes.
 	final *config.Config
 
 	id   statedir.ID

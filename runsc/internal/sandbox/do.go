@@ -136,7 +136,7 @@ func (d *do) prepare(conf *config.Config, f *flag.FlagSet) (*creation, error) {
 	conf.DirectFS = finalConf.DirectFS
 	// The hints are of the command line, and nobody wrote them into a bundle.
 	engine.HideHints(spec)
-	missing := statedir.Missing(engine.Cgroups(&finalConf, id, spec)) // the gofer says hello when they are there
+	missing := statedir.MissingDirs(engine.Cgroups(&finalConf, id, spec)) // the gofer says hello when they are there
 	return &creation{conf: conf, final: &finalConf, id: fullID(spec, id), spec: spec, plan: plan, cgroups: missing, late: true, own: true, show: func() {}}, nil
 }
 

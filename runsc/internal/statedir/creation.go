@@ -77,7 +77,7 @@ func Begin(root string, id ID, since time.Time, p directfspolicy.Plan, spec *spe
 	// else is to wait.
 	c := &Creation{root: root, id: id, record: record{
 		Owner: owner, Started: since, Plan: p,
-		Cgroups: missingDirs(cgroups), Files: missing(files),
+		Cgroups: MissingDirs(cgroups), Files: missing(files),
 	}}
 	unlock, err := lockRoot(root)
 	if err != nil {

@@ -44,12 +44,9 @@ func missing(files []string) []string {
 	return out
 }
 
-// Missing returns those cgroups, parents first, that are not there.
-func Missing(dirs []string) []string { return missingDirs(dirs) }
-
-// missingDirs returns those directories, and of those that they are in, that
+// MissingDirs returns those directories, and of those that they are in, that
 // are not there, parents first.
-func missingDirs(dirs []string) []string {
+func MissingDirs(dirs []string) []string {
 	var out []string
 	for _, d := range dirs {
 		for ; d != "/" && d != "."; d = filepath.Dir(d) {
