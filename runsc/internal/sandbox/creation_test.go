@@ -105,3 +105,25 @@ func TestJournalMakesNoOwnRoot(t *testing.T) {
 		}
 	}
 }
+
+// The socket of a command that draws an id is there before its journal is, and
+// goes nevertheless. One that was there before another command is not its own.
+func TestJournalOfLateCommandHasTheSocket(t *testing.T) {
+	for _, late := range []bool{true, false} {
+		root := t.TempDir()
+		socket := filepath.Join(root, "runsc-a.sock")
+		if err := os.WriteFile(socket, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := &creation{conf: &config.Config{RootDir: root, IgnoreCgroups: true}, plan: member(t, directfspolicy.CacheShared), spec: &specs.Spec{}, id: statedir.ID{SandboxID: "a", ContainerID: "a"}, late: late}
+		if err := c.beginJournal(); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.journal.Abandon(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(socket); (err != nil) != late {
+			t.Errorf("late: %t, socket: %v", late, err)
+		}
+	}
+}

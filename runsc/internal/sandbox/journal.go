@@ -6,6 +6,7 @@ import (
 
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/statedir"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // beginJournal notes what is about to be created, for who comes after a client
@@ -17,8 +18,9 @@ func (c *creation) beginJournal() (err error) {
 		}
 	}
 	c.journal, err = statedir.Begin(c.conf.RootDir, c.id, c.since, c.plan, c.spec, engine.Cgroups(c.conf, c.id.ContainerID, c.spec))
-	if err == nil && len(c.cgroups) > 0 {
-		err = c.journal.AddCgroups(c.cgroups)
+	if err == nil && c.late {
+		// The id was drawn for this container, and so the socket is its own.
+		err = c.journal.AddMissed(c.cgroups, engine.Files(c.conf.RootDir, c.id.SandboxID, &specs.Spec{}))
 	}
 	return err
 }

@@ -117,11 +117,12 @@ func (c *Creation) write() error {
 	return c.file.Truncate(int64(len(data)))
 }
 
-// AddCgroups notes cgroups that Begin was too late to see missing.
-func (c *Creation) AddCgroups(dirs []string) error {
+// AddMissed notes cgroups and files that Begin was too late to see missing.
+func (c *Creation) AddMissed(cgroups, files []string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.record.Cgroups = append(c.record.Cgroups, dirs...)
+	c.record.Cgroups = append(c.record.Cgroups, cgroups...)
+	c.record.Files = append(c.record.Files, files...)
 	return c.write()
 }
 
