@@ -1,6 +1,9 @@
 package volume
 
-import "context"
+import (
+	"context"
+	"os"
+)
 
 // Request says for which mount of which container a volume is asked for. It is
 // all that a backend learns of the container.
@@ -38,8 +41,14 @@ type Source struct {
 	// anything of the container is started.
 	Check func(ctx context.Context) error
 
-	// Open opens the volume. It is called in the process that serves it.
-	Open func(ctx context.Context) (Volume, error)
+	// Files, if not nil, opens what the volume needs of the host: an archive, a
+	// directory. It is called while the process still sees the host's files.
+	Files func(ctx context.Context) ([]*os.File, error)
+
+	// Open opens the volume. It is called in the process that serves it, gets
+	// what Files returned, and owns that from then on. In a gofer, no path leads
+	// to the host's files any more.
+	Open func(ctx context.Context, files []*os.File) (Volume, error)
 }
 
 // Resolver finds the volume that a request names. It decides whether that
@@ -55,9 +64,8 @@ type Backend struct {
 	// Name is the first part of the hint gofer=NAME/VOLUME.
 	Name string
 
-	// Resolve and what it returns are called before the gofer gives up the
-	// host's files: whatever path is needed later must be open when Open
-	// returns.
+	// Resolve finds the volumes. It is called in the command that creates a
+	// container and in the gofer; it does no more than look.
 	Resolve Resolver
 
 	// Syscalls names the system calls that the backend makes while it serves,
