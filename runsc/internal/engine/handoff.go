@@ -88,12 +88,11 @@ func EncodePlan(p directfspolicy.Plan) ([]byte, error) {
 }
 
 // TakeInGofer returns the Plan that the client resolved: what HandToGofer left,
-// or, where the client said so, the answer to ask. There is no default: a gofer
-// without a Plan serves nothing.
-func TakeInGofer(ask func() []byte) (directfspolicy.Plan, error) {
+// or, where the client said so, its answer. There is no default: a gofer without
+// a Plan serves nothing.
+func TakeInGofer(answer []byte) (directfspolicy.Plan, error) {
 	var p directfspolicy.Plan
 	if os.Getenv(planVariable) == askClient {
-		answer := ask()
 		if len(answer) == 0 {
 			return p, errors.New("the client has no plan for the gofer")
 		}

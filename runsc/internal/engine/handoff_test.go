@@ -112,11 +112,11 @@ func TestGoferAsks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, err := engine.TakeInGofer(func() []byte { return good }); err != nil || !reflect.DeepEqual(p, want) {
+	if p, err := engine.TakeInGofer(good); err != nil || !reflect.DeepEqual(p, want) {
 		t.Errorf("took a plan of %d mounts: %v", len(p.Decisions()), err)
 	}
 	for _, bad := range []string{"", "x", "null", "{}", string(good[:len(good)-1])} {
-		p, err := engine.TakeInGofer(func() []byte { return []byte(bad) })
+		p, err := engine.TakeInGofer([]byte(bad))
 		if err == nil || !reflect.DeepEqual(p, directfspolicy.Plan{}) {
 			t.Errorf("%.20q: took a plan of %d mounts: %v", bad, len(p.Decisions()), err)
 		}

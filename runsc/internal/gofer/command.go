@@ -128,7 +128,8 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("reading spec: %w", err)
 	}
-	plan, err := engine.TakeInGofer(g.client.AwaitReady)
+	answer := g.client.AwaitReady()
+	plan, err := engine.TakeInGofer(answer.Data)
 	if err != nil {
 		return fmt.Errorf("directfs plan: %w", err)
 	}

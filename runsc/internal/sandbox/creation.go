@@ -132,17 +132,18 @@ func (c *creation) supervision() supervise.Options {
 // hello is called while the engine waits for the sandbox process, which is the
 // last one that it starts and has parsed its spec for. It returns the answer to
 // the process.
-func (c *creation) hello(p supervise.Process) []byte {
+func (c *creation) hello(p supervise.Process) (a supervise.Answer) {
 	if c.decide != nil && c.answer == nil {
 		if p.Kind != supervise.Gofer {
 			c.early = append(c.early, p)
-			return nil
+			return a
 		}
 		if err := c.decide(p.PID); err != nil {
 			c.refused = err
-			return nil
+			return a
 		}
 	}
+	a.Data = c.answer
 	if c.journal == nil {
 		if err := errors.Join(c.claimRoot(), c.beginJournal()); err != nil {
 			log.Warningf("Nobody will clean up if this process is killed: %v", err)
@@ -152,7 +153,7 @@ func (c *creation) hello(p supervise.Process) []byte {
 		c.note(p)
 	}
 	c.early = nil
-	return c.answer
+	return a
 }
 
 // note notes a process that has started.

@@ -96,7 +96,7 @@ func startMember(conf *config.Config, c *container.Container, plan directfspolic
 	held := &supervise.Held{}
 	defer held.Close()
 	o := supervision(conf, c.Spec, plan)
-	o.OnHello = func(p supervise.Process) []byte { held.Watch(p); return nil }
+	o.OnHello = func(p supervise.Process) supervise.Answer { held.Watch(p); return supervise.Answer{} }
 	children, err := supervise.Start(o)
 	if err != nil {
 		return err

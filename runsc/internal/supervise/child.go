@@ -19,7 +19,7 @@ import (
 type Client struct {
 	fd     int
 	ready  chan struct{} // closed when there is an answer
-	answer []byte
+	answer Answer
 
 	mu   sync.Mutex // protects what follows, and the FD from being closed
 	left bool
@@ -66,7 +66,7 @@ func Join(kind Kind, logsToStderr bool) (*Client, error) {
 	if err := c.send(socket.Hello, nil); err != nil {
 		return nil, fmt.Errorf("the client that started this process is gone: %w", err)
 	}
-	go c.follow()
+	go c.follow(kind)
 	return c, nil
 }
 
@@ -93,10 +93,12 @@ func (c *Client) KeepOverExec() error {
 	return err
 }
 
-// AwaitReady returns the client's answer when it is there.
-func (c *Client) AwaitReady() []byte {
+// AwaitReady returns the client's answer when it is there. The files are the
+// caller's. A gofer must have called it before it installs its filter; only
+// gofers get files.
+func (c *Client) AwaitReady() Answer {
 	if c == nil {
-		return nil
+		return Answer{}
 	}
 	<-c.ready
 	return c.answer
@@ -130,11 +132,15 @@ func (c *Client) speaker(own io.Writer) io.Writer {
 }
 
 // follow does as the client says, until it commits or dies.
-func (c *Client) follow() {
+func (c *Client) follow(kind Kind) {
 	answered := false
 	packet := make([]byte, 1+maxAnswer)
+	var rights []byte
+	if kind == Gofer {
+		rights = make([]byte, unix.CmsgSpace(4*MaxFiles))
+	}
 	for {
-		n, err := unix.Read(c.fd, packet)
+		n, rightsLen, err := c.receive(packet, rights)
 		switch {
 		case err == unix.EINTR:
 			continue
@@ -142,13 +148,44 @@ func (c *Client) follow() {
 			log.Warningf("The client died before the container was created; exiting.")
 			os.Exit(128)
 		case packet[0] == socket.Ready && !answered:
-			answered, c.answer, packet = true, packet[1:n], make([]byte, 1)
+			answered, c.answer = true, Answer{packet[1:n], filesOf(rights[:rightsLen])}
+			packet, rights = make([]byte, 1), nil
 			close(c.ready)
 		case packet[0] == socket.Commit:
 			c.leave()
 			return
 		}
 	}
+}
+
+// receive uses read(2) where no files are expected: the seccomp filters of both
+// processes allow that, but not recvmsg(2) with these flags.
+func (c *Client) receive(packet, rights []byte) (n, rightsLen int, err error) {
+	if rights == nil {
+		n, err = unix.Read(c.fd, packet)
+		return n, 0, err
+	}
+	n, rightsLen, _, _, err = unix.Recvmsg(c.fd, packet, rights, unix.MSG_CMSG_CLOEXEC)
+	return n, rightsLen, err
+}
+
+// filesOf takes the files out of a message.
+func filesOf(rights []byte) []*os.File {
+	messages, err := unix.ParseSocketControlMessage(rights)
+	if err != nil {
+		return nil
+	}
+	var files []*os.File
+	for i := range messages {
+		fds, err := unix.ParseUnixRights(&messages[i])
+		if err != nil {
+			continue
+		}
+		for _, fd := range fds {
+			files = append(files, os.NewFile(uintptr(fd), "client's"))
+		}
+	}
+	return files
 }
 
 // leave closes the connection.

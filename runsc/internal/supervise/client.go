@@ -37,16 +37,28 @@ type Options struct {
 
 	// OnHello is called, one call at a time and once for every process that
 	// starts, before that process goes on; the engine meanwhile waits for the sandbox
-	// process to come up. What it returns is the answer that the process gets,
-	// at most 128 KiB. It may be nil.
-	OnHello func(Process) []byte
+	// process to come up. It may be nil.
+	OnHello func(Process) Answer
 }
+
+// Answer is what a process gets for its hello.
+type Answer struct {
+	// Data is at most 128 KiB.
+	Data []byte
+
+	// Files are at most MaxFiles. They are closed when they are sent, and a
+	// process that executes itself again does not get them again.
+	Files []*os.File
+}
+
+// MaxFiles is the kernel's limit for one message (SCM_MAX_FD, unix(7)).
+const MaxFiles = 253
 
 // Children is the client's side. It is for one creation or start. A nil one is
 // of a command that starts no process.
 type Children struct {
 	ends    []*end
-	onHello func(Process) []byte
+	onHello func(Process) Answer
 
 	mu     sync.Mutex // protects inherited
 	closed bool       // inherited ends are closed
@@ -95,10 +107,12 @@ func (c *Children) hello(e *end, pid int) {
 		c.closeInherited()
 	}
 	e.hold(pid)
+	var a Answer
 	if c.onHello != nil && e.pid != pid {
-		e.pid, e.answer = pid, c.onHello(Process{Kind: e.kind, PID: pid})
+		a = c.onHello(Process{Kind: e.kind, PID: pid})
+		e.pid, e.answer = pid, a.Data
 	}
-	e.send(socket.Ready, e.answer...)
+	e.send(socket.Ready, e.answer, a.Files...)
 }
 
 // closeInherited lets no process that starts from now on inherit anything.
@@ -121,7 +135,7 @@ func (c *Children) Commit() {
 		return
 	}
 	for _, e := range c.ends {
-		e.send(socket.Commit)
+		e.send(socket.Commit, nil)
 	}
 	c.Close()
 }

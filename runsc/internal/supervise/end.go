@@ -3,6 +3,7 @@ package supervise
 import (
 	"crypto/rand"
 	"errors"
+	"os"
 	"sync"
 
 	"github.com/directfs/runsc/runsc/internal/supervise/socket"
@@ -53,12 +54,22 @@ func newEnd(kind Kind, o Options, number int) (*end, error) {
 	return &end{kind: kind, fd: pair[0], stderr: -1, inherited: inherited, done: make(chan struct{})}, nil
 }
 
-func (e *end) send(packet byte, data ...byte) {
+// send sends a packet, and closes the files that go with it.
+func (e *end) send(packet byte, data []byte, files ...*os.File) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	var rights []byte
+	if len(files) > 0 {
+		fds := make([]int, len(files))
+		for i, f := range files {
+			fds[i] = int(f.Fd())
+			defer f.Close()
+		}
+		rights = unix.UnixRights(fds...)
+	}
 	if e.fd >= 0 {
 		// One that has ended hears nothing.
-		_ = unix.Sendto(e.fd, append([]byte{packet}, data...), unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, nil)
+		_ = unix.Sendmsg(e.fd, append([]byte{packet}, data...), rights, nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
 	}
 }
 

@@ -13,11 +13,11 @@ type hellos struct {
 	all []Process
 }
 
-func (h *hellos) add(p Process) []byte {
+func (h *hellos) add(p Process) Answer {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.all = append(h.all, p)
-	return []byte("way")
+	return Answer{Data: []byte("way")}
 }
 
 func (h *hellos) said() []Process {

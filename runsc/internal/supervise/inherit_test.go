@@ -63,7 +63,7 @@ func TestNumberAboveOpenFDs(t *testing.T) {
 // other FDs are.
 func TestSmallNumber(t *testing.T) {
 	said := make(chan Process, 1)
-	c, err := Start(Options{OnHello: func(p Process) []byte { said <- p; return nil }})
+	c, err := Start(Options{OnHello: func(p Process) Answer { said <- p; return Answer{} }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 // Processes that do not end keep nobody waiting, however many they are.
 func TestReasonsOfProcessesThatStay(t *testing.T) {
 	said := make(chan Process, 2)
-	c, err := Start(Options{OnHello: func(p Process) []byte { said <- p; return nil }})
+	c, err := Start(Options{OnHello: func(p Process) Answer { said <- p; return Answer{} }})
 	if err != nil {
 		t.Fatal(err)
 	}

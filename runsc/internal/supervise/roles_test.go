@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -31,8 +32,14 @@ func TestMain(m *testing.M) {
 	if err != nil || c == nil {
 		os.Exit(3)
 	}
-	answer := string(c.AwaitReady())
+	ready := c.AwaitReady()
+	answer := string(ready.Data)
 	switch role {
+	case "files":
+		for i, f := range ready.Files {
+			_, _ = fmt.Fprintf(f, "file %d", i)
+		}
+		util.Fatalf("%d files", len(ready.Files))
 	case "fatal":
 		util.Fatalf("no %s: \x1b[31m%s", answer, strings.Repeat("x", 3*maxPacket))
 	case "panic":

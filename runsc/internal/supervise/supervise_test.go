@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,7 +18,7 @@ import (
 func supervised(t *testing.T, role string, answer string, change ...func(*exec.Cmd)) (*Children, *exec.Cmd, Process) {
 	t.Helper()
 	said := make(chan Process, 1)
-	c, err := Start(Options{Mounts: 10, OnHello: func(p Process) []byte { said <- p; return []byte(answer) }})
+	c, err := Start(Options{Mounts: 10, OnHello: func(p Process) Answer { said <- p; return Answer{Data: []byte(answer)} }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +49,33 @@ func TestReasons(t *testing.T) {
 				t.Errorf("%s: %d bytes: %.200q", role, len(r), r)
 			}
 		}
+	}
+}
+
+// A gofer gets files with the answer, and nobody else keeps them.
+func TestAnswerHasFiles(t *testing.T) {
+	for role, want := range map[string]string{"files gofer": "file 0file 1", "files sandbox": ""} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := unix.Dup(int(w.Fd()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := []*os.File{w, os.NewFile(uintptr(second), "second")}
+		c, err := Start(Options{Mounts: 10, OnHello: func(Process) Answer { return Answer{Files: files} }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := start(t, role)
+		_ = cmd.Wait()
+		c.Close()
+		// The end comes when nobody has the other end any more.
+		if got, err := io.ReadAll(r); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v, want %q", role, got, err, want)
+		}
+		r.Close()
 	}
 }
 
@@ -135,7 +163,7 @@ func TestClientDies(t *testing.T) {
 
 func dyingClient() {
 	said := make(chan struct{}, 1)
-	if _, err := Start(Options{OnHello: func(Process) []byte { said <- struct{}{}; return nil }}); err != nil {
+	if _, err := Start(Options{OnHello: func(Process) Answer { said <- struct{}{}; return Answer{} }}); err != nil {
 		os.Exit(3)
 	}
 	cmd := exec.Command("/proc/self/exe")
@@ -177,7 +205,7 @@ func TestNothingElseInherits(t *testing.T) {
 // A process that nobody supervises works all the same.
 func TestNobody(t *testing.T) {
 	var c *Client
-	if c.AwaitReady() != nil || c.KeepOverExec() != nil {
+	if c.AwaitReady().Data != nil || c.KeepOverExec() != nil {
 		t.Error("nobody answers")
 	}
 	var none *Children
