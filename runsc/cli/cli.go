@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/directfs/runsc/pkg/volume"
 	"github.com/directfs/runsc/runsc/internal/boot"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/gofer"
@@ -16,6 +17,7 @@ import (
 	"github.com/directfs/runsc/runsc/internal/preinit"
 	"github.com/directfs/runsc/runsc/internal/sandbox"
 	"github.com/directfs/runsc/runsc/internal/supervise"
+	"github.com/directfs/runsc/runsc/internal/volumes"
 	"github.com/google/subcommands"
 	enginecli "gvisor.dev/gvisor/runsc/cli"
 	"gvisor.dev/gvisor/runsc/cmd"
@@ -49,8 +51,14 @@ func Main() {
 	alias.HandleAlias()
 	flag.Var(versionFlag{}, "version", "show version and exit.")
 	flag.Var(&engine.Hints, "directfs-hints", "hints about directfs and cache modes that may count: all (default), narrow (none that asks for directfs where --directfs=false) or none")
+	flag.Var(volumes.Daemons, "volume-daemon", "a daemon that serves volumes, NAME=unix:PATH; may be repeated, or have several with commas between them")
 	enginecli.Run(nil, commands(), []subcommands.Command{new(cmd.Platforms), new(cmd.Syscalls)})
 }
+
+// RegisterVolumes lets this program serve volumes: mounts with the hint
+// gofer=NAME/VOLUME. It must be called before Main, and panics if the backend has
+// no name that a hint can use, or one that is taken.
+func RegisterVolumes(b volume.Backend) { volumes.Register(b) }
 
 // startsProcesses reports whether an argument looks like a command that creates
 // a container. Nothing but time depends on it.

@@ -142,6 +142,9 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 	if err != nil {
 		return err
 	}
+	if err := findVolumes(conns, f.Arg(0), sandboxOf(spec, f.Arg(0))); err != nil {
+		return err
+	}
 	reexec := g.applyCaps && (config.CgoEnabled || g.sync.userns >= 0)
 	if err := g.await(); err != nil {
 		return err
@@ -156,9 +159,12 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 		if reexec {
 			return nil // the next run will
 		}
+		if err := openVolumes(conns); err != nil {
+			return err
+		}
 		return g.sendMounts(mounts, pairs, plan)
 	}
-	mounts, err := g.mounts(conf, spec, f.Arg(0), conns, byClient(client), tell)
+	mounts, err := g.mounts(conf, spec, f.Arg(0), conns, answer.Files, byClient(client), tell)
 	if err != nil {
 		return err
 	}
@@ -182,12 +188,12 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 }
 
 // mounts makes the mounts, or takes up what an earlier run of this process made.
-func (g *Command) mounts(conf *config.Config, spec *specs.Spec, id string, conns []connection, open opener, tell func([]specs.Mount) error) (prepared, error) {
+func (g *Command) mounts(conf *config.Config, spec *specs.Spec, id string, conns []connection, connected []*os.File, open opener, tell func([]specs.Mount) error) (prepared, error) {
 	if conf.TestOnlyAllowRunAsCurrentUserWithoutChroot {
 		return prepared{}, errors.New("mounts cannot be kept apart with --TESTONLY-unsafe-nonroot; run without it")
 	}
 	if g.setUpRoot {
-		return g.prepare(conf, spec, id, conns, open, tell)
+		return g.prepare(conf, spec, id, conns, connected, open, tell)
 	}
 	p, err := takePrepared(g.preparedFD, conns)
 	if err != nil {

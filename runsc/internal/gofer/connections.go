@@ -35,6 +35,9 @@ type connection struct {
 
 	// directory says what kind of file the mount's root is.
 	directory bool
+
+	// volume takes the place of the source, or is nil.
+	volume *served
 }
 
 // connections pairs the donated sockets with the mounts, in the order that the

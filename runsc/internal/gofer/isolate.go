@@ -51,6 +51,9 @@ func isolate(conns []connection) (namespace int, err error) {
 			planted, copies = append(planted, c), append(copies, c.tree)
 			continue
 		}
+		if c.servedByVolume() {
+			continue
+		}
 		if c.served, err = c.place(i); err != nil {
 			return -1, fmt.Errorf("isolating mount %q: %w", c.path, err)
 		}

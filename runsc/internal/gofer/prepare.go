@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -28,6 +29,9 @@ type prepared struct {
 	Paths  []string `json:"paths"`
 	Served []string `json:"served"`
 
+	// VolumeFiles are FDs that their volumes need.
+	VolumeFiles [][]int `json:"volumeFiles"`
+
 	// keep are the FDs that lead to the trees, and the namespace's.
 	keep []int
 }
@@ -36,10 +40,13 @@ type prepared struct {
 // serves from. tell is called with the mounts when all is done: creating the
 // container ends when the sandbox process knows them, and must neither end
 // before nor succeed where anything of this failed.
-func (g *Command) prepare(conf *config.Config, spec *specs.Spec, id string, conns []connection, open opener, tell func([]specs.Mount) error) (prepared, error) {
+func (g *Command) prepare(conf *config.Config, spec *specs.Spec, id string, conns []connection, connected []*os.File, open opener, tell func([]specs.Mount) error) (prepared, error) {
 	// Nothing that is mounted from here on, or copied, reaches the host.
 	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
 		return prepared{}, fmt.Errorf("making mounts slaves of the host's: %w", err)
+	}
+	if err := takeVolumes(conns, connected); err != nil {
+		return prepared{}, err
 	}
 	if err := takeTrees(conns, open); err != nil {
 		return prepared{}, err
@@ -68,7 +75,8 @@ func (g *Command) prepare(conf *config.Config, spec *specs.Spec, id string, conn
 	if err != nil {
 		return prepared{}, err
 	}
-	p := prepared{Mounts: mounts, keep: []int{namespace}}
+	p := prepared{Mounts: mounts, VolumeFiles: volumeFiles(conns), keep: []int{namespace}}
+	p.keep = append(p.keep, slices.Concat(p.VolumeFiles...)...)
 	for _, c := range conns {
 		p.Paths, p.Served = append(p.Paths, c.path), append(p.Served, c.served)
 		if fd, ok := treeFD(c.served); ok {
@@ -147,7 +155,7 @@ func takePrepared(fd int, conns []connection) (prepared, error) {
 	if err == nil {
 		err = json.Unmarshal(b, &p)
 	}
-	if err == nil && (len(p.Served) != len(conns) || len(p.Paths) != len(conns)) {
+	if err == nil && (len(p.Served) != len(conns) || len(p.Paths) != len(conns) || len(p.VolumeFiles) != len(conns)) {
 		err = fmt.Errorf("%d prepared mounts for %d connections", len(p.Served), len(conns))
 	}
 	if err != nil {
@@ -156,5 +164,6 @@ func takePrepared(fd int, conns []connection) (prepared, error) {
 	for i := range conns {
 		conns[i].path, conns[i].served = p.Paths[i], p.Served[i]
 	}
+	keepVolumeFiles(conns, p.VolumeFiles)
 	return p, nil
 }

@@ -30,7 +30,12 @@ func fileServer(conf *config.Config) fsgofer.Config {
 // serveConnections serves until the last connection is closed.
 func serveConnections(base fsgofer.Config, spec *specs.Spec, conns []connection) error {
 	server := lisafs.NewServer()
+	wait := serveVolumes(conns)
 	for _, c := range conns {
+		if c.servedByVolume() {
+			log.Infof("Serving %q by %v: ro=%t", c.path, c.decision.Gofer, c.ReadOnly)
+			continue
+		}
 		impl, opts, err := c.implementation(spec, base)
 		if err != nil {
 			return err
@@ -43,6 +48,7 @@ func serveConnections(base fsgofer.Config, spec *specs.Spec, conns []connection)
 		server.StartConnection(conn)
 	}
 	server.Wait()
+	wait()
 	server.Destroy()
 	log.Infof("All connections are closed.")
 	return nil

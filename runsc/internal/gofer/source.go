@@ -40,8 +40,14 @@ func byClient(rpc *urpc.Client) opener {
 func takeTrees(conns []connection, open opener) error {
 	for i := range conns {
 		c := &conns[i]
-		if c.device {
-			continue // made later, by the engine
+		if c.device || c.tree >= 0 {
+			continue // made later, by the engine, or a volume's
+		}
+		if c.volume != nil {
+			if err := c.takeStandIn(); err != nil {
+				return c.inVolume(err)
+			}
+			continue
 		}
 		if err := c.takeTree(open); err != nil {
 			return fmt.Errorf("mount %q: %w", c.path, err)

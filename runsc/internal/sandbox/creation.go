@@ -10,6 +10,7 @@ import (
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/directfs/runsc/runsc/internal/supervise"
+	"github.com/directfs/runsc/runsc/internal/volumes"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/pkg/log"
@@ -50,7 +51,7 @@ type creation struct {
 	// held are those that have said hello, or those of the sandbox to join.
 	held *supervise.Held
 
-	// refused is why decide failed.
+	// refused is why the gofer got no plan, or no volumes.
 	refused error
 
 	since    time.Time // when this began
@@ -144,6 +145,12 @@ func (c *creation) hello(p supervise.Process) (a supervise.Answer) {
 		}
 	}
 	a.Data = c.answer
+	if p.Kind == supervise.Gofer {
+		var err error
+		if a.Files, err = volumes.Connect(c.plan); err != nil {
+			c.refused = err
+		}
+	}
 	if c.journal == nil {
 		if err := errors.Join(c.claimRoot(), c.beginJournal()); err != nil {
 			log.Warningf("Nobody will clean up if this process is killed: %v", err)

@@ -10,6 +10,7 @@ import (
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/directfs/runsc/runsc/internal/supervise"
+	"github.com/directfs/runsc/runsc/internal/volumes"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -96,7 +97,12 @@ func startMember(conf *config.Config, c *container.Container, plan directfspolic
 	held := &supervise.Held{}
 	defer held.Close()
 	o := supervision(conf, c.Spec, plan)
-	o.OnHello = func(p supervise.Process) supervise.Answer { held.Watch(p); return supervise.Answer{} }
+	var refused error
+	o.OnHello = func(p supervise.Process) (a supervise.Answer) {
+		held.Watch(p)
+		a.Files, refused = volumes.Connect(plan)
+		return a
+	}
 	children, err := supervise.Start(o)
 	if err != nil {
 		return err
@@ -116,7 +122,11 @@ func startMember(conf *config.Config, c *container.Container, plan directfspolic
 		if strings.Contains(err.Error(), "reading mounts file") && !held.Has(supervise.Gofer) {
 			ended = append(ended, endedSilently(supervise.Gofer)) // runsc/container/container.go:522
 		}
-		return because(fmt.Errorf("starting container: %w", err), unlessSaid(children.Reasons(patienceWith(err)), ended))
+		reasons := children.Reasons(patienceWith(err))
+		if refused != nil {
+			return because(fmt.Errorf("starting container: %w", err), []string{refused.Error()})
+		}
+		return because(fmt.Errorf("starting container: %w", err), unlessSaid(reasons, ended))
 	}
 	children.Commit()
 	if pid := c.GoferPid.Load(); pid != 0 {

@@ -1,0 +1,216 @@
+package gofer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/directfs/runsc/pkg/volume"
+	"github.com/directfs/runsc/runsc/internal/volumes"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/runsc/specutils"
+)
+
+// openTimeout is how long a volume may take to open: somebody waits for the
+// container.
+const openTimeout = time.Minute
+
+// served is the volume of a connection. One that donates its root is served as
+// any directory is: the root takes the place of the mount's source.
+type served struct {
+	request volume.Request
+
+	// source is of a backend of this program. A daemon's has no Open.
+	source volume.Source
+
+	// keep must stay open: a backend's files, or the connection to a daemon. A
+	// process that executes itself again finds them again.
+	keep []*os.File
+
+	mount *volume.Mount // of a backend, when it is open
+}
+
+func (v *served) isLocal() bool { return v.source.Open != nil }
+
+// servedByVolume reports whether a volume answers the sandbox's requests.
+func (c *connection) servedByVolume() bool { return c.volume != nil && !c.donate }
+
+// findVolumes looks up the volumes of the connections.
+func findVolumes(conns []connection, container, sandbox string) error {
+	for i := range conns {
+		c := &conns[i]
+		if c.device || !c.decision.ServedByVolume() {
+			continue
+		}
+		c.volume = &served{request: volumes.Request(c.decision, container, sandbox)}
+		b, ok := volumes.Backend(c.decision.Gofer.Backend)
+		if !ok {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+		source, err := b.Resolve(ctx, c.volume.request)
+		cancel()
+		if err != nil {
+			return c.inVolume(err)
+		}
+		c.volume.source = source
+	}
+	return nil
+}
+
+// inVolume says of which volume an error is.
+func (c *connection) inVolume(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("mount %q: gofer %v: %w", c.path, c.decision.Gofer, err)
+}
+
+// takeVolumes takes from the host what the volumes need, and lets daemons serve
+// theirs. connected are the connections to these, in the order of the mounts.
+func takeVolumes(conns []connection, connected []*os.File) error {
+	for i := range conns {
+		c := &conns[i]
+		if c.volume == nil {
+			continue
+		}
+		if c.volume.isLocal() {
+			if err := c.takeFiles(); err != nil {
+				return c.inVolume(err)
+			}
+			continue
+		}
+		if len(connected) == 0 {
+			return c.inVolume(errors.New("the client made no connection to the daemon"))
+		}
+		c.volume.keep, connected = connected[:1:1], connected[1:]
+		if err := c.attach(c.volume.keep[0]); err != nil {
+			return c.inVolume(err)
+		}
+	}
+	return nil
+}
+
+// attach lets a daemon serve the mount. The socket is the daemon's then: as long
+// as this process had it too, the sandbox would not see the daemon's end.
+func (c *connection) attach(daemon *os.File) error {
+	if c.donate {
+		root, err := volumes.Attach(daemon, c.volume.request, true, nil)
+		if err != nil {
+			return err
+		}
+		defer root.Close()
+		return c.takeRoot(root)
+	}
+	socket := os.NewFile(uintptr(c.fd), "socket of a mount")
+	c.fd = -1
+	defer socket.Close()
+	_, err := volumes.Attach(daemon, c.volume.request, false, socket)
+	return err
+}
+
+// takeFiles opens what a backend needs of the host, and for a mount that uses
+// directfs the volume as well, for no longer than it takes to copy its root.
+func (c *connection) takeFiles() error {
+	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	defer cancel()
+	var files []*os.File
+	if f := c.volume.source.Files; f != nil {
+		var err error
+		if files, err = f(ctx); err != nil {
+			return fmt.Errorf("opening its files: %w", err)
+		}
+	}
+	if !c.donate {
+		c.volume.keep = files
+		return nil
+	}
+	v, err := c.volume.source.Open(ctx, files)
+	if err != nil {
+		return err
+	}
+	defer v.Close(ctx)
+	donor, ok := v.(volume.RootDonor)
+	if !ok {
+		return errors.New("it was said to donate its root, and does not")
+	}
+	root, err := donor.RootFile(ctx)
+	if err != nil {
+		return fmt.Errorf("asking for its root: %w", err)
+	}
+	return c.takeRoot(root)
+}
+
+// takeRoot copies the directory that a volume donates. A daemon's file is of
+// another mount namespace, from which nothing can be copied (open_tree(2)), so it
+// is looked for in this one, and is the same file or refused.
+func (c *connection) takeRoot(root *os.File) error {
+	path, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", root.Fd()))
+	if err != nil {
+		return err
+	}
+	var want, got unix.Stat_t
+	if err := unix.Fstat(int(root.Fd()), &want); err != nil {
+		return err
+	}
+	fd, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
+	if err != nil {
+		return fmt.Errorf("copying its root %q: %w", path, needsKernel(err, "5.2"))
+	}
+	if err := unix.Fstat(fd, &got); err != nil {
+		return errors.Join(err, unix.Close(fd))
+	}
+	if got.Dev != want.Dev || got.Ino != want.Ino || got.Mode&unix.S_IFMT != unix.S_IFDIR {
+		unix.Close(fd)
+		return fmt.Errorf("its root is at %q where the daemon runs, and is no directory or another one here: the daemon must see the host's mounts", path)
+	}
+	c.tree, c.directory = fd, true
+	return nil
+}
+
+// takeStandIn gives a mount that a volume serves an empty directory of its own,
+// for the places of other mounts and for hooks: this process does not see what is
+// in the volume.
+func (c *connection) takeStandIn() (err error) {
+	c.directory = true
+	c.tree, err = emptyTree()
+	return err
+}
+
+// openVolumes opens the volumes that this process serves. Then nothing leads to
+// the host's files any more, but the filter is not there yet.
+func openVolumes(conns []connection) error {
+	for i := range conns {
+		c := &conns[i]
+		if !c.servedByVolume() || !c.volume.isLocal() {
+			continue
+		}
+		if err := c.volume.open(c.ReadOnly, c.path); err != nil {
+			return c.inVolume(err)
+		}
+	}
+	return nil
+}
+
+func (v *served) open(readOnly bool, path string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	defer cancel()
+	opened, err := v.source.Open(ctx, v.keep)
+	if err != nil {
+		return err
+	}
+	v.keep = nil // the volume's
+	v.mount, err = volume.NewMount(ctx, opened, volume.MountOptions{Name: path, ReadOnly: readOnly})
+	return err
+}
+
+// sandboxOf is the sandbox that a container runs in.
+func sandboxOf(spec *specs.Spec, container string) string {
+	if id, ok := specutils.SandboxID(spec); ok && !specutils.IsRootContainer(spec) {
+		return id
+	}
+	return container
+}

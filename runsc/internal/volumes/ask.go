@@ -1,0 +1,150 @@
+package volumes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/volume"
+	"github.com/directfs/runsc/pkg/volume/handoff"
+	"golang.org/x/sys/unix"
+)
+
+// Timeouts for a backend's or daemon's answers: the user waits for the container.
+const (
+	askTimeout  = 10 * time.Second
+	openTimeout = time.Minute
+)
+
+// Info is what is known of a volume beforehand.
+type Info struct {
+	ReadOnly    bool
+	DonatesRoot bool
+
+	// Syscalls are what the gofer process may call for it.
+	Syscalls []string
+}
+
+// Ask asks who serves a volume whether the container could have it, before
+// anything is started. backend is registered.
+func Ask(backend string, r volume.Request) (Info, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	defer cancel()
+	if b, ok := registered.backends[backend]; ok {
+		return askBackend(ctx, b, r)
+	}
+	a, ok := registered.daemons[backend]
+	if !ok {
+		return Info{}, fmt.Errorf("no backend %q: %w", backend, fs.ErrNotExist)
+	}
+	i, err := handoff.Ask(ctx, a, request(r))
+	return Info{ReadOnly: i.ReadOnly, DonatesRoot: i.DonatesRoot}, err
+}
+
+func askBackend(ctx context.Context, b volume.Backend, r volume.Request) (Info, error) {
+	source, err := b.Resolve(ctx, r)
+	if err != nil {
+		return Info{}, err
+	}
+	if source.Check != nil {
+		if err := source.Check(ctx); err != nil {
+			return Info{}, err
+		}
+	}
+	return Info{source.ReadOnly, source.DonatesRoot, b.Syscalls}, nil
+}
+
+func request(r volume.Request) handoff.Request {
+	return handoff.Request{Volume: r.Volume, Container: r.Container, Sandbox: r.Sandbox, Mount: r.Mount, ReadOnly: r.ReadOnly, Exclusive: r.Exclusive}
+}
+
+// Request is what a volume's server learns of a mount.
+func Request(d directfspolicy.Decision, container, sandbox string, readOnly bool) volume.Request {
+	return volume.Request{
+		Volume: d.Gofer.Volume, Container: container, Sandbox: sandbox, Mount: d.Mount,
+		ReadOnly: readOnly, Exclusive: d.Cache == directfspolicy.CacheExclusive,
+	}
+}
+
+// IsLocal reports whether a backend of this program serves the mount.
+func IsLocal(d directfspolicy.Decision) bool {
+	_, ok := registered.backends[d.Gofer.Backend]
+	return ok
+}
+
+// Connect connects to the daemon of every mount that one serves, in the Plan's
+// order, for the gofer: its own user namespace may keep it from doing so. The
+// error names the mount.
+func Connect(plan directfspolicy.Plan) (files []*os.File, err error) {
+	defer func() {
+		if err != nil {
+			for _, f := range files {
+				f.Close()
+			}
+			files = nil
+		}
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	defer cancel()
+	for _, d := range plan.Decisions() {
+		if !d.ServedByVolume() || IsLocal(d) {
+			continue
+		}
+		f, err := connect(ctx, d.Gofer)
+		if err != nil {
+			return files, fmt.Errorf("mount %q: %w", d.Mount, err)
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+func connect(ctx context.Context, name directfspolicy.GoferName) (*os.File, error) {
+	a, ok := registered.daemons[name.Backend]
+	if !ok {
+		return nil, fmt.Errorf("gofer %v: no daemon %q is registered now; give the runtime --volume-daemon=%s=unix:PATH as when the container was created", name, name.Backend, name.Backend)
+	}
+	c, err := handoff.Connect(ctx, a)
+	if err != nil {
+		return nil, fmt.Errorf("gofer %v: %w", name, err)
+	}
+	defer c.Close()
+	return c.File()
+}
+
+// Attach lets a daemon serve a mount: by the volume's root directory, which is
+// returned, or else by the mount's socket. The volume is in use as long as the
+// connection is open. Everything stays the caller's.
+func Attach(connection *os.File, r volume.Request, donates bool, socket *os.File) (root *os.File, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	defer cancel()
+	fd, err := unix.FcntlInt(connection.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("keeping the connection to the daemon: %w", err)
+	}
+	c, err := handoff.NewConn(handoff.Address{}, os.NewFile(uintptr(fd), connection.Name()))
+	if err != nil {
+		return nil, reason(err)
+	}
+	defer c.Close()
+	if donates {
+		root, err = c.AttachRoot(ctx, request(r))
+	} else {
+		err = c.Attach(ctx, request(r), socket)
+	}
+	return root, reason(err)
+}
+
+// reason is a daemon's error without the address of its socket, which a gofer
+// does not know.
+func reason(err error) error {
+	var e *handoff.Error
+	if errors.As(err, &e) {
+		return fmt.Errorf("%s: %s", e.Kind, e.Text)
+	}
+	return err
+}
