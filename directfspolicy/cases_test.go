@@ -23,7 +23,7 @@ var cases = map[string]Request{
 	"devices beside LisaFS":             {Container: Container{HostDevices: true, Flag: true}, Rootfs: Mount{Backend: StockGofer}, Mounts: []Mount{hinted("/d", StockGofer, Off)}},
 	"a key that looks like a pod's":     {Container: Container{Scope: PodSandbox}, Mounts: []Mount{{Destination: "/d", Backend: StockGofer, Hints: []Hint{{DirectFSKnob, keyOf("/d"), On, false}}}}},
 	"an exclusive reader beside one":    {Mounts: []Mount{{Destination: "/a", Backend: StockGofer, ReadOnly: true, Sources: src("/s"), Hints: []Hint{cached("k", Exclusive)}}, {Destination: "/b", Backend: StockGofer, ReadOnly: true, Sources: src("/s/b")}}},
-	"names that JSON must escape":       {Container: Container{Flag: true}, Mounts: []Mount{{Destination: "/\"\\\n\u2028<", Backend: VirtualGofer, BackendName: "\xff\n"}}},
+	"names that JSON must escape":       {Container: Container{Flag: true}, Mounts: []Mount{{Destination: "/\"\\\n\u2028<", Backend: VirtualGofer, BackendName: "ü\n"}}},
 	"narrow, and all hints off":         {Container: Container{Ceiling: NarrowHints, Flag: true}, Rootfs: hinted("/", StockGofer, Off), Mounts: []Mount{hinted("/d", StockGofer, Off)}},
 }
 

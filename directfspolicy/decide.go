@@ -4,7 +4,11 @@ import "fmt"
 
 // because is the Why of a decision that the hint made.
 func (h Hint) because(r reason) (Why, error) {
-	return Why{reason: r, key: h.Key, podWide: h.PodWide}, nil
+	w := Why{reason: r, key: h.Key, podWide: h.PodWide}
+	if reasonTable[r].names {
+		w.name = h.Setting
+	}
+	return w, nil
 }
 
 // refuse is the refusal of a hint that cannot be honoured.
@@ -13,7 +17,7 @@ func (h Hint) refuse(m *Mount, why error, fix string, allowed ...string) (Why, e
 }
 
 // decideAccess is the table in the package comment.
-func decideAccess(flag bool, m *Mount, h Hint) (Why, error) {
+func decideAccess(s *resolver, m *Mount, h Hint) (Why, error) {
 	switch {
 	case !m.Backend.served() && h.Setting == On:
 		return h.refuse(m, ErrNotGoferMount, "remove the hint: the mount lives in the sandbox and has no host directory", "off", "false", "default")
@@ -25,16 +29,16 @@ func decideAccess(flag bool, m *Mount, h Hint) (Why, error) {
 		return h.refuse(m, ErrCannotDonate, fmt.Sprintf("remove the hint: %s serves this mount over LisaFS only", m.backendName()), "off", "false", "default")
 	case h.Setting == On:
 		return h.because(becauseHintOn)
-	case !flag:
+	case !s.r.Flag:
 		return Why{reason: becauseFlagOff}, nil
 	case !m.Backend.canDonate():
-		return Why{reason: becauseCannotDonate, backend: m.backendName()}, nil
+		return Why{reason: becauseCannotDonate, backend: m.BackendName}, nil
 	}
 	return Why{reason: becauseFlagOn}, nil
 }
 
 // decideCache is the second table in the package comment.
-func decideCache(_ bool, m *Mount, h Hint) (Why, error) {
+func decideCache(_ *resolver, m *Mount, h Hint) (Why, error) {
 	switch asked := h.Setting == Shared || h.Setting == Exclusive; {
 	case asked && !m.Backend.served():
 		return h.refuse(m, ErrNotGoferMount, "remove the hint: the mount lives in the sandbox, which alone has its files", "default")

@@ -34,21 +34,26 @@ func propRoundTrip(t *rapid.T) {
 
 // requestFor makes a request that should lead to the plan.
 func requestFor(p Plan) Request {
-	r := Request{Container: p.Container()}
+	r := Request{Container: p.Container(), Gofers: map[GoferName]Gofer{}}
 	for _, h := range p.Unmatched() {
+		r.register(h)
 		r.SourceHints = append(r.SourceHints, SourceHint{Hint: h})
 	}
 	for i, d := range p.Decisions() {
 		m := Mount{Destination: d.Mount, Backend: StockGofer, Cache: d.Cache, Sources: d.Sources, ReadOnly: d.ReadOnly, SpecialFiles: d.SpecialFiles}
-		for _, w := range []Why{d.WhyAccess, d.WhyCache} {
+		for _, w := range []Why{d.WhyAccess, d.WhyCache, d.WhyGofer} {
 			if h, ok := w.Hint(); ok {
+				r.register(h)
 				m.Hints = append(m.Hints, h)
 			}
 		}
-		switch d.WhyAccess.reason {
-		case becauseCannotDonate:
+		switch name := d.Gofer; {
+		case d.ServedByVolume():
+			m.Sources = nil
+			r.Gofers[name] = Gofer{DonatesRoot: r.Gofers[name].DonatesRoot || d.Access == DirectFS}
+		case d.WhyAccess.reason == becauseCannotDonate:
 			m.Backend = VirtualGofer
-		case becauseNotGofer:
+		case d.WhyAccess.reason == becauseNotGofer:
 			m.Backend = NoGofer
 		}
 		if i == 0 {
@@ -58,6 +63,13 @@ func requestFor(p Plan) Request {
 		r.Mounts = append(r.Mounts, m)
 	}
 	return r
+}
+
+// register makes the backend that the hint names known, if it names one.
+func (r *Request) register(h Hint) {
+	if n, ok := h.GoferName(); ok {
+		r.Backends = append(r.Backends, n.Backend)
+	}
 }
 
 // checkDecoded checks that a decoded plan is the zero one or follows from a

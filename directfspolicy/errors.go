@@ -22,8 +22,21 @@ var (
 	// ErrCannotDonate: directfs was asked for where the backend has no root FD.
 	ErrCannotDonate = errors.New("backend cannot donate a root FD")
 
-	// ErrNotGoferMount: directfs was asked for on a mount without a gofer.
+	// ErrNotGoferMount: something that only a gofer can do was asked for on a
+	// mount without one.
 	ErrNotGoferMount = errors.New("not a gofer mount")
+
+	// ErrUnknownGofer: a hint names a gofer whose backend is not registered, or
+	// that nobody asked about.
+	ErrUnknownGofer = errors.New("unknown gofer")
+
+	// ErrReadOnlyVolume: a mount that is not read-only was asked to be served
+	// from a volume that cannot be written.
+	ErrReadOnlyVolume = errors.New("the volume is read-only, and the mount is not")
+
+	// ErrPartOfVolume: a hint that names a gofer for a source is met by a mount
+	// of something in that source, or of another name for it.
+	ErrPartOfVolume = errors.New("the mount has files of the source of this hint, but another source")
 
 	// ErrOverlay: a shared cache was asked for under an overlay.
 	ErrOverlay = errors.New("an overlay over the mount does not look for changes below it")

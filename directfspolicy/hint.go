@@ -2,8 +2,9 @@ package directfspolicy
 
 import "fmt"
 
-// Setting is what a user asks for by a hint, in the one spelling that means it.
-// The zero value, Unset, asks for nothing.
+// Setting is what a user asks for by a hint, in the one spelling that means it:
+// one of the words below or, about [GoferKnob], a [GoferName]. None but Default
+// is about two knobs. The zero value, Unset, asks for nothing.
 type Setting string
 
 const (
@@ -46,9 +47,17 @@ func (h Hint) String() string { return h.Key + "=" + string(h.Setting) }
 
 // SourceHint is a hint that says by a source which mounts it is for: every
 // mount but the rootfs whose files are the source's, or inside it.
+//
+// For a mount that a hint lets another gofer serve, whose source is only a name,
+// a source hint counts where SourceName is the mount's. So does one that names
+// such a gofer, for every mount.
 type SourceHint struct {
 	Hint
 	Source Source
+
+	// SourceName is the source as the user wrote it: absolute and cleaned, but
+	// not resolved. Empty names no mount.
+	SourceName string
 
 	// Below is what is mounted in the source. It has file systems of its own,
 	// to which other paths may lead. It counts as inside the source where the
@@ -68,25 +77,22 @@ func (h SourceHint) sources() []Source {
 
 // ParseHint reads the value of a hint that was made under key. mount is the
 // destination, or whatever is known of it; it is used in the error alone. Every
-// word outside [Knob.Allowed], the empty one included, is a *HintError with
+// value outside [Knob.Allowed], the empty one included, is a *HintError with
 // ErrInvalidValue: a typo never falls back to a default.
 func ParseHint(k Knob, key, value, mount string) (Hint, error) {
+	fix := fixWord
 	if r := k.rule(); r != nil {
 		for _, w := range r.words {
 			if w.text == value {
 				return Hint{Knob: k, Key: key, Setting: w.means}, nil
 			}
 		}
+		if r.names != nil && r.names(Setting(value)) {
+			return Hint{Knob: k, Key: key, Setting: Setting(value)}, nil
+		}
+		fix = r.fix
 	}
-	return Hint{}, invalidValue(key, value, mount, k.Allowed())
-}
-
-func invalidValue(key, value, mount string, allowed []string) error {
-	return &HintError{
-		Key: key, Value: value, Mount: mount, Allowed: allowed,
-		Fix: "write one of the allowed values or remove the key",
-		Err: ErrInvalidValue,
-	}
+	return Hint{}, &HintError{Key: key, Value: value, Mount: mount, Allowed: k.Allowed(), Fix: fix, Err: ErrInvalidValue}
 }
 
 // combine folds all hints of one mount about a knob into one. Hints that differ

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"pgregory.net/rapid"
@@ -146,12 +147,12 @@ func checkDecision(t rapid.TB, d Decision) {
 	if d.donated() != (d.Access == DirectFS) {
 		t.Fatalf("mount %q with %v is donated: %t", d.Mount, d.Access, d.donated())
 	}
-	for k, w := range map[Knob]Why{DirectFSKnob: d.WhyAccess, CacheKnob: d.WhyCache} {
+	for k, w := range map[Knob]Why{DirectFSKnob: d.WhyAccess, CacheKnob: d.WhyCache, GoferKnob: d.WhyGofer} {
 		h, ok := w.Hint()
 		if ok != (w.key != "") || ok && (h.Knob != k || h.Key != w.key || h.PodWide != w.podWide || w.String() != "hint "+h.String()) {
 			t.Fatalf("mount %q: %+v is because of hint %+v", d.Mount, w, h)
 		}
-		if w.String() == "" || !strings.Contains(w.String(), w.key) || !strings.Contains(w.String(), w.backend) {
+		if w.String() == "" || !strings.Contains(w.String(), w.key) || w.backend != "" && !strings.Contains(w.String(), strconv.Quote(w.backend)) {
 			t.Fatalf("mount %q: %q does not say all of %+v", d.Mount, w, w)
 		}
 	}

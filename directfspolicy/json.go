@@ -7,60 +7,98 @@ import (
 )
 
 // planVersion is the version of the JSON form that this package writes.
-const planVersion = 3
+const planVersion = 4
 
 // versions are the JSON forms that this package reads. A version that was
 // released stays here, or in the message of ErrPlanVersion.
 var versions = map[int]func(b []byte) (Plan, error){
 	2: readVersion2,
-	3: readVersion3,
+	3: readPlan[decision3],
+	4: readPlan[wireDecision],
 }
 
-// wirePlan is version 3: what was asked and what was decided, and nothing that
-// follows from it.
-type wirePlan struct {
-	Version     int            `json:"version"`
-	Flag        bool           `json:"flag"`
-	Ceiling     string         `json:"hints"`
-	Scope       string         `json:"scope"`
-	HostNetwork bool           `json:"hostNetwork"`
-	HostDevices bool           `json:"hostDevices"`
-	Decisions   []wireDecision `json:"decisions"`
-	Unmatched   []Hint         `json:"unmatched"`
+// wirePlan is version 3 or 4: what was asked and what was decided, and nothing
+// that follows from it. They differ in their decisions.
+type wirePlan[D wireForm] struct {
+	Version     int    `json:"version"`
+	Flag        bool   `json:"flag"`
+	Ceiling     string `json:"hints"`
+	Scope       string `json:"scope"`
+	HostNetwork bool   `json:"hostNetwork"`
+	HostDevices bool   `json:"hostDevices"`
+	Decisions   []D    `json:"decisions"`
+	Unmatched   []Hint `json:"unmatched"`
 }
+
+// wireForm is a decision in the form of some version.
+type wireForm interface{ decision() (Decision, error) }
 
 type wireDecision struct {
 	Mount        string   `json:"mount"`
 	DirectFS     wireWhy  `json:"directfs"`
 	Cache        wireWhy  `json:"cache"`
+	Gofer        wireWhy  `json:"gofer"`
 	Sources      []Source `json:"sources,omitempty"`
 	ReadOnly     bool     `json:"readOnly"`
 	SpecialFiles bool     `json:"specialFiles,omitempty"`
 }
 
 type wireWhy struct {
-	Reason  string `json:"reason"`
-	Key     string `json:"key,omitempty"`
-	PodWide bool   `json:"podWide,omitempty"`
-	Backend string `json:"backend,omitempty"`
+	Reason  string  `json:"reason"`
+	Key     string  `json:"key,omitempty"`
+	PodWide bool    `json:"podWide,omitempty"`
+	Name    Setting `json:"name,omitempty"`
+	Backend string  `json:"backend,omitempty"`
 }
 
-func (w Why) wire() wireWhy { return wireWhy{w.reason.String(), w.key, w.podWide, w.backend} }
+func (w Why) wire() wireWhy { return wireWhy{w.reason.String(), w.key, w.podWide, w.name, w.backend} }
 
 func (w wireWhy) why() (Why, error) {
 	r, err := reasonNames.parse(w.Reason)
-	return Why{r, w.Key, w.PodWide, w.Backend}, err
+	return Why{r, w.Key, w.PodWide, w.Name, w.Backend}, err
+}
+
+// wire leaves out what the name of a volume implies.
+func (d Decision) wire() wireDecision {
+	w := wireDecision{d.Mount, d.WhyAccess.wire(), d.WhyCache.wire(), d.WhyGofer.wire(), d.Sources, d.ReadOnly, d.SpecialFiles}
+	if d.ServedByVolume() {
+		w.Sources, w.DirectFS.Backend = nil, ""
+	}
+	return w
+}
+
+func (w wireDecision) decision() (Decision, error) {
+	d := Decision{Mount: w.Mount, ReadOnly: w.ReadOnly, SpecialFiles: w.SpecialFiles}
+	var err error
+	for _, r := range rules {
+		form := map[Knob]wireWhy{DirectFSKnob: w.DirectFS, CacheKnob: w.Cache, GoferKnob: w.Gofer}[r.knob]
+		if *r.why(&d), err = form.why(); err != nil {
+			return d, err
+		}
+	}
+	d.imply()
+	if !d.ServedByVolume() {
+		d.Sources = append([]Source(nil), w.Sources...)
+		return d, nil
+	}
+	if len(w.Sources) > 0 || w.DirectFS.Backend != "" {
+		return d, fmt.Errorf("it has a source, or a name of the backend, beside the volume %v", d.Gofer)
+	}
+	if d.WhyAccess.reason == becauseCannotDonate {
+		d.WhyAccess.backend = d.Gofer.String()
+	}
+	return d, nil
 }
 
 // MarshalJSON writes the versioned JSON form.
 func (p Plan) MarshalJSON() ([]byte, error) {
-	w := wirePlan{
+	w := wirePlan[wireDecision]{
 		Version: planVersion, Flag: p.container.Flag, Ceiling: p.container.Ceiling.String(), Scope: p.container.Scope.String(),
 		HostNetwork: p.container.HostNetwork, HostDevices: p.container.HostDevices,
 		Decisions: make([]wireDecision, len(p.decisions)), Unmatched: append([]Hint{}, p.unmatched...),
 	}
 	for i, d := range p.decisions {
-		w.Decisions[i] = wireDecision{d.Mount, d.WhyAccess.wire(), d.WhyCache.wire(), d.Sources, d.ReadOnly, d.SpecialFiles}
+		w.Decisions[i] = d.wire()
 	}
 	return json.Marshal(w)
 }
@@ -99,8 +137,8 @@ func strictly(b []byte, v any) error {
 	return d.Decode(v)
 }
 
-func readVersion3(b []byte) (Plan, error) {
-	var w wirePlan
+func readPlan[D wireForm](b []byte) (Plan, error) {
+	var w wirePlan[D]
 	if err := strictly(b, &w); err != nil {
 		return Plan{}, err
 	}
@@ -115,15 +153,11 @@ func readVersion3(b []byte) (Plan, error) {
 	if len(w.Unmatched) > 0 {
 		p.unmatched = w.Unmatched
 	}
-	for _, wd := range w.Decisions {
-		d := Decision{Mount: wd.Mount, Sources: append([]Source(nil), wd.Sources...), ReadOnly: wd.ReadOnly, SpecialFiles: wd.SpecialFiles}
-		if d.WhyAccess, err = wd.DirectFS.why(); err != nil {
-			return Plan{}, fmt.Errorf("mount %q: %w", wd.Mount, err)
+	for i, wd := range w.Decisions {
+		d, err := wd.decision()
+		if err != nil {
+			return Plan{}, fmt.Errorf("decision %d, mount %q: %w", i, d.Mount, err)
 		}
-		if d.WhyCache, err = wd.Cache.why(); err != nil {
-			return Plan{}, fmt.Errorf("mount %q: %w", wd.Mount, err)
-		}
-		d.imply()
 		p.decisions = append(p.decisions, d)
 	}
 	return p, p.check()

@@ -22,30 +22,35 @@ var mixed = Request{
 		{Destination: "/ro", Backend: StockGofer, ReadOnly: true, Hints: []Hint{cached(cacheKeyOf("/ro"), Exclusive)}, Sources: []Source{
 			{Path: "/src", Filesystem: "8:1", Within: "/srv/src", Device: 2049, Inode: 1<<63 + 1}, {Path: "/src/sub"},
 		}},
+		{Destination: "/models", Backend: StockGofer, ReadOnly: true, Hints: []Hint{gofer(goferKeyOf("/models"), "blob/models")}, Sources: src("/ignored")},
 		hinted("/tmp", NoGofer, Unset),
 	},
-	SourceHints: elsewhere(hint(keyOf("/later"), On), hint(keyOf("/never"), Off), cached(cacheKeyOf("/later"), Shared)),
+	SourceHints: elsewhere(hint(keyOf("/later"), On), hint(keyOf("/never"), Off), cached(cacheKeyOf("/later"), Shared), gofer(goferKeyOf("/later"), "blob/later")),
+	Backends:    []string{"blob"},
+	Gofers:      map[GoferName]Gofer{{"blob", "models"}: {ReadOnly: true}},
 }
 
 const mixedJSON = `{
- "version": 3,
+ "version": 4,
  "flag": true,
  "hints": "narrow",
  "scope": "pod-sandbox",
  "hostNetwork": false,
  "hostDevices": true,
  "decisions": [
-  {"mount": "/", "directfs": {"reason": "not-gofer"}, "cache": {"reason": "default-shared"}, "readOnly": false},
-  {"mount": "/off", "directfs": {"reason": "hint-off", "key": "dev.gvisor.spec.mount.off.directfs", "podWide": true}, "cache": {"reason": "default-shared"}, "readOnly": false},
-  {"mount": "/on", "directfs": {"reason": "hint-on", "key": "dev.gvisor.spec.mount.on.directfs", "podWide": true}, "cache": {"reason": "default-shared"}, "readOnly": false},
-  {"mount": "/blob", "directfs": {"reason": "cannot-donate", "backend": "backend \"blob\""}, "cache": {"reason": "default-exclusive"}, "readOnly": false, "specialFiles": true},
-  {"mount": "/ro", "directfs": {"reason": "flag-on"}, "cache": {"reason": "hint-exclusive", "key": "dev.gvisor.spec.mount.ro.cache", "podWide": true}, "sources": [{"path": "/src", "filesystem": "8:1", "within": "/srv/src", "device": 2049, "inode": 9223372036854775809}, {"path": "/src/sub"}], "readOnly": true},
-  {"mount": "/tmp", "directfs": {"reason": "not-gofer"}, "cache": {"reason": "default-shared"}, "readOnly": false}
+  {"mount": "/", "directfs": {"reason": "not-gofer"}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "default-gofer"}, "readOnly": false},
+  {"mount": "/off", "directfs": {"reason": "hint-off", "key": "dev.gvisor.spec.mount.off.directfs", "podWide": true}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "default-gofer"}, "readOnly": false},
+  {"mount": "/on", "directfs": {"reason": "hint-on", "key": "dev.gvisor.spec.mount.on.directfs", "podWide": true}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "default-gofer"}, "readOnly": false},
+  {"mount": "/blob", "directfs": {"reason": "cannot-donate", "backend": "blob"}, "cache": {"reason": "default-exclusive"}, "gofer": {"reason": "default-gofer"}, "readOnly": false, "specialFiles": true},
+  {"mount": "/ro", "directfs": {"reason": "flag-on"}, "cache": {"reason": "hint-exclusive", "key": "dev.gvisor.spec.mount.ro.cache", "podWide": true}, "gofer": {"reason": "default-gofer"}, "sources": [{"path": "/src", "filesystem": "8:1", "within": "/srv/src", "device": 2049, "inode": 9223372036854775809}, {"path": "/src/sub"}], "readOnly": true},
+  {"mount": "/models", "directfs": {"reason": "cannot-donate"}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "hint-gofer", "key": "dev.gvisor.spec.mount.models.gofer", "podWide": true, "name": "blob/models"}, "readOnly": true},
+  {"mount": "/tmp", "directfs": {"reason": "not-gofer"}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "default-gofer"}, "readOnly": false}
  ],
  "unmatched": [
   {"knob": "directfs", "key": "dev.gvisor.spec.mount.later.directfs", "setting": "on", "podWide": true},
   {"knob": "directfs", "key": "dev.gvisor.spec.mount.never.directfs", "setting": "off", "podWide": true},
-  {"knob": "cache", "key": "dev.gvisor.spec.mount.later.cache", "setting": "shared", "podWide": true}
+  {"knob": "cache", "key": "dev.gvisor.spec.mount.later.cache", "setting": "shared", "podWide": true},
+  {"knob": "gofer", "key": "dev.gvisor.spec.mount.later.gofer", "setting": "blob/later", "podWide": true}
  ]
 }`
 
@@ -102,7 +107,7 @@ func TestZeroPlan(t *testing.T) {
 
 // A list that is empty, null or absent is one and the same.
 func TestEmptyLists(t *testing.T) {
-	const root = `{"version":3,"flag":false,"hints":"all","scope":"standalone","hostNetwork":false,"hostDevices":false,"decisions":[{"mount":"/","directfs":{"reason":"flag-off"},"cache":{"reason":"default-shared"},"readOnly":false}]}`
+	const root = `{"version":4,"flag":false,"hints":"all","scope":"standalone","hostNetwork":false,"hostDevices":false,"decisions":[{"mount":"/","directfs":{"reason":"flag-off"},"cache":{"reason":"default-shared"},"gofer":{"reason":"default-gofer"},"readOnly":false}]}`
 	want := mustResolve(t, Request{Rootfs: Mount{Backend: StockGofer, Sources: []Source{}}})
 	for _, list := range []string{"", `,"sources":[]`, `,"sources":null`} {
 		for _, unmatched := range []string{"", `,"unmatched":[]`, `,"unmatched":null`} {
@@ -136,28 +141,31 @@ func golden(t testing.TB, version string) map[string][]byte {
 // Every plan that a released version stored can be read, and is the one that
 // today's form of it says.
 func TestStoredPlansOfEveryVersion(t *testing.T) {
-	today := golden(t, "v3")
-	for name, b := range golden(t, "v2") {
-		var old, now Plan
-		if err := json.Unmarshal(b, &old); err != nil {
-			t.Errorf("%s of version 2: %v", name, err)
-			continue
+	today := golden(t, "v4")
+	for _, version := range []string{"v2", "v3"} {
+		for name, b := range golden(t, version) {
+			var old, now Plan
+			if err := json.Unmarshal(b, &old); err != nil {
+				t.Errorf("%s of %s: %v", name, version, err)
+				continue
+			}
+			if err := json.Unmarshal(today[name], &now); err != nil {
+				t.Errorf("%s of v4: %v", name, err)
+				continue
+			}
+			if !reflect.DeepEqual(old, now) {
+				t.Errorf("%s: %s is %+v, v4 is %+v", name, version, old, now)
+			}
+			checkDecoded(t, old)
 		}
-		if err := json.Unmarshal(today[name], &now); err != nil {
-			t.Errorf("%s of version 3: %v", name, err)
-			continue
-		}
-		if !reflect.DeepEqual(old, now) {
-			t.Errorf("%s: version 2 is %+v, version 3 is %+v", name, old, now)
-		}
-		checkDecoded(t, old)
 	}
 	for name, b := range today {
 		var p Plan
 		if err := json.Unmarshal(b, &p); err != nil {
-			t.Errorf("%s of version 3: %v", name, err)
+			t.Errorf("%s of v4: %v", name, err)
 			continue
 		}
+		checkDecoded(t, p)
 		var want bytes.Buffer
 		if err := json.Compact(&want, b); err != nil {
 			t.Fatal(err)

@@ -7,6 +7,9 @@ import "slices"
 type matcher struct {
 	hints []SourceHint
 	at    map[place]*saidAt // a name of a hint's source -> what is said about it
+
+	// named is the same by SourceName.
+	named map[string]*saidAt
 }
 
 // saidAt are the hints for one place. Those that say the same as one before them
@@ -33,7 +36,12 @@ func newMatcher(hints []SourceHint) *matcher {
 		return m
 	}
 	m.at = make(map[place]*saidAt, 2*len(hints))
+	m.named = make(map[string]*saidAt, len(hints))
 	for i, h := range hints {
+		if m.named[h.SourceName] == nil {
+			m.named[h.SourceName] = new(saidAt)
+		}
+		m.named[h.SourceName].add(hints, i)
 		for _, s := range h.sources() {
 			ps, n := s.places()
 			for _, p := range ps[:n] {
@@ -75,13 +83,46 @@ func (m *matcher) count(mt *Mount) []Hint {
 	return append(hints, mt.Hints...)
 }
 
+// countByName returns the mount's hints where one of them names a gofer: those
+// whose source has the mount's name, and then its own. Otherwise it returns the
+// mount's own, and false: who serves it is not decided by a name.
+func (m *matcher) countByName(mt *Mount) (hints []Hint, named bool) {
+	var s *saidAt
+	if mt.SourceName != "" {
+		s = m.named[mt.SourceName]
+	}
+	for _, h := range mt.Hints {
+		_, own := h.GoferName()
+		named = named || own
+	}
+	if s == nil {
+		return mt.Hints, named
+	}
+	for _, i := range s.distinct {
+		_, by := m.hints[i].GoferName()
+		named = named || by
+		hints = append(hints, m.hints[i].Hint)
+	}
+	if !named {
+		return mt.Hints, false
+	}
+	s.matched = true
+	return append(hints, mt.Hints...), true
+}
+
 // unmatched returns the hints that count for no mount and ask for something.
 func (m *matcher) unmatched() []Hint {
 	matched := make([]bool, len(m.hints))
-	for _, s := range m.at {
+	mark := func(s *saidAt) {
 		for _, i := range s.all {
 			matched[i] = matched[i] || s.matched
 		}
+	}
+	for _, s := range m.at {
+		mark(s)
+	}
+	for _, s := range m.named {
+		mark(s)
 	}
 	var out []Hint
 	for i, h := range m.hints {

@@ -4,7 +4,7 @@ import "slices"
 
 // Decision is what the policy decided for one mount.
 //
-// Invariant: WhyAccess alone implies Access, and WhyCache alone implies Cache.
+// Invariant: WhyAccess alone implies Access, WhyCache Cache, and WhyGofer Gofer.
 type Decision struct {
 	// Mount is the destination; "/" is the rootfs.
 	Mount string
@@ -17,7 +17,13 @@ type Decision struct {
 	Cache    Cache
 	WhyCache Why
 
-	// Sources are as in the Request, for a mount that a gofer serves.
+	// Gofer is what serves the mount in place of the stock gofer. It is zero
+	// where no hint names one.
+	Gofer    GoferName
+	WhyGofer Why
+
+	// Sources are as in the Request, for a mount that a gofer serves. Those of a
+	// mount with a Gofer are a name of the volume, and no path.
 	Sources []Source
 
 	// ReadOnly says that no write to this mount reaches the host, SpecialFiles
@@ -30,7 +36,18 @@ type Decision struct {
 func (d *Decision) imply() {
 	d.Access = reasonTable[d.WhyAccess.reason].access
 	d.Cache = reasonTable[d.WhyCache.reason].cache
+	d.implyGofer()
 }
+
+func (d *Decision) implyGofer() {
+	if name, named := goferName(d.WhyGofer.name); named && d.Gofer != name {
+		d.Gofer, d.Sources = name, []Source{name.source()}
+	}
+}
+
+// ServedByVolume reports whether Gofer names a volume that serves the mount.
+// Then the mount's source in the spec is only a name: nobody may open it.
+func (d Decision) ServedByVolume() bool { return d.Gofer != GoferName{} }
 
 // donated says whether the gofer hands the mount's root FD to the sandbox.
 func (d Decision) donated() bool { return d.Access == DirectFS }

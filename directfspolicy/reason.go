@@ -33,6 +33,12 @@ const (
 	// becauseHintShared and becauseHintExclusive: a hint asks for it.
 	becauseHintShared
 	becauseHintExclusive
+
+	// becauseDefaultGofer: no hint names a gofer.
+	becauseDefaultGofer
+
+	// becauseHintGofer: a hint does.
+	becauseHintGofer
 )
 
 // reasonTable says for each reason what it implies: a value of its knob, and
@@ -42,7 +48,8 @@ var reasonTable = [...]struct {
 	access  Access
 	cache   Cache
 	setting Setting // of the hint
-	backend bool    // whether the backend is named
+	names   bool    // whether the hint's setting is a name instead
+	backend bool    // whether the backend may be named
 }{
 	becauseFlagOff:          {word: "flag-off"},
 	becauseFlagOn:           {word: "flag-on", access: DirectFS},
@@ -54,6 +61,8 @@ var reasonTable = [...]struct {
 	becauseDefaultExclusive: {word: "default-exclusive", cache: CacheExclusive},
 	becauseHintShared:       {word: "hint-shared", setting: Shared},
 	becauseHintExclusive:    {word: "hint-exclusive", cache: CacheExclusive, setting: Exclusive},
+	becauseDefaultGofer:     {word: "default-gofer"},
+	becauseHintGofer:        {word: "hint-gofer", names: true},
 }
 
 var reasonNames = func() enum[reason] {
@@ -79,8 +88,8 @@ func (r reason) possible(flag bool) bool {
 
 // Why is the reason of one decision, with what it names.
 //
-// Invariants: key is set exactly where a hint decided, and backend exactly
-// where it cannot donate.
+// Invariants: key is set exactly where a hint decided, name exactly where that
+// names a gofer, and backend only where it cannot donate.
 type Why struct {
 	reason reason
 
@@ -88,14 +97,18 @@ type Why struct {
 	key     string
 	podWide bool
 
-	// backend names the backend, for people.
+	// name is the hint's setting, where that is a name.
+	name Setting
+
+	// backend is how the backend is called, or empty if it has no name.
 	backend string
 }
 
 // Reason returns the reason as one word: "flag-off", "flag-on", "hint-off",
 // "hint-on", "cannot-donate" or "not-gofer" for the access, and
 // "default-shared", "default-exclusive", "hint-shared" or "hint-exclusive" for
-// the cache mode. It alone implies the value.
+// the cache mode, and "default-gofer" or "hint-gofer" for who serves the mount.
+// With the hint, if there is one, it implies the value.
 func (w Why) Reason() string { return w.reason.String() }
 
 // Hint returns the hint that decided, if one did.
@@ -109,7 +122,11 @@ func (w Why) Hint() (Hint, bool) {
 			k = r.knob
 		}
 	}
-	return Hint{Knob: k, Key: w.key, Setting: reasonTable[w.reason].setting, PodWide: w.podWide}, true
+	setting := reasonTable[w.reason].setting
+	if reasonTable[w.reason].names {
+		setting = w.name
+	}
+	return Hint{Knob: k, Key: w.key, Setting: setting, PodWide: w.podWide}, true
 }
 
 // String returns the reason in words, with what it names.
@@ -123,10 +140,11 @@ func (w Why) String() string {
 	case becauseFlagOn:
 		return "--directfs=true"
 	case becauseCannotDonate:
-		return w.backend + " cannot donate a root FD"
+		m := Mount{Backend: VirtualGofer, BackendName: w.backend}
+		return m.backendName() + " cannot donate a root FD"
 	case becauseNotGofer:
 		return "not a gofer mount"
-	case becauseDefaultShared, becauseDefaultExclusive:
+	case becauseDefaultShared, becauseDefaultExclusive, becauseDefaultGofer:
 		return "default"
 	}
 	return w.reason.String()
@@ -139,6 +157,9 @@ func (w Why) consistent(r rule) bool {
 		return false
 	}
 	e := reasonTable[w.reason]
-	return (e.setting != Unset) == (w.key != "") && e.backend == (w.backend != "") &&
+	if _, named := goferName(w.name); named != e.names || !named && w.name != "" {
+		return false
+	}
+	return (e.setting != Unset || e.names) == (w.key != "") && (e.backend || w.backend == "") &&
 		(w.key != "" || !w.podWide) && isText(w.key) && isText(w.backend)
 }

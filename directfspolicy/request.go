@@ -20,6 +20,11 @@ type Mount struct {
 	// Cache is the mount's cache mode where no hint asks for one.
 	Cache Cache
 
+	// SourceName is the mount's source as the spec has it: absolute and cleaned,
+	// but not resolved. It is all that is used of the source of a mount that a
+	// hint lets another gofer serve; see [SourceHint].
+	SourceName string
+
 	// Sources say where the mount's files are. The first is the mount's own;
 	// the others are of what is mounted below it and comes with it. Nothing is
 	// known of a mount that has none.
@@ -74,4 +79,12 @@ type Request struct {
 	// may be meant for another container of the pod; in a standalone container
 	// it is an error.
 	SourceHints []SourceHint
+
+	// Backends are those that the operator registered with the runtime; a hint
+	// can name no other.
+	Backends []string
+
+	// Gofers is what the backends answer about the volumes that hints for the
+	// mounts name. One that is not there is refused.
+	Gofers map[GoferName]Gofer
 }

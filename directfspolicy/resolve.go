@@ -27,10 +27,9 @@ func Resolve(r Request) (Plan, error) {
 	p := Plan{container: r.Container, decisions: make([]Decision, 0, 1+len(r.Mounts))}
 	s := resolver{r: r, p: &p}
 	s.source = newMatcher(s.permitted(r.SourceHints))
-	s.mount(&r.Rootfs, r.Rootfs.Hints)
+	s.mount(&r.Rootfs, new(matcher))
 	for i := range r.Mounts {
-		m := &r.Mounts[i]
-		s.mount(m, s.source.count(m))
+		s.mount(&r.Mounts[i], s.source)
 	}
 	s.unmatched()
 	if len(s.errs) == 0 {
@@ -48,6 +47,7 @@ type resolver struct {
 	r      Request
 	p      *Plan
 	source *matcher
+	served Mount // see servedBy
 	errs   []error
 }
 
@@ -69,7 +69,11 @@ func (s *resolver) bySource(w Why) bool {
 func (s *resolver) permitted(hints []SourceHint) []SourceHint {
 	var out []SourceHint
 	for _, h := range hints {
-		if err := s.check("", h.Hint); err != nil {
+		err := s.check("", h.Hint)
+		if err == nil {
+			err = s.registered("", h.Hint)
+		}
+		if err != nil {
 			s.refuse(err)
 			continue
 		}
@@ -85,8 +89,8 @@ func (s *resolver) check(mount string, h Hint) error {
 	return s.r.permit(mount, h)
 }
 
-// mount decides one mount by the hints that count for it.
-func (s *resolver) mount(m *Mount, hints []Hint) {
+// mount decides one mount by its own hints and those that match it.
+func (s *resolver) mount(m *Mount, source *matcher) {
 	if err := m.check(); err != nil {
 		s.refuse(err)
 		return
@@ -101,23 +105,38 @@ func (s *resolver) mount(m *Mount, hints []Hint) {
 		return
 	}
 	s.p.decisions = append(s.p.decisions, Decision{Mount: m.Destination, ReadOnly: m.ReadOnly, SpecialFiles: m.SpecialFiles})
-	s.decide(m, hints, &s.p.decisions[len(s.p.decisions)-1])
+	s.decide(m, source, &s.p.decisions[len(s.p.decisions)-1])
 }
 
-// decide is the whole decision for one mount, a knob at a time.
-func (s *resolver) decide(m *Mount, hints []Hint, d *Decision) {
-	if m.Backend.served() && len(m.Sources) > 0 {
-		d.Sources = slices.Clone(m.Sources)
-	}
-	for i := range rules {
-		r := &rules[i]
-		h, err := combine(r.knob, m.Destination, hints)
-		if err == nil {
-			*r.why(d), err = r.decide(s.r.Flag, m, h)
+// decide is the whole decision for one mount: first who serves it, on which the
+// rest depends, and then a knob at a time.
+func (s *resolver) decide(m *Mount, source *matcher, d *Decision) {
+	hints, named := source.countByName(m)
+	s.turn(GoferKnob.rule(), m, hints, d)
+	d.implyGofer()
+	if !named {
+		hints = source.count(m)
+		s.refuse(whole(m, hints[:len(hints)-len(m.Hints)]))
+		if m.Backend.served() && len(m.Sources) > 0 {
+			d.Sources = slices.Clone(m.Sources)
 		}
-		s.refuse(err)
+	}
+	m = s.servedBy(m, d.Gofer)
+	for i := range rules {
+		if r := &rules[i]; r.knob != GoferKnob {
+			s.turn(r, m, hints, d)
+		}
 	}
 	d.imply()
+}
+
+// turn decides one knob by those of the hints that are about it.
+func (s *resolver) turn(r *rule, m *Mount, hints []Hint, d *Decision) {
+	h, err := combine(r.knob, m.Destination, hints)
+	if err == nil {
+		*r.why(d), err = r.decide(s, m, h)
+	}
+	s.refuse(err)
 }
 
 // unmatched keeps or refuses the hints that matched no mount.

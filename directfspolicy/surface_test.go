@@ -10,8 +10,9 @@ import (
 	"testing"
 )
 
-// surfaceCeiling is how many identifiers the package may export.
-const surfaceCeiling = 90
+// surfaceCeiling is how many identifiers the package may export: 90, and the
+// eight with which a hint names who serves a mount.
+const surfaceCeiling = 98
 
 // conventional are methods whose meaning the standard library fixes: nobody has
 // to learn them here.

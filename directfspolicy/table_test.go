@@ -81,6 +81,15 @@ func cached(key string, s Setting) Hint {
 	return h
 }
 
+// gofer is about who serves the mount.
+func gofer(key string, s Setting) Hint {
+	h := hint(key, s)
+	h.Knob = GoferKnob
+	return h
+}
+
+func goferKeyOf(dest string) string { return strings.TrimSuffix(keyOf(dest), "directfs") + "gofer" }
+
 // elsewhere are hints for a source that no mount of these tests has.
 func elsewhere(hints ...Hint) []SourceHint {
 	var out []SourceHint

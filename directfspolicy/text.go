@@ -2,6 +2,7 @@ package directfspolicy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -19,11 +20,22 @@ func (p Plan) String() string {
 }
 
 // Table is the decisions for people: a row for each mount, below a row of
-// column names.
+// column names. There is a column for gofers if a hint names one.
 func (p Plan) Table() [][]string {
 	rows := [][]string{{"MOUNT", "ACCESS", "WRITES", "DONATED", "CACHE", "WHY"}}
 	for _, d := range p.decisions {
 		rows = append(rows, d.cells())
+	}
+	if slices.ContainsFunc(p.decisions, Decision.ServedByVolume) {
+		last := len(rows[0]) - 1
+		rows[0] = slices.Insert(rows[0], last, "GOFER")
+		for i, d := range p.decisions {
+			name := "-"
+			if d.ServedByVolume() {
+				name = d.Gofer.String()
+			}
+			rows[1+i] = slices.Insert(rows[1+i], last, name)
+		}
 	}
 	return rows
 }
@@ -35,6 +47,9 @@ func (d Decision) cells() []string {
 	}
 	if _, hinted := d.WhyCache.Hint(); hinted {
 		why += "; " + d.WhyCache.String()
+	}
+	if _, hinted := d.WhyGofer.Hint(); hinted {
+		why += "; " + d.WhyGofer.String()
 	}
 	return []string{d.Mount, d.Access.String(), yesNo(!d.ReadOnly), yesNo(d.donated()), d.Cache.String(), why}
 }

@@ -3,13 +3,14 @@ package directfspolicy
 import "testing"
 
 func TestPlanString(t *testing.T) {
-	const want = `MOUNT  ACCESS    WRITES  DONATED  CACHE      WHY
-/      none      -       -        -          not a gofer mount
-/off   lisafs    yes     no       shared     hint dev.gvisor.spec.mount.off.directfs=off
-/on    directfs  yes     yes      shared     hint dev.gvisor.spec.mount.on.directfs=on
-/blob  lisafs    yes     no       exclusive  backend "blob" cannot donate a root FD
-/ro    directfs  no      yes      exclusive  --directfs=true; hint dev.gvisor.spec.mount.ro.cache=exclusive
-/tmp   none      -       -        -          not a gofer mount
+	const want = `MOUNT    ACCESS    WRITES  DONATED  CACHE      GOFER        WHY
+/        none      -       -        -          -            not a gofer mount
+/off     lisafs    yes     no       shared     -            hint dev.gvisor.spec.mount.off.directfs=off
+/on      directfs  yes     yes      shared     -            hint dev.gvisor.spec.mount.on.directfs=on
+/blob    lisafs    yes     no       exclusive  -            backend "blob" cannot donate a root FD
+/ro      directfs  no      yes      exclusive  -            --directfs=true; hint dev.gvisor.spec.mount.ro.cache=exclusive
+/models  lisafs    no      no       shared     blob/models  backend "blob/models" cannot donate a root FD; hint dev.gvisor.spec.mount.models.gofer=blob/models
+/tmp     none      -       -        -          -            not a gofer mount
 
 sandbox  raised for /on, /ro, containers that may join (--directfs=true), containers that may join (dev.gvisor.spec.mount.on.directfs=on), containers that may join (dev.gvisor.spec.mount.later.directfs=on): CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID, umask 0, spec user namespace
 sentry   seccomp sentry-base + sentry-host-filesystem
@@ -17,6 +18,7 @@ gofer    seccomp gofer-base + gofer-directfs-fallback + gofer-lisafs
 warning  hint dev.gvisor.spec.mount.later.directfs=on matches no mount of this container
 warning  hint dev.gvisor.spec.mount.never.directfs=off matches no mount of this container
 warning  hint dev.gvisor.spec.mount.later.cache=shared matches no mount of this container
+warning  hint dev.gvisor.spec.mount.later.gofer=blob/later matches no mount of this container
 warning  mount "/ro" has an exclusive cache: the container sees late or never what anybody else writes there
 `
 	if got := mustResolve(t, mixed).String(); got != want {
@@ -46,7 +48,10 @@ func TestWhy(t *testing.T) {
 		{Why{reason: becauseFlagOn}, "--directfs=true"},
 		{Why{reason: becauseHintOff, key: "k"}, "hint k=off"},
 		{Why{reason: becauseHintOn, key: "k"}, "hint k=on"},
-		{Why{reason: becauseCannotDonate, backend: "virtual gofer"}, "virtual gofer cannot donate a root FD"},
+		{Why{reason: becauseCannotDonate}, "virtual gofer cannot donate a root FD"},
+		{Why{reason: becauseCannotDonate, backend: "blob"}, `backend "blob" cannot donate a root FD`},
+		{Why{reason: becauseDefaultGofer}, "default"},
+		{Why{reason: becauseHintGofer, key: "k", name: "blob/v"}, "hint k=blob/v"},
 		{Why{reason: becauseNotGofer}, "not a gofer mount"},
 		{Why{reason: becauseDefaultShared}, "default"},
 		{Why{reason: becauseDefaultExclusive}, "default"},

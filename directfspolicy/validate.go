@@ -15,6 +15,9 @@ func (m *Mount) check() error {
 	if !m.Backend.known() || !cacheNames.knows(m.Cache) || m.ReadOnly && m.SpecialFiles {
 		return fmt.Errorf("%w: mount %q: %v, %v, read-only=%t, special files=%t", ErrInvalidRequest, m.Destination, m.Backend, m.Cache, m.ReadOnly, m.SpecialFiles)
 	}
+	if !isText(m.BackendName) {
+		return fmt.Errorf("%w: mount %q: the backend's name %+q is not in UTF-8", ErrInvalidRequest, m.Destination, m.BackendName)
+	}
 	return checkSources(m.Destination, m.Sources)
 }
 
@@ -58,16 +61,25 @@ func checkIdentities(ds []Decision) error {
 			continue
 		}
 		first, again := seen[d.Mount]
-		if !again || first == 0 && ds[0].Access == d.Access {
+		if !again || first == 0 && ds[0].Access == d.Access && ds[0].Gofer == d.Gofer {
 			seen[d.Mount] = i
 			continue
 		}
-		if o := ds[first]; o.Access != d.Access || o.Cache != d.Cache {
-			errs = append(errs, fmt.Errorf("%w: two mounts at %q have different decisions (%v cache=%v and %v cache=%v); give them the same hint or remove one",
-				ErrInvalidRequest, d.Mount, o.Access, o.Cache, d.Access, d.Cache))
+		if o := ds[first]; o.Access != d.Access || o.Cache != d.Cache || o.Gofer != d.Gofer {
+			errs = append(errs, fmt.Errorf("%w: two mounts at %q have different decisions (%s and %s); give them the same hint or remove one",
+				ErrInvalidRequest, d.Mount, o.brief(), d.brief()))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// brief is what was decided, for people.
+func (d Decision) brief() string {
+	s := fmt.Sprintf("%v cache=%v", d.Access, d.Cache)
+	if d.ServedByVolume() {
+		s += fmt.Sprintf(" gofer=%v", d.Gofer)
+	}
+	return s
 }
 
 // check reports whether a decoded plan is one that Resolve could have made, or
@@ -95,7 +107,7 @@ func (p Plan) check() error {
 			return err
 		}
 	}
-	return errors.Join(checkIdentities(p.decisions), checkPromises(p.decisions, func(w Why) bool { return w.podWide }))
+	return errors.Join(checkIdentities(p.decisions), checkGofers(p.decisions), checkPromises(p.decisions, func(w Why) bool { return w.podWide }))
 }
 
 // checkDecision refuses a decoded decision to which no Mount leads.
@@ -118,9 +130,13 @@ func (p Plan) checkDecision(i int, d Decision) error {
 		}
 	}
 	_, hinted := d.WhyCache.Hint()
+	hinted = hinted || d.ServedByVolume()
+	if d.ServedByVolume() && d.WhyAccess.reason == becauseCannotDonate && d.WhyAccess.backend != d.Gofer.String() {
+		return fmt.Errorf("mount %q is served by %v, and %q cannot donate", d.Mount, d.Gofer, d.WhyAccess.backend)
+	}
 	if d.Access == NoAccess && (hinted || len(d.Sources) > 0) || d.ReadOnly && d.SpecialFiles {
-		return fmt.Errorf("mount %q: access %v, cache because of %v, %d sources, read-only=%t and special files=%t do not go together",
-			d.Mount, d.Access, d.WhyCache, len(d.Sources), d.ReadOnly, d.SpecialFiles)
+		return fmt.Errorf("mount %q: access %v, cache because of %v, gofer %q, %d sources, read-only=%t and special files=%t do not go together",
+			d.Mount, d.Access, d.WhyCache, d.Gofer, len(d.Sources), d.ReadOnly, d.SpecialFiles)
 	}
 	return checkSources(d.Mount, d.Sources)
 }

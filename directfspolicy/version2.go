@@ -95,10 +95,13 @@ func (d2 decision2) decision(s sandbox2) (Decision, error) {
 		return d, err
 	}
 	if reasonTable[d.WhyAccess.reason].backend {
-		d.WhyAccess.backend = d2.Detail
+		if d.WhyAccess.backend, err = backend3(d2.Detail); err != nil {
+			return d, err
+		}
 	} else {
 		d.WhyAccess.key = d2.Detail
 	}
+	d.WhyGofer.reason = becauseDefaultGofer
 	if h, ok := d.WhyAccess.Hint(); ok {
 		d.WhyAccess.podWide = slices.Contains(s.RaisedFor, words2(Cause{Kind: causeJoiningHint, Hint: h}))
 	}

@@ -14,6 +14,7 @@ func TestAllowed(t *testing.T) {
 	want := map[Knob]map[string]Setting{
 		DirectFSKnob: hintWords,
 		CacheKnob:    {"shared": Shared, "exclusive": Exclusive, "default": Default},
+		GoferKnob:    {"<BACKEND>/<VOLUME>": "", "default": Default},
 	}
 	if !slices.Equal(slices.Sorted(maps.Keys(want)), slices.Sorted(slices.Values(Knobs()))) {
 		t.Errorf("knobs %v", Knobs())
@@ -23,6 +24,9 @@ func TestAllowed(t *testing.T) {
 			t.Errorf("%s: allowed %v", k, k.Allowed())
 		}
 		for word, want := range words {
+			if want == "" {
+				continue // a form, and no word
+			}
 			if h, err := ParseHint(k, "k", word, "/m"); err != nil || h != (Hint{Knob: k, Key: "k", Setting: want}) {
 				t.Errorf("%s=%s: %+v, %v", k, word, h, err)
 			}
@@ -71,8 +75,8 @@ func TestWords(t *testing.T) {
 	testWords(t, ceilingNames, "--directfs-hints", "all, narrow, none", "all", "narrow", "none")
 	testWords(t, scopeNames, "scope", "standalone, pod-sandbox, pod-member", "standalone", "pod-sandbox", "pod-member")
 	testWords(t, reasonNames, "reason",
-		"flag-off, flag-on, hint-off, hint-on, cannot-donate, not-gofer, default-shared, default-exclusive, hint-shared, hint-exclusive",
-		"flag-off", "flag-on", "hint-off", "hint-on", "cannot-donate", "not-gofer", "default-shared", "default-exclusive", "hint-shared", "hint-exclusive")
+		"flag-off, flag-on, hint-off, hint-on, cannot-donate, not-gofer, default-shared, default-exclusive, hint-shared, hint-exclusive, default-gofer, hint-gofer",
+		"flag-off", "flag-on", "hint-off", "hint-on", "cannot-donate", "not-gofer", "default-shared", "default-exclusive", "hint-shared", "hint-exclusive", "default-gofer", "hint-gofer")
 }
 
 func TestCeilingText(t *testing.T) {

@@ -164,7 +164,11 @@ func (c *checker) decision(container string, d directfspolicy.Decision) {
 	if _, hinted := d.WhyCache.Hint(); hinted {
 		cache = "; cache: " + d.WhyCache.String()
 	}
-	c.add(Note, "container %q: %s: %v, %v%s", container, d.Mount, d.Access, d.WhyAccess, cache)
+	gofer := ""
+	if d.ServedByVolume() {
+		gofer = "; gofer: " + d.WhyGofer.String()
+	}
+	c.add(Note, "container %q: %s: %v, %v%s%s", container, d.Mount, d.Access, d.WhyAccess, cache, gofer)
 }
 
 // coexist finds the containers that run when the one with the index starts and

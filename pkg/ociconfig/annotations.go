@@ -101,11 +101,12 @@ func (s hintSet) add(name, field, value string) {
 	s[name] = h
 }
 
+// knobs are what hints can be about.
+var knobs = directfspolicy.Knobs()
+
 // isHintKey reports whether the field of a name, or the key of a mount option,
 // is a hint of this package.
-func isHintKey(key string) bool {
-	return slices.Contains(directfspolicy.Knobs(), directfspolicy.Knob(key))
-}
+func isHintKey(key string) bool { return slices.Contains(knobs, directfspolicy.Knob(key)) }
 
 // engineHint is what the engine makes of a name that has all the keys that it
 // asks for (runsc/boot/mount_hints.go:66). One that lacks a key, or has an
@@ -150,7 +151,7 @@ func (s hintSet) engineHints() (map[string]engineHint, []error) {
 
 // hinted reports whether a hint of this package is among the fields.
 func (h mountHint) hinted() bool {
-	return slices.ContainsFunc(directfspolicy.Knobs(), func(k directfspolicy.Knob) bool { _, ok := h.fields[string(k)]; return ok })
+	return slices.ContainsFunc(knobs, func(k directfspolicy.Knob) bool { _, ok := h.fields[string(k)]; return ok })
 }
 
 // complete reports whether the engine accepts the hint at all.

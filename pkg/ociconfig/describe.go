@@ -25,7 +25,8 @@ type describer struct {
 
 // rootfs describes the container's root file system. With type=erofs the
 // engine reads an image itself and no gofer serves it.
-func (d describer) rootfs() (m directfspolicy.Mount, err error) {
+// named says that a hint names a gofer: then the path is only a name.
+func (d describer) rootfs(named bool) (m directfspolicy.Mount, err error) {
 	overlay := d.rootfsOverlay()
 	m = directfspolicy.Mount{Destination: "/", Cache: d.o.RootfsCache, Overlay: overlay}
 	d.writes(&m, overlay || rootReadOnly(d.spec))
@@ -37,7 +38,7 @@ func (d describer) rootfs() (m directfspolicy.Mount, err error) {
 		sm.Source = d.spec.Root.Path
 	}
 	m.Backend, m.BackendName = d.o.backend(d.spec, sm)
-	if sm.Source != "" {
+	if sm.Source != "" && !named {
 		if m.Sources, err = d.o.sources(absolute(sm.Source, d.o.Bundle), true); err != nil {
 			return m, fmt.Errorf("rootfs: %w", err)
 		}
@@ -81,12 +82,13 @@ func isBind(sm specs.Mount) bool {
 // in vain, and for long.
 const maxPath = 4095
 
-// mount describes one mount of the spec.
-func (d describer) mount(sm specs.Mount) (m directfspolicy.Mount, err error) {
+// mount describes one mount of the spec. named says that a hint names a gofer for
+// it: then its source is only a name, and not looked at.
+func (d describer) mount(sm specs.Mount, named bool) (m directfspolicy.Mount, err error) {
 	if !path.IsAbs(sm.Destination) {
 		return m, fmt.Errorf("%w: mount destination %q is not absolute", directfspolicy.ErrInvalidRequest, sm.Destination)
 	}
-	m = directfspolicy.Mount{Destination: path.Clean(sm.Destination), Cache: d.o.MountCache}
+	m = directfspolicy.Mount{Destination: path.Clean(sm.Destination), Cache: d.o.MountCache, SourceName: sourceName(sm, d.o.Bundle)}
 	if n := len(m.Destination); n > maxPath {
 		return m, fmt.Errorf("%w: mount destination %.40q... has %d bytes, where the kernel takes no more than %d: write a shorter path", directfspolicy.ErrInvalidRequest, m.Destination, n, maxPath)
 	}
@@ -98,8 +100,10 @@ func (d describer) mount(sm specs.Mount) (m directfspolicy.Mount, err error) {
 		return m, nil
 	}
 	source := absolute(sm.Source, d.o.Bundle)
-	if m.Sources, err = d.o.sources(source, slices.Contains(sm.Options, "rbind")); err != nil {
-		return m, fmt.Errorf("mount %q: %w", sm.Destination, err)
+	if !named {
+		if m.Sources, err = d.o.sources(source, slices.Contains(sm.Options, "rbind")); err != nil {
+			return m, fmt.Errorf("mount %q: %w", sm.Destination, err)
+		}
 	}
 	eh, ok := d.engine[source]
 	if ok {

@@ -59,6 +59,10 @@ type Options struct {
 	// Backend says who serves a gofer mount. Nil, or an answer of NoGofer,
 	// means the stock gofer.
 	Backend BackendFunc
+
+	// Gofers are the backends that the operator registered, by name. A hint
+	// that names another one is refused. Nil: there is none.
+	Gofers map[string]GoferFunc
 }
 
 // BackendFunc tells the backend of a mount that a gofer serves, and its name

@@ -56,7 +56,7 @@ func (p *parser) hint(k directfspolicy.Knob, key, value, mount string) (h direct
 func (p *parser) named(set hintSet) []directfspolicy.SourceHint {
 	var all []directfspolicy.SourceHint
 	for _, name := range slices.Sorted(maps.Keys(set)) {
-		for _, k := range directfspolicy.Knobs() {
+		for _, k := range knobs {
 			value, ok := set[name].fields[string(k)]
 			if !ok {
 				continue
@@ -65,12 +65,20 @@ func (p *parser) named(set hintSet) []directfspolicy.SourceHint {
 			if !ok {
 				continue
 			}
+			sh := directfspolicy.SourceHint{Hint: h, SourceName: path.Clean(set[name].fields["source"])}
 			sources, err := p.o.sources(set[name].fields["source"], h.Setting == directfspolicy.Off)
-			if err != nil {
+			_, onlyName := h.GoferName()
+			switch {
+			case err == nil:
+				sh.Source, sh.Below = sources[0], append([]directfspolicy.Source(nil), sources[1:]...)
+			case onlyName:
+				// What is there serves to find mounts of a part of it, no more.
+				sh.Source.Path = sh.SourceName
+			default:
 				p.refuse(fmt.Errorf("%s: %w", MountKey(name, "source"), err))
 				continue
 			}
-			all = append(all, directfspolicy.SourceHint{Hint: h, Source: sources[0], Below: append([]directfspolicy.Source(nil), sources[1:]...)})
+			all = append(all, sh)
 		}
 	}
 	return all
@@ -131,7 +139,7 @@ func (p *parser) rootfs(annotations map[string]string) []directfspolicy.Hint {
 			}
 		}
 	}
-	for _, k := range directfspolicy.Knobs() {
+	for _, k := range knobs {
 		key := rootfsPrefix + string(k)
 		if value, ok := annotations[key]; ok {
 			if h, ok := p.hint(k, key, value, "/"); ok {
@@ -161,7 +169,7 @@ func (p *parser) options(sm specs.Mount, bind bool) []directfspolicy.Hint {
 		case bind && strings.Contains(opt, ","):
 			refuse("give each option an entry of its own; an option has no comma")
 		case !isHintKey(like):
-		case like != string(directfspolicy.DirectFSKnob) && !bind && !isHintOption(opt):
+		case !isOurs(like) && !bind && !isHintOption(opt):
 			// An option of another file system.
 		case isHintKey(key) && hasValue:
 			if h, ok := p.hint(directfspolicy.Knob(key), optionKey+" "+key, value, destination); ok {

@@ -61,7 +61,8 @@ func misplacedHint(key string) string {
 
 // misspelledOption returns the knob that an option of a bind mount is meant for
 // but does not say, or none. The engine would drop such an option. An option of
-// another file system does not say directfs, and has other values than hints.
+// another file system does not say directfs or gofer, and has other values than
+// hints about a cache mode.
 func misspelledOption(opt string) string {
 	key, value, hasValue := strings.Cut(opt, "=")
 	like := similar(key)
@@ -73,7 +74,10 @@ func misspelledOption(opt string) string {
 			return ""
 		}
 		return like
-	case hasValue && slices.Contains(k.Allowed(), strings.ToLower(strings.TrimSpace(value))):
+	case k == directfspolicy.GoferKnob && hasValue:
+		// The engine would drop it, and serve what is at the source instead.
+		return like
+	case hasValue && accepts(k, strings.ToLower(strings.TrimSpace(value))):
 		return like
 	}
 	return ""
@@ -104,13 +108,15 @@ func hintInOptions(key, name, value string) error {
 // engine's is so near to one.
 func similar(field string) string {
 	const typos = 2
-	knobs := directfspolicy.Knobs()
 	if slices.Contains(knobs, directfspolicy.Knob(field)) {
 		return field
 	}
 	field = letters(field)
-	if strings.Contains(field, string(directfspolicy.DirectFSKnob)) {
-		return string(directfspolicy.DirectFSKnob)
+	for _, k := range knobs {
+		// Nothing else has these words in it.
+		if isOurs(string(k)) && strings.Contains(field, string(k)) {
+			return string(k)
+		}
 	}
 	found, least := "", typos+1
 	for _, k := range knobs {
@@ -135,9 +141,10 @@ func letters(word string) string {
 // one word of the other (Levenshtein).
 func distance(one, other string) int {
 	a, b := []rune(one), []rune(other)
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	var short [16]int // enough for what is like a knob, without an allocation
+	row := short[:0]
+	for j := range len(b) + 1 {
+		row = append(row, j)
 	}
 	for i := range a {
 		before := row[0] // of the row above, one to the left

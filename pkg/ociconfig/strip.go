@@ -10,12 +10,20 @@ import (
 )
 
 // isHintOption reports whether a mount option is a hint, or looks so much like
-// a directfs hint that it must not reach the engine. Other file systems have a
-// cache option too, with other values.
+// one that it must not reach the engine.
 func isHintOption(option string) bool {
 	key, value, _ := strings.Cut(option, "=")
-	return strings.EqualFold(strings.TrimSpace(key), string(directfspolicy.DirectFSKnob)) ||
-		isHintKey(key) && slices.Contains(directfspolicy.Knob(key).Allowed(), value)
+	return isOurs(strings.ToLower(strings.TrimSpace(key))) || isHintKey(key) && accepts(directfspolicy.Knob(key), value)
+}
+
+// isOurs reports whether no other file system has an option with the key. Several
+// have a cache option, with other values.
+func isOurs(key string) bool { return isHintKey(key) && key != string(directfspolicy.CacheKnob) }
+
+// accepts reports whether a hint about the knob can have the value.
+func accepts(k directfspolicy.Knob, value string) bool {
+	_, err := directfspolicy.ParseHint(k, "", value, "")
+	return err == nil
 }
 
 // StripOptions returns the options without those that Request reads. What is

@@ -88,7 +88,7 @@ func changeMounts(spec *specs.Spec, layers []*specs.Spec, o Options, c Change) b
 			continue
 		}
 		found = true
-		hinted := changeSource(layers, absolute(m.Source, o.Bundle), o, c)
+		hinted := changeSource(layers, *m, o, c)
 		prefix := c.key() + "="
 		left := slices.DeleteFunc(slices.Clone(m.Options), func(o string) bool { return strings.HasPrefix(o, prefix) })
 		if len(left) < len(m.Options) || !hinted {
@@ -98,14 +98,14 @@ func changeMounts(spec *specs.Spec, layers []*specs.Spec, o Options, c Change) b
 	return found
 }
 
-// changeSource gives the value to every annotation of the hint for the source.
-func changeSource(layers []*specs.Spec, source string, o Options, c Change) bool {
+// changeSource gives the value to every annotation of the hint for the mount.
+func changeSource(layers []*specs.Spec, m specs.Mount, o Options, c Change) bool {
 	found := false
 	for _, l := range layers {
 		for _, name := range Names(l.Annotations) {
 			key := MountKey(name, c.key())
 			_, ok := l.Annotations[key]
-			if ok && counts(layers, name, source, o) {
+			if ok && counts(layers, name, m, o) {
 				l.Annotations[key] = c.Value
 				found = true
 			}
@@ -114,12 +114,20 @@ func changeSource(layers []*specs.Spec, source string, o Options, c Change) bool
 	return found
 }
 
-// counts reports whether hints of the name are for mounts with the source.
-func counts(layers []*specs.Spec, name, source string, o Options) bool {
-	if source == "" {
+// counts reports whether hints of the name are for the mount: one that has the
+// name's source, or has files of it. Of the latter, some may have a gofer that
+// serves something else, and Plan says so.
+func counts(layers []*specs.Spec, name string, m specs.Mount, o Options) bool {
+	if m.Source == "" {
 		return false
 	}
-	mount, err := o.sources(source, false)
+	if slices.ContainsFunc(layers, func(l *specs.Spec) bool {
+		s := l.Annotations[MountKey(name, "source")]
+		return s != "" && path.Clean(s) == sourceName(m, o.Bundle)
+	}) {
+		return true
+	}
+	mount, err := o.sources(absolute(m.Source, o.Bundle), false)
 	if err != nil {
 		return false // as Plan will say
 	}

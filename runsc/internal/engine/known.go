@@ -16,7 +16,8 @@ var ErrUnknownSource = errors.New("the source is not there, or cannot be looked 
 // that matters: the mount would use directfs beside a hint that turns it off for
 // some source, or with an exclusive cache by a hint. Whoever makes the source
 // later would choose which files the decision is for. What uses LisaFS may be a
-// virtual gofer's, whose sources are no paths of the host.
+// virtual gofer's, whose sources are no paths of the host. Nor are those of a
+// volume, whatever it uses: hints for the host's files are not for it.
 func CheckKnown(plan directfspolicy.Plan) error {
 	decisions := plan.Decisions()
 	off := slices.ContainsFunc(plan.Unmatched(), func(h directfspolicy.Hint) bool { return h.Setting == directfspolicy.Off }) ||
@@ -29,7 +30,7 @@ func CheckKnown(plan directfspolicy.Plan) error {
 		if i == 0 {
 			continue // no source hint counts for the rootfs
 		}
-		if len(d.Sources) == 0 || d.Sources[0].Inode != 0 {
+		if d.ServedByVolume() || len(d.Sources) == 0 || d.Sources[0].Inode != 0 {
 			continue
 		}
 		h, _ := d.WhyCache.Hint()

@@ -28,7 +28,9 @@ func Check(plan directfspolicy.Plan) error {
 		if err != nil {
 			break
 		}
-		fds = append(fds, m.Root)
+		if m.Root != NoRoot {
+			fds = append(fds, m.Root)
+		}
 		if i == 0 {
 			l = New(m, false)
 			continue
@@ -41,6 +43,9 @@ func Check(plan directfspolicy.Plan) error {
 }
 
 func openMount(d directfspolicy.Decision) (Mount, error) {
+	if d.ServedByVolume() {
+		return Mount{Decision: d, Root: NoRoot, Directory: true}, nil
+	}
 	if len(d.Sources) == 0 {
 		return Mount{}, unix.ENOENT
 	}

@@ -24,10 +24,15 @@ type Mount struct {
 	Decision directfspolicy.Decision
 
 	// Root is an FD of the mount's root, and Directory what it is of. The root
-	// must stay open as long as the Layout is used.
+	// must stay open as long as the Layout is used. It is NoRoot where a volume
+	// serves the mount: nobody can walk that here, so names in it are taken as
+	// they are, and nothing is made there.
 	Root      int
 	Directory bool
 }
+
+// NoRoot is the root of a mount that cannot be walked.
+const NoRoot = missing
 
 // Layout is the places of mounts. A symbolic link in a destination is followed
 // as a process in the container would follow it, in the rootfs or in the mounts
@@ -65,8 +70,8 @@ func (l *Layout) Add(m Mount) (place string, same []int, err error) {
 	for i, o := range l.mounts {
 		switch {
 		case o.place == place && !o.agrees(m, i == 0):
-			return "", nil, fmt.Errorf("mount %q leads to %q, where %s is (%v cache=%v and %v cache=%v): %w",
-				m.Decision.Mount, place, o.name(i), m.Decision.Access, m.Decision.Cache, o.Decision.Access, o.Decision.Cache, ErrOnePlace)
+			return "", nil, fmt.Errorf("mount %q leads to %q, where %s is (%s and %s): %w",
+				m.Decision.Mount, place, o.name(i), brief(m.Decision), brief(o.Decision), ErrOnePlace)
 		case o.place == place && i > 0:
 			same = append(same, i-1)
 		case i > 0 && strings.HasPrefix(o.place, strings.TrimSuffix(place, "/")+"/"):
@@ -78,14 +83,6 @@ func (l *Layout) Add(m Mount) (place string, same []int, err error) {
 	return place, same, nil
 }
 
-// seen returns the root of the mount at the place, or else the other FD.
-func (l *Layout) seen(place string, other int) int {
-	if root, ok := l.at[place]; ok {
-		return root
-	}
-	return other
-}
-
 // agrees reports whether nobody can tell by the decisions which of two mounts
 // at one place is served. The rootfs may have another cache mode than a mount
 // that hides all of it: the defaults for the two differ.
@@ -93,7 +90,16 @@ func (p placed) agrees(m Mount, rootfs bool) bool {
 	if p.Decision.Access == directfspolicy.NoAccess {
 		return true
 	}
-	return p.Decision.Access == m.Decision.Access && (rootfs || p.Decision.Cache == m.Decision.Cache)
+	return p.Decision.Access == m.Decision.Access && p.Decision.Gofer == m.Decision.Gofer && (rootfs || p.Decision.Cache == m.Decision.Cache)
+}
+
+// brief is what was decided, for people.
+func brief(d directfspolicy.Decision) string {
+	s := fmt.Sprintf("%v cache=%v", d.Access, d.Cache)
+	if d.ServedByVolume() {
+		s += fmt.Sprintf(", served by %v", d.Gofer)
+	}
+	return s
 }
 
 func (p placed) name(i int) string {

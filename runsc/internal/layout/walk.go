@@ -95,11 +95,19 @@ func (w *walk) restart() {
 }
 
 func (w *walk) start() error {
-	return w.push("/", w.l.seen("/", w.l.rootfs))
+	root, over := w.l.at["/"]
+	if !over {
+		root = w.l.rootfs
+	}
+	return w.push("/", root)
 }
 
-// push goes on to a file that stays open elsewhere.
+// push goes on to a file that stays open elsewhere, or cannot be walked.
 func (w *walk) push(place string, fd int) error {
+	if fd == missing {
+		w.way = append(w.way, position{place, missing})
+		return nil
+	}
 	own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("keeping %q open: %w", place, err)
@@ -126,7 +134,7 @@ func (w *walk) pop() {
 func (w *walk) enter(name string, directory bool) error {
 	here := w.way[len(w.way)-1]
 	place := path.Join(here.path, name)
-	if tree := w.l.seen(place, missing); tree != missing {
+	if tree, ok := w.l.at[place]; ok {
 		return w.push(place, tree)
 	}
 	fd, err := missing, error(nil)

@@ -21,8 +21,8 @@ type difference struct {
 	// Mount is the destination where Of is "mount".
 	Mount string `json:"mount,omitempty"`
 
-	// Field is the name that the field has in the Plan's JSON; "why" and
-	// "whyCache" are reason and detail in words, "seccomp" and "calls" are the filter's.
+	// Field is the name that the field has in the Plan's JSON; "why",
+	// "whyCache" and "whyGofer" are reason and detail in words, "seccomp" and "calls" are the filter's.
 	Field string `json:"field"`
 
 	Before string `json:"before,omitempty"`
@@ -86,6 +86,8 @@ func differences(before, after outcome) []difference {
 		d.value("mount", m.Mount, "why", m.WhyAccess.String(), n.WhyAccess.String())
 		d.value("mount", m.Mount, "cache", m.Cache.String(), n.Cache.String())
 		d.value("mount", m.Mount, "whyCache", m.WhyCache.String(), n.WhyCache.String())
+		d.value("mount", m.Mount, "gofer", goferOf(m), goferOf(n))
+		d.value("mount", m.Mount, "whyGofer", m.WhyGofer.String(), n.WhyGofer.String())
 	}
 	d.sandbox("sandbox", before.plan.Sandbox(), after.plan.Sandbox())
 	d.filter("sentry", before.plan.Sentry(), after.plan.Sentry())
@@ -96,6 +98,14 @@ func differences(before, after outcome) []difference {
 		d.filter("pod sentry", before.pod.Sentry(), after.pod.Sentry())
 	}
 	return d.all
+}
+
+// goferOf names what serves a mount.
+func goferOf(d directfspolicy.Decision) string {
+	if d.ServedByVolume() {
+		return d.Gofer.String()
+	}
+	return string(directfspolicy.Default)
 }
 
 func (d *differ) sandbox(of string, before, after directfspolicy.Sandbox) {

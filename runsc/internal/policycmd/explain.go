@@ -37,7 +37,8 @@ its access and cache mode, what the sandbox and the gofer hold, and because of
 which mount.
 
 --what-if=NAME=VALUE adds what would change if a hint were on, off or default,
-or, for the cache mode, cache=shared, cache=exclusive or cache=default.
+or, for the cache mode, cache=shared, cache=exclusive or cache=default, or, for
+who serves the mount, gofer=BACKEND/VOLUME or gofer=default.
 NAME is the NAME of mount annotations, the destination of a mount, or rootfs.
 Changes separated by commas are made together; each --what-if is answered
 separately.

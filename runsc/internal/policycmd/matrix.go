@@ -26,7 +26,8 @@ func (*matrix) Usage() string {
 	return `policy matrix [options] - print the decision table of this binary.
 
 Asks the policy for every combination of flag, hint and backend, for every
-cache hint, and for what each kind of mount gives the sandbox and the gofer.
+cache hint and gofer hint, and for what each kind of mount gives the sandbox and
+the gofer.
 
   runsc policy matrix
   runsc policy matrix --format=markdown
@@ -168,42 +169,6 @@ func consequenceRows() ([]consequenceRow, error) {
 		})
 	}
 	return rows, nil
-}
-
-// ceilingRow is what becomes of one hint under one value of --directfs-hints.
-type ceilingRow struct {
-	Ceiling string `json:"hints"`
-	Flag    bool   `json:"flag"`
-	Hint    string `json:"hint"`
-	Verdict string `json:"verdict"`
-}
-
-// ceilingRows asks the policy for every ceiling, flag and hint.
-func ceilingRows() []ceilingRow {
-	var rows []ceilingRow
-	for _, c := range []directfspolicy.Ceiling{directfspolicy.AllHints, directfspolicy.NarrowHints, directfspolicy.NoHints} {
-		for _, flag := range []bool{true, false} {
-			for _, k := range directfspolicy.Knobs() {
-				for _, word := range k.Allowed() {
-					h, err := directfspolicy.ParseHint(k, "hint", word, "")
-					if err != nil || word != string(h.Setting) {
-						continue // another word for the same
-					}
-					m := directfspolicy.Mount{Destination: "/data", Backend: directfspolicy.StockGofer, Hints: []directfspolicy.Hint{h}}
-					row := ceilingRow{c.String(), flag, string(k) + "=" + word, "counts"}
-					if _, err := directfspolicy.Resolve(directfspolicy.Request{Container: directfspolicy.Container{Flag: flag, Ceiling: c}, Mounts: []directfspolicy.Mount{m}}); err != nil {
-						row.Verdict = "refused: " + refusal(err)
-					}
-					rows = append(rows, row)
-				}
-			}
-		}
-	}
-	return rows
-}
-
-func (r ceilingRow) cells() []string {
-	return []string{r.Ceiling, fmt.Sprint(r.Flag), r.Hint, r.Verdict}
 }
 
 func (r decisionRow) cells() []string {

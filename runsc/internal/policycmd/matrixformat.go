@@ -9,12 +9,13 @@ type tables struct {
 	Version      int              `json:"version"`
 	Decisions    []decisionRow    `json:"decisions"`
 	Caches       []cacheRow       `json:"caches"`
+	Gofers       []goferRow       `json:"gofers"`
 	Ceilings     []ceilingRow     `json:"ceilings"`
 	Consequences []consequenceRow `json:"consequences"`
 }
 
 func writeMatrix(format string) (string, error) {
-	t := tables{Version: envelopeVersion, Decisions: decisionRows(), Caches: cacheRows(), Ceilings: ceilingRows()}
+	t := tables{Version: envelopeVersion, Decisions: decisionRows(), Caches: cacheRows(), Gofers: goferRows(), Ceilings: ceilingRows()}
 	var err error
 	if t.Consequences, err = consequenceRows(); err != nil {
 		return "", err
@@ -30,6 +31,10 @@ func writeMatrix(format string) (string, error) {
 	for _, r := range t.Caches {
 		caches = append(caches, r.cells())
 	}
+	gofers := [][]string{{"gofer hint", "the backend", "mount", "access", "reason"}}
+	for _, r := range t.Gofers {
+		gofers = append(gofers, r.cells())
+	}
 	ceilings := [][]string{{"directfs-hints", "flag", "hint", "verdict"}}
 	for _, r := range t.Ceilings {
 		ceilings = append(ceilings, r.cells())
@@ -43,13 +48,12 @@ func writeMatrix(format string) (string, error) {
 	if format == "markdown" {
 		write = writeMarkdown
 	}
-	write(&b, decisions)
-	b.WriteByte('\n')
-	write(&b, caches)
-	b.WriteByte('\n')
-	write(&b, ceilings)
-	b.WriteByte('\n')
-	write(&b, consequences)
+	for i, table := range [][][]string{decisions, caches, gofers, ceilings, consequences} {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		write(&b, table)
+	}
 	return b.String(), nil
 }
 

@@ -32,6 +32,9 @@ type mountView struct {
 	Cache        string                  `json:"cache"`
 	CacheReason  string                  `json:"cacheReason"`
 	WhyCache     string                  `json:"whyCache"`
+	Gofer        string                  `json:"gofer,omitempty"`
+	GoferReason  string                  `json:"goferReason"`
+	WhyGofer     string                  `json:"whyGofer"`
 	Sources      []directfspolicy.Source `json:"sources,omitempty"`
 	ReadOnly     bool                    `json:"readOnly"`
 	SpecialFiles bool                    `json:"specialFiles,omitempty"`
@@ -62,7 +65,8 @@ func viewOf(p directfspolicy.Plan) view {
 	for _, d := range p.Decisions() {
 		v.Mounts = append(v.Mounts, mountView{
 			d.Mount, d.Access.String(), d.WhyAccess.Reason(), d.WhyAccess.String(), d.Access == directfspolicy.DirectFS,
-			d.Cache.String(), d.WhyCache.Reason(), d.WhyCache.String(), d.Sources, d.ReadOnly, d.SpecialFiles,
+			d.Cache.String(), d.WhyCache.Reason(), d.WhyCache.String(),
+			d.Gofer.String(), d.WhyGofer.Reason(), d.WhyGofer.String(), d.Sources, d.ReadOnly, d.SpecialFiles,
 		})
 	}
 	return v

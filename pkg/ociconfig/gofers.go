@@ -1,0 +1,102 @@
+package ociconfig
+
+import (
+	"maps"
+	"path"
+	"slices"
+
+	"github.com/directfs/runsc/directfspolicy"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// GoferFunc asks a registered backend about one of its volumes, before anything
+// is started. It returns soon, and has its own limit for that. Its error is the
+// reason why the backend does not serve the volume, or could not be asked; it is
+// shown to whoever starts the container.
+type GoferFunc func(q GoferQuery) (directfspolicy.Gofer, error)
+
+// GoferQuery is what a backend is asked about. It is asked once for each volume
+// that the hints for a container's mounts name.
+type GoferQuery struct {
+	// Name is the backend's and the volume's.
+	Name directfspolicy.GoferName
+
+	// Mounts are the destinations of all mounts that it is to serve, in the order
+	// of the spec; "/" is the rootfs.
+	Mounts []string
+
+	// ReadOnly is set where no write to any of these can reach the volume.
+	ReadOnly bool
+}
+
+// goferNames are what the hints name, by the source as users write it.
+type goferNames map[string][]directfspolicy.GoferName
+
+func namesOf(hints []directfspolicy.SourceHint) goferNames {
+	all := goferNames{}
+	for _, h := range hints {
+		if n, ok := h.GoferName(); ok {
+			all[h.SourceName] = append(all[h.SourceName], n)
+		}
+	}
+	return all
+}
+
+// of returns what the hints for a mount name, if they name anything. Where they
+// name several things, Resolve refuses them all.
+func (g goferNames) of(sourceName string, own []directfspolicy.Hint) (all []directfspolicy.GoferName) {
+	if sourceName != "" {
+		all = slices.Clone(g[sourceName])
+	}
+	for _, h := range own {
+		if n, ok := h.GoferName(); ok {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// sourceName is the source of a mount as it is compared where it is only a name.
+func sourceName(sm specs.Mount, bundle string) string {
+	if sm.Source == "" {
+		return ""
+	}
+	return path.Clean(absolute(sm.Source, bundle))
+}
+
+// ask asks the registered backends about everything that the hints for the
+// request's mounts name.
+func (o Options) ask(r *directfspolicy.Request, names goferNames) {
+	r.Backends = slices.Sorted(maps.Keys(o.Gofers))
+	var queries []GoferQuery
+	note := func(m *directfspolicy.Mount, sourceName string) {
+		for _, n := range names.of(sourceName, m.Hints) {
+			i := slices.IndexFunc(queries, func(q GoferQuery) bool { return q.Name == n })
+			if i < 0 {
+				i = len(queries)
+				queries = append(queries, GoferQuery{Name: n, ReadOnly: true})
+			}
+			q := &queries[i]
+			if !slices.Contains(q.Mounts, m.Destination) {
+				q.Mounts = append(q.Mounts, m.Destination)
+			}
+			q.ReadOnly = q.ReadOnly && m.ReadOnly
+		}
+	}
+	note(&r.Rootfs, "")
+	for i := range r.Mounts {
+		note(&r.Mounts[i], r.Mounts[i].SourceName)
+	}
+	for _, q := range queries {
+		ask := o.Gofers[q.Name.Backend]
+		if ask == nil {
+			continue
+		}
+		g, err := ask(q)
+		g.Err = err
+		if r.Gofers == nil {
+			r.Gofers = map[directfspolicy.GoferName]directfspolicy.Gofer{}
+		}
+		r.Gofers[q.Name] = g
+	}
+}
