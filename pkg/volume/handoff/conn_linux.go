@@ -50,7 +50,7 @@ func (c *Conn) Close() error { return c.c.Close() }
 
 // Ask asks whether a volume could be attached, and what it can do.
 func (c *Conn) Ask(ctx context.Context, r Request) (Info, error) {
-	reply, err := c.do(ctx, Header{Operation: Ask, Request: r})
+	reply, err := c.do(ctx, Header{Operation: OpAsk, Request: r})
 	if err != nil {
 		return Info{}, err
 	}
@@ -60,14 +60,14 @@ func (c *Conn) Ask(ctx context.Context, r Request) (Info, error) {
 // Attach hands over the server's end of a LisaFS connection and returns when the
 // volume is open and is about to be served. The file stays the caller's.
 func (c *Conn) Attach(ctx context.Context, r Request, socket *os.File) error {
-	_, err := c.do(ctx, Header{Operation: Attach, Request: r}, socket)
+	_, err := c.do(ctx, Header{Operation: OpAttach, Request: r}, socket)
 	return err
 }
 
 // AttachRoot returns the root directory of a volume that donates it. The volume
 // is in use until the connection is closed.
 func (c *Conn) AttachRoot(ctx context.Context, r Request) (*os.File, error) {
-	reply, err := c.do(ctx, Header{Operation: Attach, Request: r, Root: true})
+	reply, err := c.do(ctx, Header{Operation: OpAttach, Request: r, Root: true})
 	if err != nil {
 		return nil, err
 	}

@@ -22,10 +22,10 @@ const MaxMessage = 64 << 10
 type Operation string
 
 const (
-	// Ask asks whether a volume could be attached.
-	Ask Operation = "ask"
-	// Attach asks for a volume to be served.
-	Attach Operation = "attach"
+	// OpAsk asks whether a volume could be attached.
+	OpAsk Operation = "ask"
+	// OpAttach asks for a volume to be served.
+	OpAttach Operation = "attach"
 )
 
 // Request is what a daemon learns of a mount: volume.Request explains the fields.
@@ -111,10 +111,10 @@ func decode(message []byte, m any) error {
 
 func (h Header) validate() error {
 	switch {
-	case h.Operation != Ask && h.Operation != Attach:
-		return fmt.Errorf("operation is %q, it must be %q or %q", h.Operation, Ask, Attach)
-	case h.Root && h.Operation != Attach:
-		return fmt.Errorf("root is set, which only %q allows", Attach)
+	case h.Operation != OpAsk && h.Operation != OpAttach:
+		return fmt.Errorf("operation is %q, it must be %q or %q", h.Operation, OpAsk, OpAttach)
+	case h.Root && h.Operation != OpAttach:
+		return fmt.Errorf("root is set, which only %q allows", OpAttach)
 	}
 	for _, s := range []struct {
 		name, value string

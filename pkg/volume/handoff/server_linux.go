@@ -15,7 +15,7 @@ import (
 type Incoming struct {
 	Header
 
-	// Socket is the server's end of a LisaFS connection, for an Attach without
+	// Socket is the server's end of a LisaFS connection, for OpAttach without
 	// Root, and otherwise nil. It is the receiver's to close.
 	Socket *os.File
 }
@@ -49,7 +49,7 @@ func incoming(message []byte, files []*os.File) (Incoming, error) {
 		return Incoming{}, &Error{Kind: kind, Text: text(err.Error()), err: err}
 	}
 	want := 0
-	if h.Operation == Attach && !h.Root {
+	if h.Operation == OpAttach && !h.Root {
 		want = 1
 	}
 	if len(files) != want {
