@@ -138,9 +138,11 @@ func (c *Conn) exchange(ctx context.Context, h Header, files []*os.File) (answer
 		return answer{}, malformed{err}
 	}
 	defer packet.Bound(ctx, c.c)()
-	if err := packet.Send(c.c, message, files...); err != nil {
-		return answer{}, inTime(ctx, fmt.Errorf("sending the request: %w", err))
+	sendErr := packet.Send(c.c, message, files...)
+	if sendErr != nil && !errors.Is(sendErr, unix.EPIPE) && !errors.Is(sendErr, unix.ECONNRESET) {
+		return answer{}, inTime(ctx, fmt.Errorf("sending the request: %w", sendErr))
 	}
+	// A daemon may refuse a client before it has read anything.
 	message, files, err = packet.Receive(c.c, MaxMessage)
 	if err != nil {
 		return answer{}, inTime(ctx, fmt.Errorf("waiting for the reply: %w", err))
@@ -227,7 +229,7 @@ func explain(err error) string {
 		return "nobody listens at the socket; is the daemon running?"
 	case errors.Is(err, unix.EPROTOTYPE):
 		return "the socket is of another type than SOCK_SEQPACKET; it is another program's"
-	case errors.Is(err, io.EOF), errors.Is(err, unix.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, unix.ECONNRESET):
 		return "the daemon closed the connection without an answer"
 	}
 	return err.Error()

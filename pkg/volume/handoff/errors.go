@@ -23,8 +23,8 @@ const (
 
 // Error says why a volume is not served.
 type Error struct {
-	Daemon Address
-	Volume string // empty before there is a request
+	Daemon Address // zero in the daemon itself
+	Volume string  // empty before there is a request
 	Kind   Kind
 	Text   string // printable, one line
 
@@ -32,11 +32,13 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	s := "volume daemon " + e.Daemon.String()
+	s := string(e.Kind)
 	if e.Volume != "" {
-		s += fmt.Sprintf(": volume %q", e.Volume)
+		s = fmt.Sprintf("volume %q: %s", e.Volume, s)
 	}
-	s += ": " + string(e.Kind)
+	if e.Daemon != (Address{}) {
+		s = fmt.Sprintf("volume daemon %s: %s", e.Daemon, s)
+	}
 	if e.Text != "" {
 		s += ": " + e.Text
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"time"
@@ -57,14 +56,16 @@ func Receive(c *net.UnixConn, limit int) ([]byte, []*os.File, error) {
 	data := make([]byte, limit)
 	oob := make([]byte, unix.CmsgSpace(maxFiles*4))
 	n, oobn, flags, _, err := c.ReadMsgUnix(data, oob) // sets MSG_CMSG_CLOEXEC
+	if errors.Is(err, unix.ECONNRESET) {
+		// Said once, if the peer left something unread, and before what it sent.
+		n, oobn, flags, _, err = c.ReadMsgUnix(data, oob)
+	}
 	files, rightsErr := received(oob[:oobn])
 	switch {
 	case err == nil && rightsErr != nil:
 		err = fmt.Errorf("what came beside the message: %w", rightsErr)
 	case err == nil && flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0:
 		err = ErrTooLong
-	case errors.Is(err, unix.ECONNRESET):
-		err = io.EOF // the peer closed it with messages unread
 	}
 	if err != nil {
 		Close(files)
