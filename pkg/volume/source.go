@@ -14,7 +14,8 @@ type Request struct {
 	Volume string
 
 	// Container and Sandbox are identifiers of the runtime. Containers of a pod
-	// share a sandbox.
+	// share a sandbox. Both are empty where somebody wants to know what a
+	// container would get, and there is none.
 	Container, Sandbox string
 
 	// Mount is the destination, "/" for the rootfs.
@@ -49,6 +50,18 @@ type Source struct {
 	// what Files returned, and owns that from then on. In a gofer, no path leads
 	// to the host's files any more.
 	Open func(ctx context.Context, files []*os.File) (Volume, error)
+}
+
+// open opens the volume where the host's files are still there.
+func (s Source) open(ctx context.Context) (Volume, error) {
+	if s.Files == nil {
+		return s.Open(ctx, nil)
+	}
+	files, err := s.Files(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Open(ctx, files)
 }
 
 // Resolver finds the volume that a request names. It decides whether that

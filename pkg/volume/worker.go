@@ -169,7 +169,7 @@ func (s *server) open(r handoff.Request) (*openVolume, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.volumes.acquire(ctx, volumeKey{r.Volume, source.ReadOnly}, source.Open)
+	return s.volumes.acquire(ctx, volumeKey{r.Volume, source.ReadOnly}, source.open)
 }
 
 // report tells the daemon. Without one, this process has been killed.

@@ -29,13 +29,15 @@ const (
 )
 
 // Request is what a daemon learns of a mount: volume.Request explains the fields.
-// All strings are valid UTF-8, and none is empty.
+// All strings are valid UTF-8, and none is empty unless it says so.
 type Request struct {
 	// Volume is a name of at most 255 bytes, all of them printable.
 	Volume string `json:"volume"`
 
-	Container string `json:"container"` // at most 1024 bytes
-	Sandbox   string `json:"sandbox"`   // at most 1024 bytes
+	// Container and Sandbox are at most 1024 bytes. Only an ask may have none.
+	Container string `json:"container"`
+	Sandbox   string `json:"sandbox"`
+
 	Mount     string `json:"mount"`     // absolute and clean, at most 4096 bytes
 
 	ReadOnly  bool `json:"readOnly,omitempty"`
@@ -50,6 +52,9 @@ type Header struct {
 	// Root is set where an attach asks for the volume's root directory.
 	Root bool `json:"root,omitempty"`
 }
+
+// maxID is how long an identifier of the runtime can be.
+const maxID = 1024
 
 // versioned is what the messages of every version have.
 type versioned struct {
@@ -121,12 +126,12 @@ func (h Header) validate() error {
 		limit       int
 	}{
 		{"volume", h.Volume, 255},
-		{"container", h.Container, 1024},
-		{"sandbox", h.Sandbox, 1024},
+		{"container", h.Container, maxID},
+		{"sandbox", h.Sandbox, maxID},
 		{"mount", h.Mount, 4096},
 	} {
 		switch {
-		case s.value == "":
+		case s.value == "" && (h.Operation == OpAttach || s.limit != maxID):
 			return fmt.Errorf("%s is empty", s.name)
 		case len(s.value) > s.limit:
 			return fmt.Errorf("%s has %d bytes, at most %d are allowed", s.name, len(s.value), s.limit)

@@ -44,20 +44,7 @@ func Options(conf *config.Config, pod *specs.Spec) ociconfig.Options {
 		HostDevices:   func(spec *specs.Spec) bool { return servesDevices(spec, conf) },
 		Pod:           pod,
 		Backend:       describe,
-		Gofers:        registered(conf),
 	}
-}
-
-// Gofers returns the backends that the operator registered with this process,
-// for hints to name. It is nil in a process that knows none, and set before the
-// first command runs.
-var Gofers func(conf *config.Config) map[string]ociconfig.GoferFunc
-
-func registered(conf *config.Config) map[string]ociconfig.GoferFunc {
-	if Gofers == nil {
-		return nil
-	}
-	return Gofers(conf)
 }
 
 // servesDevices says whether the engine gives the container's gofer a

@@ -25,7 +25,7 @@ func NarrowSentry(p directfspolicy.Plan) (*seccomp.Program, error) {
 	if !slices.Contains(p.Sentry(), directfspolicy.SentryHostFilesystemRead) {
 		return nil, nil
 	}
-	rules, err := without(p.Sentry(), directfspolicy.SentryBase, directfspolicy.SentryHostFilesystem)
+	rules, err := without(directfspolicy.Calls(p.Sentry()...), directfspolicy.SentryBase, directfspolicy.SentryHostFilesystem)
 	if err != nil {
 		return nil, err
 	}
@@ -48,28 +48,24 @@ func NarrowSentry(p directfspolicy.Plan) (*seccomp.Program, error) {
 }
 
 // NarrowGofer returns the program to stack upon the engine's filter for the
-// gofer, or nil where that one is exact.
-func NarrowGofer(p directfspolicy.Plan) (*seccomp.Program, error) {
+// gofer, or nil where that one is exact. more are calls beside those of the
+// Plan's sets.
+func NarrowGofer(p directfspolicy.Plan, more []string) (*seccomp.Program, error) {
 	engine := []directfspolicy.SetName{directfspolicy.GoferBase, directfspolicy.GoferDirectFSFallback}
 	if servesLisaFS(p) {
 		engine = append(engine, directfspolicy.GoferLisaFS)
 	}
-	rules, err := without(p.Gofer(), engine...)
+	rules, err := without(append(directfspolicy.Calls(p.Gofer()...), more...), engine...)
 	if err != nil || rules.Size() == 0 {
 		return nil, err
 	}
 	return stacked(seccomp.NewSyscallRules(), rules), nil
 }
 
-// without returns rules for the calls of the engine's sets that are not in the
-// Plan's.
-func without(plan []directfspolicy.SetName, engine ...directfspolicy.SetName) (seccomp.SyscallRules, error) {
+// CallRules are rules that match calls by their names, whatever the arguments.
+func CallRules(names []string) (seccomp.SyscallRules, error) {
 	rules := seccomp.NewSyscallRules()
-	planned := directfspolicy.Calls(plan...)
-	for _, name := range directfspolicy.Calls(engine...) {
-		if slices.Contains(planned, name) {
-			continue
-		}
+	for _, name := range names {
 		nr, ok := syscalls.Number(name)
 		if !ok {
 			return rules, fmt.Errorf("no number for system call %q", name)
@@ -77,6 +73,11 @@ func without(plan []directfspolicy.SetName, engine ...directfspolicy.SetName) (s
 		rules.Set(uintptr(nr), seccomp.MatchAll{})
 	}
 	return rules, nil
+}
+
+// without returns rules for the calls of the engine's sets that are not planned.
+func without(planned []string, engine ...directfspolicy.SetName) (seccomp.SyscallRules, error) {
+	return CallRules(slices.DeleteFunc(directfspolicy.Calls(engine...), func(name string) bool { return slices.Contains(planned, name) }))
 }
 
 func stacked(allow, deny seccomp.SyscallRules) *seccomp.Program {

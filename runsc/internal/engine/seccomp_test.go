@@ -130,7 +130,7 @@ func TestNarrow(t *testing.T) {
 			t.Fatalf("%v, %v", sentry, err)
 		}
 		checkDenied(t, sentry, names(t, sentryRules(true)), p.Sentry())
-		gofer, err := engine.NarrowGofer(p)
+		gofer, err := engine.NarrowGofer(p, nil)
 		if err != nil || gofer == nil {
 			t.Fatalf("%v, %v", gofer, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/engine/filters"
+	"github.com/directfs/runsc/runsc/internal/volumes"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/log"
@@ -134,12 +135,18 @@ func (g *Command) installFilter(conf *config.Config, plan directfspolicy.Plan, p
 	for _, e := range extension.Registered() {
 		base.ExtraRules = append(base.ExtraRules, e.SeccompRules())
 	}
-	log.Infof("Gofer seccomp sets: %v", plan.Gofer())
+	more := volumes.Calls(plan)
+	rules, err := engine.CallRules(more)
+	if err != nil {
+		return err
+	}
+	base.ExtraRules = append(base.ExtraRules, rules)
+	log.Infof("Gofer seccomp sets: %v, and %v", plan.Gofer(), more)
 	opts := engine.GoferFilter(base, plan)
 	if err := filters.RegisterGofer(); err != nil {
 		return err
 	}
-	narrow, err := engine.NarrowGofer(plan)
+	narrow, err := engine.NarrowGofer(plan, more)
 	if err != nil {
 		return fmt.Errorf("seccomp filter: %w", err)
 	}

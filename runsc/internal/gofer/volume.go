@@ -45,7 +45,7 @@ func findVolumes(conns []connection, container, sandbox string) error {
 		if c.device || !c.decision.ServedByVolume() {
 			continue
 		}
-		c.volume = &served{request: volumes.Request(c.decision, container, sandbox)}
+		c.volume = &served{request: volumes.Request(c.decision, container, sandbox, c.ReadOnly)}
 		b, ok := volumes.Backend(c.decision.Gofer.Backend)
 		if !ok {
 			continue

@@ -13,6 +13,7 @@ import (
 	"github.com/directfs/runsc/pkg/ociconfig"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/layout"
+	"github.com/directfs/runsc/runsc/internal/volumes"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/flag"
@@ -52,7 +53,7 @@ func (b bundleFlags) load(conf *config.Config) (input, error) {
 	if err != nil {
 		return input{}, err
 	}
-	in := input{spec: spec, opts: engine.Options(own, nil), refused: refused}
+	in := input{spec: spec, opts: options(own), refused: refused}
 	scope, err := ociconfig.Scope(spec)
 	if err != nil {
 		return input{}, err
@@ -70,8 +71,15 @@ func (b bundleFlags) load(conf *config.Config) (input, error) {
 		return input{}, err
 	}
 	in.opts.Pod, in.podRefused = pod, refused
-	in.podOpts = engine.Options(podConf, nil)
+	in.podOpts = options(podConf)
 	return in, nil
+}
+
+// options is what creating a container would know, but for its identifiers.
+func options(conf *config.Config) ociconfig.Options {
+	o := engine.Options(conf, nil)
+	o.Gofers = volumes.Gofers("", "")
+	return o
 }
 
 // readBundle reads a bundle as creating its container would, and applies the

@@ -9,7 +9,6 @@ import (
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/kubepolicy"
-	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/google/subcommands"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/flag"
@@ -104,7 +103,7 @@ func (c *check) pod(conf *config.Config, r io.Reader) subcommands.ExitStatus {
 	for _, err := range engineRefuses(&own, pod.Spec()) {
 		refused = append(refused, fmt.Errorf("pod: %w", err))
 	}
-	o := engine.Options(&own, nil)
+	o := options(&own)
 	// The pod's paths and devices are those of its node.
 	o.Sources, o.HostDevices = nil, nil
 	for _, f := range kubepolicy.Check(pod, o) {

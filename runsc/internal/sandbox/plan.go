@@ -15,6 +15,7 @@ import (
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/layout"
 	"github.com/directfs/runsc/runsc/internal/statedir"
+	"github.com/directfs/runsc/runsc/internal/volumes"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -38,7 +39,7 @@ func decide(conf *config.Config, id statedir.ID, spec *specs.Spec) (plan directf
 			return directfspolicy.Plan{}, nil, err
 		}
 	}
-	plan, err = resolve(conf, spec)
+	plan, err = resolve(conf, id, spec)
 	if err := errors.Join(engine.CheckBundle(spec), err); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
@@ -82,13 +83,13 @@ func create(name string, conf *config.Config, id string, spec *specs.Spec, execu
 
 // resolve is the one place where the runtime decides. A container that joins
 // a sandbox must fit in it.
-func resolve(conf *config.Config, spec *specs.Spec) (directfspolicy.Plan, error) {
+func resolve(conf *config.Config, full statedir.ID, spec *specs.Spec) (directfspolicy.Plan, error) {
 	scope, err := ociconfig.Scope(spec)
 	if err != nil {
 		return directfspolicy.Plan{}, err
 	}
 	if scope != directfspolicy.PodMember {
-		return ociconfig.Plan(spec, engine.Options(conf, nil))
+		return ociconfig.Plan(spec, options(conf, full, nil))
 	}
 	id, ok := specutils.SandboxID(spec)
 	if !ok {
@@ -106,7 +107,7 @@ func resolve(conf *config.Config, spec *specs.Spec) (directfspolicy.Plan, error)
 	if err != nil {
 		return directfspolicy.Plan{}, fmt.Errorf("sandbox %q: %w", id, err)
 	}
-	plan, err := ociconfig.Plan(spec, engine.Options(conf, pod))
+	plan, err := ociconfig.Plan(spec, options(conf, full, pod))
 	if err != nil {
 		return directfspolicy.Plan{}, err
 	}
@@ -114,6 +115,12 @@ func resolve(conf *config.Config, spec *specs.Spec) (directfspolicy.Plan, error)
 		return directfspolicy.Plan{}, err
 	}
 	return plan, nil
+}
+
+func options(conf *config.Config, full statedir.ID, pod *specs.Spec) ociconfig.Options {
+	o := engine.Options(conf, pod)
+	o.Gofers = volumes.Gofers(full.ContainerID, full.SandboxID)
+	return o
 }
 
 // loadFirst returns the container that a sandbox started with.

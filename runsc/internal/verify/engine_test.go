@@ -69,7 +69,7 @@ func goferStack(t *testing.T, p directfspolicy.Plan) stack {
 	t.Helper()
 	allowed, denied := goferconfig.Rules(engine.GoferFilter(goferfilter.Options{}, p))
 	s := stack{}
-	narrow, err := engine.NarrowGofer(p)
+	narrow, err := engine.NarrowGofer(p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,13 +108,13 @@ func TestEngineFilters(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			sentry, gofer := sentryStack(t, p), goferStack(t, p)
 			checkExact(t, sentryExpectation(p), sentry)
-			checkExact(t, goferExpectation(p), gofer)
+			checkExact(t, goferExpectation(p, nil), gofer)
 			for other, q := range all {
 				if fmt.Sprint(p.Sentry()) != fmt.Sprint(q.Sentry()) {
 					checkNoticed(t, "sentry of "+other, sentryExpectation(q), sentry)
 				}
 				if fmt.Sprint(p.Gofer()) != fmt.Sprint(q.Gofer()) && slices.ContainsFunc(directfspolicy.Calls(p.Gofer()...), func(c string) bool { return !slices.Contains(directfspolicy.Calls(q.Gofer()...), c) }) {
-					checkNoticed(t, "gofer of "+other, goferExpectation(q), gofer)
+					checkNoticed(t, "gofer of "+other, goferExpectation(q, nil), gofer)
 				}
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/directfs/runsc/runsc/internal/isolation"
+	"github.com/directfs/runsc/runsc/internal/volumes"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,7 +25,7 @@ func (r *Report) goferRows(m member) error {
 	if err := r.goferRoot(p, m); err != nil {
 		return err
 	}
-	e := goferExpectation(m.plan)
+	e := goferExpectation(m.plan, volumes.Calls(m.plan))
 	r.seccomp(p, e)
 	return nil
 }

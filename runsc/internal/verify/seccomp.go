@@ -73,6 +73,7 @@ var pathTimes = form{"utimensat with a path", "utimensat", map[int]uint64{1: som
 // expectation is what a process's filters have to do.
 type expectation struct {
 	sets []directfspolicy.SetName
+	more []string // calls beside those of the sets
 
 	// family is all sets of this kind of process.
 	family []directfspolicy.SetName
@@ -102,8 +103,10 @@ func sentryExpectation(p directfspolicy.Plan) expectation {
 	return e
 }
 
-func goferExpectation(p directfspolicy.Plan) expectation {
-	e := expectation{sets: p.Gofer()}
+// goferExpectation is for a gofer that may make more calls than those of the
+// Plan's sets.
+func goferExpectation(p directfspolicy.Plan, more []string) expectation {
+	e := expectation{sets: p.Gofer(), more: more}
 	for _, n := range directfspolicy.SetNames() {
 		if strings.HasPrefix(string(n), "gofer-") {
 			e.family = append(e.family, n)
@@ -126,7 +129,7 @@ type verdicts struct {
 // examine asks the filters about every call.
 func (e expectation) examine(s stack) (verdicts, error) {
 	var v verdicts
-	planned := directfspolicy.Calls(e.sets...)
+	planned := append(directfspolicy.Calls(e.sets...), e.more...)
 	spoken := slices.Concat(directfspolicy.Calls(e.family...), fileSystemCalls)
 	for nr := range uint32(maxNumber) {
 		name, named := syscalls.Name(nr)

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"time"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/ociconfig"
 	"github.com/directfs/runsc/pkg/volume"
 	"github.com/directfs/runsc/pkg/volume/handoff"
 	"golang.org/x/sys/unix"
@@ -20,42 +20,42 @@ const (
 	openTimeout = time.Minute
 )
 
-// Info is what is known of a volume beforehand.
-type Info struct {
-	ReadOnly    bool
-	DonatesRoot bool
-
-	// Syscalls are what the gofer process may call for it.
-	Syscalls []string
+// Gofers are the backends and daemons, for hints of a container to name. The
+// identifiers are empty where there is no container.
+func Gofers(container, sandbox string) map[string]ociconfig.GoferFunc {
+	all := map[string]ociconfig.GoferFunc{}
+	add := func(name string, ask func(context.Context, volume.Request) (directfspolicy.Gofer, error)) {
+		all[name] = func(q ociconfig.GoferQuery) (directfspolicy.Gofer, error) {
+			ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+			defer cancel()
+			return ask(ctx, volume.Request{
+				Volume: q.Name.Volume, Container: container, Sandbox: sandbox, Mount: q.Mounts[0], ReadOnly: q.ReadOnly,
+			})
+		}
+	}
+	for name, b := range registered.backends {
+		add(name, func(ctx context.Context, r volume.Request) (directfspolicy.Gofer, error) { return askBackend(ctx, b, r) })
+	}
+	for name, a := range registered.daemons {
+		add(name, func(ctx context.Context, r volume.Request) (directfspolicy.Gofer, error) {
+			i, err := handoff.Ask(ctx, a, request(r))
+			return directfspolicy.Gofer{ReadOnly: i.ReadOnly, DonatesRoot: i.DonatesRoot}, err
+		})
+	}
+	return all
 }
 
-// Ask asks who serves a volume whether the container could have it, before
-// anything is started. backend is registered.
-func Ask(backend string, r volume.Request) (Info, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
-	defer cancel()
-	if b, ok := registered.backends[backend]; ok {
-		return askBackend(ctx, b, r)
-	}
-	a, ok := registered.daemons[backend]
-	if !ok {
-		return Info{}, fmt.Errorf("no backend %q: %w", backend, fs.ErrNotExist)
-	}
-	i, err := handoff.Ask(ctx, a, request(r))
-	return Info{ReadOnly: i.ReadOnly, DonatesRoot: i.DonatesRoot}, err
-}
-
-func askBackend(ctx context.Context, b volume.Backend, r volume.Request) (Info, error) {
+func askBackend(ctx context.Context, b volume.Backend, r volume.Request) (directfspolicy.Gofer, error) {
 	source, err := b.Resolve(ctx, r)
 	if err != nil {
-		return Info{}, err
+		return directfspolicy.Gofer{}, err
 	}
 	if source.Check != nil {
 		if err := source.Check(ctx); err != nil {
-			return Info{}, err
+			return directfspolicy.Gofer{}, err
 		}
 	}
-	return Info{source.ReadOnly, source.DonatesRoot, b.Syscalls}, nil
+	return directfspolicy.Gofer{ReadOnly: source.ReadOnly, DonatesRoot: source.DonatesRoot}, nil
 }
 
 func request(r volume.Request) handoff.Request {

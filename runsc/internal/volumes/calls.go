@@ -1,0 +1,21 @@
+package volumes
+
+import (
+	"slices"
+
+	"github.com/directfs/runsc/directfspolicy"
+)
+
+// Calls are the system calls (syscalls(2)), sorted, that the backends of this
+// program declare for the mounts that they serve in the gofer process. It may
+// make them beside those of the Plan's sets.
+func Calls(plan directfspolicy.Plan) []string {
+	var all []string
+	for _, d := range plan.Decisions() {
+		if d.Access == directfspolicy.LisaFS && IsLocal(d) {
+			all = append(all, registered.backends[d.Gofer.Backend].Syscalls...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
