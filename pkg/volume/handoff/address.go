@@ -21,11 +21,11 @@ type Address struct{ path string }
 func ParseAddress(s string) (Address, error) {
 	p, ok := strings.CutPrefix(s, scheme)
 	switch {
-	case !ok || !path.IsAbs(p) || path.Clean(p) == "/":
-		return Address{}, &AddressError{s, "is not of this form"}
 	case strings.Contains(p+"/", "/../"):
 		// What it leads to depends on symlinks, which cleaning would not see.
 		return Address{}, &AddressError{s, `contains ".."`}
+	case !ok || !path.IsAbs(p) || path.Clean(p) == "/":
+		return Address{}, &AddressError{s, "is not of this form"}
 	case !utf8.ValidString(p) || p != printable(p):
 		return Address{}, &AddressError{s, "contains characters that are not printable"}
 	case len(path.Clean(p)) > maxPath:

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"unicode/utf8"
 )
@@ -97,7 +96,7 @@ func decode(message []byte, m any) error {
 		return errors.New("message is not UTF-8")
 	}
 	var v versioned
-	if err := json.Unmarshal(message, &v); err != nil {
+	if err := json.Unmarshal(message, &v); err != nil { // also if something follows
 		return fmt.Errorf("message: %w", err)
 	}
 	if v.Version != Version {
@@ -107,9 +106,6 @@ func decode(message []byte, m any) error {
 	d.DisallowUnknownFields()
 	if err := d.Decode(m); err != nil {
 		return fmt.Errorf("message of version %d: %w", Version, err)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("message has more than one JSON value")
 	}
 	return nil
 }

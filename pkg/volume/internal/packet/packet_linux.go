@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"time"
@@ -66,6 +67,8 @@ func Receive(c *net.UnixConn, limit int) ([]byte, []*os.File, error) {
 		err = fmt.Errorf("what came beside the message: %w", rightsErr)
 	case err == nil && flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0:
 		err = ErrTooLong
+	case errors.Is(err, io.EOF):
+		err = io.EOF
 	}
 	if err != nil {
 		Close(files)
