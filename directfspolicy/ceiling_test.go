@@ -87,6 +87,9 @@ func propNarrowNeverWidens(t *rapid.T) {
 	r := drawRequest(t)
 	r.Ceiling = NarrowHints
 	asksForMore := !r.Flag && says(r, func(h Hint) bool { return h.Setting == On })
+	for _, m := range append([]Mount{r.Rootfs}, r.Mounts...) {
+		asksForMore = asksForMore || r.Flag && answers[goferOf(m)].DonatesRoot && !m.Backend.canDonate()
+	}
 	p, err := Resolve(r)
 	if errors.Is(err, ErrCeiling) != asksForMore || (err != nil) != asksForMore {
 		t.Fatalf("%+v: error %v, asks for more: %t", r, err, asksForMore)

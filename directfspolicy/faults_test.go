@@ -75,10 +75,40 @@ var faults = []fault{
 		r.SourceHints = append(r.SourceHints, SourceHint{Hint: hint("k", Off), Source: Source{Path: "/fault"}}, SourceHint{Hint: hint("l", Default), Source: Source{Path: "/fault/sub"}})
 		r.Mounts = append(r.Mounts, Mount{Destination: "/x", Backend: StockGofer, Sources: src("/fault/sub/dir")})
 	}, ErrConflict},
+	{"a gofer of no registered backend", with(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{gofer("k", "nobody/models")}}), ErrUnknownGofer},
+	{"a gofer that nobody asked about", with(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{gofer("k", "blob/unasked")}}), ErrUnknownGofer},
+	{"an unmatched gofer of no registered backend", unmatchedHints(PodMember, gofer("k", "nobody/models")), ErrUnknownGofer},
+	{"a gofer for a mount that has none", with(Mount{Destination: "/x", Hints: []Hint{gofer("k", "blob/models")}}), ErrNotGoferMount},
+	{"a gofer that is a path", with(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{gofer("k", "/run/blob.sock")}}), ErrInvalidValue},
+	{"two gofers", with(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{gofer("k", "blob/models"), gofer("l", "blob/reader")}}), ErrConflict},
+	{"a gofer and the default", with(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{gofer("k", "blob/models"), gofer("l", Default)}}), ErrConflict},
+	{"a gofer that does not answer", withAnswers(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{gofer("k", "blob/down")}}), errDown},
+	{"writes to a volume that is read-only", withAnswers(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{gofer("k", "blob/reader")}}), ErrReadOnlyVolume},
+	{"on, and a gofer that cannot donate", withAnswers(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{gofer("k", "blob/models"), hint("l", On)}}), ErrCannotDonate},
+	{"a part of what a gofer serves", func(r *Request) {
+		withAnswers(Mount{Destination: "/x", Backend: StockGofer, SourceName: "/fault/sub", Sources: src("/fault/sub")})(r)
+		r.SourceHints = append(r.SourceHints, SourceHint{Hint: gofer("k", "blob/models"), Source: Source{Path: "/fault"}, SourceName: "/fault"})
+	}, ErrPartOfVolume},
+	{"twins with two gofers", func(r *Request) {
+		withAnswers(Mount{Destination: "/clash", Backend: StockGofer, Hints: []Hint{gofer("k", "blob/models")}})(r)
+		withAnswers(Mount{Destination: "/clash", Backend: VirtualGofer})(r)
+	}, ErrInvalidRequest},
+	{"two writers of one volume, one exclusive", func(r *Request) {
+		withAnswers(Mount{Destination: "/x", Backend: StockGofer, Hints: []Hint{gofer("k", "blob/models"), cached("l", Exclusive)}})(r)
+		withAnswers(Mount{Destination: "/y", Backend: StockGofer, Hints: []Hint{gofer("k", "blob/models")}})(r)
+	}, ErrNotExclusive},
+	{"backend's name not in UTF-8", with(Mount{Destination: "/x", Backend: VirtualGofer, BackendName: "\xff"}), ErrInvalidRequest},
 	{"source hint and mount option", func(r *Request) {
 		r.SourceHints = append(r.SourceHints, SourceHint{Hint: hint("k", Off), Source: Source{Path: "/fault"}})
 		r.Mounts = append(r.Mounts, Mount{Destination: "/x", Backend: StockGofer, Sources: src("/fault"), Hints: []Hint{hint("o", On)}})
 	}, ErrConflict},
+}
+
+// withAnswers adds a mount, and what the tests' backends answer.
+func withAnswers(m Mount) func(*Request) {
+	return func(r *Request) {
+		r.Backends, r.Gofers, r.Mounts = registered, answers, append(r.Mounts, m)
+	}
 }
 
 func unmatchedHints(s Scope, hints ...Hint) func(*Request) {

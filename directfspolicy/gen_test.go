@@ -29,7 +29,10 @@ func drawMount(t *rapid.T, dest string) Mount {
 		Overlay:     rapid.Bool().Draw(t, "overlay"),
 		ReadOnly:    rapid.Bool().Draw(t, "readOnly"),
 	}
-	s := rapid.SampledFrom(hintsFor(b)).Draw(t, "hint")
+	if b.served() && rapid.IntRange(0, 2).Draw(t, "has a gofer") == 0 {
+		drawGofer(t, &m)
+	}
+	s := rapid.SampledFrom(hintsFor(asServed(m).Backend)).Draw(t, "hint")
 	for i := range rapid.IntRange(0, 2).Draw(t, "times said") {
 		m.Hints = append(m.Hints, hint(fmt.Sprintf("%s#%d", keyOf(dest), i), s))
 	}
@@ -91,6 +94,8 @@ func drawRequest(t *rapid.T) Request {
 	r := Request{
 		Container: Container{Flag: rapid.Bool().Draw(t, "flag"), Scope: rapid.SampledFrom(allScopes).Draw(t, "scope"), HostNetwork: rapid.Bool().Draw(t, "hostNetwork")},
 		Rootfs:    drawMount(t, "/"),
+		Backends:  registered,
+		Gofers:    answers,
 	}
 	if rapid.Bool().Draw(t, "rootfs unnamed") {
 		r.Rootfs.Destination = ""
@@ -173,11 +178,11 @@ func rehint(r Request, dest string, s Setting) Request {
 // holds.
 func drawTarget(t *rapid.T, r Request, ok func(Backend) bool) (string, bool) {
 	var dests []string
-	if ok(r.Rootfs.Backend) {
+	if ok(asServed(r.Rootfs).Backend) {
 		dests = append(dests, "/")
 	}
 	for _, m := range r.Mounts {
-		if ok(m.Backend) {
+		if ok(asServed(m).Backend) {
 			dests = append(dests, m.Destination)
 		}
 	}

@@ -99,7 +99,7 @@ func decideGofer(s *resolver, m *Mount, h Hint) (Why, error) {
 		return h.refuse(m, fmt.Errorf("backend %q does not serve volume %q: %w", name.Backend, name.Volume, g.Err), "make the backend serve it, name another volume, or remove the hint")
 	case g.ReadOnly && !m.ReadOnly && !m.SpecialFiles:
 		return h.refuse(m, ErrReadOnlyVolume, readOnlyFix(m))
-	case g.DonatesRoot && !m.Backend.canDonate() && s.r.Ceiling == NarrowHints:
+	case g.DonatesRoot && !m.Backend.canDonate() && s.r.Flag && s.r.Ceiling == NarrowHints:
 		return h.refuse(m, ErrCeiling, fmt.Sprintf("--directfs-hints=narrow lets a hint only take directfs away, and %s, unlike the volume, cannot donate a root FD: remove the hint, or ask the operator", m.backendName()), string(Default))
 	}
 	return h.because(becauseHintGofer)

@@ -13,6 +13,11 @@ func propDecisionIsLocal(t *rapid.T) {
 	one, other := drawRequest(t), drawRequest(t)
 	other.Flag = one.Flag
 	m := drawMount(t, "/same")
+	for i, h := range m.Hints {
+		if n, ok := h.GoferName(); ok {
+			m.Hints[i].Setting = Setting(n.Backend + "/own") // nobody else's
+		}
+	}
 	var got []Decision
 	for _, r := range []Request{one, other} {
 		i := rapid.IntRange(0, len(r.Mounts)).Draw(t, "place")

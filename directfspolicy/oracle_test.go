@@ -61,6 +61,7 @@ var oracle = map[string]string{
 var oracleAccess = map[byte]Access{'D': DirectFS, 'L': LisaFS, 'N': NoAccess}
 
 func consult(flag bool, m Mount) string {
+	m = asServed(m)
 	s := "unset"
 	for _, h := range about(m.Hints, DirectFSKnob) {
 		s = cmp.Or(string(h.Setting), s)
@@ -124,6 +125,9 @@ func checkOracle(t rapid.TB, r Request, verdicts []string) {
 		if cache, reason := cacheVerdict(mountAt(r, i)); d.Cache != cache || d.WhyCache.reason != reason || d.Access != NoAccess && !slices.Equal(d.Sources, mountAt(r, i).Sources) {
 			t.Fatalf("%+v: decision %d is cached as %v because %v, want %v because %v", r, i, d.Cache, d.WhyCache.reason, cache, reason)
 		}
+		if want := goferOf(mountAt(r, i)); d.Gofer != want || (d.WhyGofer.reason == becauseHintGofer) != (want != GoferName{}) {
+			t.Fatalf("%+v: decision %d is served by %q because of %v, want %q", r, i, d.Gofer, d.WhyGofer, want)
+		}
 		if d.Access != oracleAccess[verdicts[i][0]] || d.WhyAccess.reason.String() != verdicts[i][2:] {
 			t.Fatalf("%+v: decision %d is %v because %v, want %s", r, i, d.Access, d.WhyAccess.reason, verdicts[i])
 		}
@@ -131,12 +135,12 @@ func checkOracle(t rapid.TB, r Request, verdicts []string) {
 	checkOracleGrants(t, r, p, word)
 }
 
-// mountAt returns the rootfs for 0, and then the mounts.
+// mountAt returns the rootfs for 0, and then the mounts, as they are served.
 func mountAt(r Request, i int) Mount {
 	if i == 0 {
-		return r.Rootfs
+		return asServed(r.Rootfs)
 	}
-	return r.Mounts[i-1]
+	return asServed(r.Mounts[i-1])
 }
 
 // wordFor has the first letter of each verdict, a small one for a mount that

@@ -19,6 +19,7 @@ func propTable(t *rapid.T) {
 }
 
 func firstHintOnly(m Mount) Mount {
+	m = asServed(m)
 	m.Hints = slices.DeleteFunc(about(m.Hints, DirectFSKnob), func(h Hint) bool { return h.Setting == Unset })
 	return m
 }
@@ -121,7 +122,7 @@ func propOnNeverNarrowsOthers(t *rapid.T) {
 }
 
 func hasVirtual(r Request, dest string) bool {
-	return slices.ContainsFunc(r.Mounts, func(m Mount) bool { return m.Destination == dest && m.Backend == VirtualGofer })
+	return slices.ContainsFunc(r.Mounts, func(m Mount) bool { return m.Destination == dest && asServed(m).Backend == VirtualGofer })
 }
 
 // Property 4: a standalone container without a directfs mount gives its

@@ -35,6 +35,7 @@ func TestGeneratorReachesEveryPlan(t *testing.T) {
 	for r := range impliedAccess {
 		events = append(events, "reason "+r.String())
 	}
+	events = append(events, "reason default-gofer", "reason hint-gofer")
 	for _, s := range allScopes {
 		for _, b := range []bool{false, true} {
 			events = append(events, fmt.Sprintf("%v raised %t", s, b), fmt.Sprintf("%v flag %t", s, b), fmt.Sprintf("%v network %t", s, b))
@@ -54,6 +55,7 @@ func TestGeneratorReachesEveryPlan(t *testing.T) {
 		for _, d := range p.Decisions() {
 			saw("reason %v", d.WhyAccess.reason)
 			saw("reason %v", d.WhyCache.reason)
+			saw("reason %v", d.WhyGofer.reason)
 		}
 		saw("%v raised %t", r.Scope, p.Sandbox().Raised)
 		saw("%v flag %t", r.Scope, r.Flag)
@@ -98,6 +100,7 @@ func TestGeneratorReachesEveryPlan(t *testing.T) {
 func noteMounts(r Request, saw func(string, ...any)) {
 	at := map[string]bool{}
 	for _, m := range r.Mounts {
+		m = asServed(m)
 		if at[m.Destination] && m.Backend.served() {
 			saw("twins")
 		}
@@ -115,7 +118,7 @@ func noteMounts(r Request, saw func(string, ...any)) {
 // Each fault is planted, and each sentinel of Resolve is met, also where the
 // request is otherwise drawn freely.
 func TestGeneratorReachesEveryRefusal(t *testing.T) {
-	sentinels := []error{ErrInvalidValue, ErrConflict, ErrNoMount, ErrCannotDonate, ErrNotGoferMount, ErrInvalidRequest}
+	sentinels := []error{ErrInvalidValue, ErrConflict, ErrNoMount, ErrCannotDonate, ErrNotGoferMount, ErrInvalidRequest, ErrUnknownGofer, ErrReadOnlyVolume, ErrPartOfVolume}
 	events := []string{"accepted"}
 	for _, e := range sentinels {
 		events = append(events, e.Error())
