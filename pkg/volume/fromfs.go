@@ -85,9 +85,9 @@ type fsLinkVolume struct {
 
 const fsRoot ID = "."
 
-// within is the path of a name in a directory. It is not cleaned: that would
+// childID is the path of a name in a directory. It is not cleaned: that would
 // hide what a directory lists.
-func within(dir ID, name string) ID {
+func childID(dir ID, name string) ID {
 	if dir == fsRoot {
 		return ID(name)
 	}
@@ -103,7 +103,7 @@ func (v *fsVolume) Root(ctx context.Context) (Attr, error) {
 }
 
 func (v *fsVolume) Lookup(ctx context.Context, dir ID, name string) (Attr, error) {
-	a, err := v.Stat(ctx, within(dir, name))
+	a, err := v.Stat(ctx, childID(dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Attr{}, cmp.Or(v.isDir(dir), err)
 	}
@@ -178,7 +178,7 @@ func (v *fsVolume) list(dir ID) ([]Entry, error) {
 	}
 	entries := make([]Entry, len(list))
 	for i, e := range list {
-		entries[i] = Entry{Name: e.Name(), ID: within(dir, e.Name()), Type: e.Type()}
+		entries[i] = Entry{Name: e.Name(), ID: childID(dir, e.Name()), Type: e.Type()}
 	}
 	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Name, b.Name) })
 	return entries, nil
