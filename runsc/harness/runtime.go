@@ -35,6 +35,9 @@ type Runtime struct {
 
 	// TempDir, unless empty, is where commands make temporary files.
 	TempDir string
+
+	// Env is set in every command's environment.
+	Env []string
 }
 
 // DefaultFlags suit tests: no network to set up, and writes to the rootfs
@@ -144,8 +147,9 @@ func (r *Runtime) cmd(ctx context.Context, args ...string) *exec.Cmd {
 	// A signal for the terminal's foreground group is for the tests alone;
 	// they clean up what runs.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Env = append(os.Environ(), r.Env...)
 	if r.TempDir != "" {
-		cmd.Env = append(os.Environ(), "TMPDIR="+r.TempDir)
+		cmd.Env = append(cmd.Env, "TMPDIR="+r.TempDir)
 	}
 	if r.User != 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: r.User, Gid: r.User}

@@ -45,7 +45,7 @@ func (r *Report) goferRoot(p process, m member) error {
 		if mt.err != nil {
 			unknown = append(unknown, fmt.Sprintf("%v: %v", mt, mt.err))
 		}
-		if !mt.direct() || !mt.directory {
+		if !mt.virtual() && (!mt.direct() || !mt.directory) {
 			serves[strconv.Itoa(i)] = mt
 			planned = append(planned, mt.decision.Mount)
 		}

@@ -42,7 +42,15 @@ func (m mount) String() string {
 
 func (m mount) direct() bool { return m.decision.Access == directfspolicy.DirectFS }
 
+// virtual reports whether a volume serves the mount. It has no source, and no
+// copy in the gofer.
+func (m mount) virtual() bool { return m.decision.ServedByVolume() && !m.direct() }
+
 func (m *mount) look() {
+	if m.decision.ServedByVolume() {
+		m.directory = true
+		return // the source is only a name
+	}
 	var st unix.Stat_t
 	if m.err = unix.Stat(m.source, &st); m.err != nil {
 		return

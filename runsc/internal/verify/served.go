@@ -89,6 +89,9 @@ func (m *member) pair() {
 		if mt.tree = m.gofer.placed(i); mt.direct() && len(mt.tree.mounts) == 0 {
 			mt.tree = next()
 		}
+		if mt.decision.ServedByVolume() {
+			mt.id = mt.tree.id // whatever directory the volume donated, or none
+		}
 		m.hide(i)
 	}
 	switch {
@@ -129,6 +132,10 @@ func (r *Report) servedRows(m member) {
 		return // the row on the process says so
 	}
 	for _, mt := range m.mounts {
+		if mt.virtual() {
+			r.other(CheckMounts, mt.decision.Mount+" served by", "volume "+mt.decision.Gofer.String())
+			continue
+		}
 		item := mt.decision.Mount + " attributes"
 		e := expected{Attributes: mt.attributes}
 		e.Devices = m.gofer.passesDevices()
