@@ -38,6 +38,10 @@ func Main(m *testing.M) (code int) {
 		return fail(err)
 	}
 	defer os.RemoveAll(dir)
+	// Some tests run the programs as another user.
+	if err := os.Chmod(dir, 0o711); err != nil {
+		return fail(err)
+	}
 	programs = dir
 	ctx, cancel := context.WithTimeout(context.Background(), 2*Deadline)
 	defer cancel()

@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/directfs/runsc/runsc/harness"
@@ -68,10 +70,20 @@ type volumeDaemon struct {
 // startDaemon starts the lab's daemon, which ends with the test.
 func (l *volumeLab) startDaemon(t *testing.T) {
 	t.Helper()
+	l.startDaemonAs(t, 0)
+}
+
+func (l *volumeLab) startDaemonAs(t *testing.T, user uint32) {
+	t.Helper()
 	// A socket's path is short (unix(7)).
-	d := &volumeDaemon{socket: filepath.Join(l.Dir, "b-d")}
+	dir := volume(l.Lab, "s")
+	if err := errors.Join(os.MkdirAll(dir, 0o755), os.Chown(dir, int(user), int(user))); err != nil {
+		t.Fatal(err)
+	}
+	d := &volumeDaemon{socket: filepath.Join(dir, "d")}
 	d.cmd = exec.Command(harness.Program(t, "./runsc/internal/e2e/volumedaemon"), d.socket, l.dir)
 	d.cmd.Stderr = os.Stderr
+	d.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
 	out, err := d.cmd.StdoutPipe()
 	if err == nil {
 		err = d.cmd.Start()

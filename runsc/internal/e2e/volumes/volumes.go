@@ -20,6 +20,7 @@ import (
 //
 //	memory-X     a tree in memory
 //	host-X       DIR/X, not donated
+//	squashed-X   DIR/X, whose files seem to be root's
 //	donated-X    DIR/X, which the sandbox may open itself
 //	readonly-X   DIR/X, which nobody can write
 //	late-X       DIR/X, in which a call with a name that starts with "slow" goes
@@ -52,6 +53,8 @@ func Resolver(dir string) volume.Resolver {
 			return volume.Source{Open: func(context.Context, []*os.File) (volume.Volume, error) { return memory.New(memory.Options{}), nil }}, nil
 		case "host":
 			return host(hostdir.Options{}, hidden), nil
+		case "squashed":
+			return host(hostdir.Options{Squash: &hostdir.Owner{}}, hidden), nil
 		case "donated":
 			s := host(hostdir.Options{}, hidden)
 			s.DonatesRoot = true
