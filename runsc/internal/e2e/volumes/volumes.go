@@ -23,8 +23,8 @@ import (
 //	squashed-X   DIR/X, whose files seem to be root's
 //	donated-X    DIR/X, which the sandbox may open itself
 //	readonly-X   DIR/X, which nobody can write
-//	late-X       DIR/X, in which a call with a name that starts with "slow" goes
-//	             on until DIR/X.go is a FIFO that somebody opens
+//	late-X       DIR/X, in which looking up "slow" writes a byte to the FIFO
+//	             DIR/X.at, and goes on when there is one in DIR/X.go
 //	broken-X     cannot be opened
 //	private-X    for nobody
 func Resolver(dir string) volume.Resolver {
@@ -64,7 +64,7 @@ func Resolver(dir string) volume.Resolver {
 			s.ReadOnly = true
 			return s, nil
 		case "late":
-			return host(hostdir.Options{}, func(v volume.Writable) volume.Volume { return late{v, path + ".go"} }), nil
+			return lateSource(path), nil
 		case "broken":
 			return volume.Source{
 				Check: func(context.Context) error { return nil },
@@ -83,17 +83,35 @@ type readOnly struct{ volume.Volume }
 // late is a volume with calls that take long.
 type late struct {
 	volume.Writable
-	fifo string
+	at, proceed *os.File
+}
+
+func lateSource(path string) volume.Source {
+	return volume.Source{
+		Files: func(context.Context) ([]*os.File, error) {
+			dir, err1 := os.Open(path)
+			at, err2 := os.OpenFile(path+".at", os.O_RDWR, 0)
+			proceed, err3 := os.OpenFile(path+".go", os.O_RDWR, 0)
+			return []*os.File{dir, at, proceed}, errors.Join(err1, err2, err3)
+		},
+		Open: func(_ context.Context, files []*os.File) (volume.Volume, error) {
+			defer files[0].Close()
+			v, err := hostdir.OpenFile(files[0], hostdir.Options{})
+			return late{v, files[1], files[2]}, err
+		},
+	}
 }
 
 // Lookup implements volume.Volume.
 func (l late) Lookup(ctx context.Context, dir volume.ID, name string) (volume.Attr, error) {
-	if strings.HasPrefix(name, "slow") {
-		f, err := os.Open(l.fifo) // whatever the deadline
-		if err != nil {
+	if name == "slow" {
+		one := make([]byte, 1) // whatever the deadline
+		if _, err := l.at.Write(one); err != nil {
 			return volume.Attr{}, err
 		}
-		f.Close()
+		if _, err := l.proceed.Read(one); err != nil {
+			return volume.Attr{}, err
+		}
 	}
 	return l.Writable.Lookup(ctx, dir, name)
 }
