@@ -178,7 +178,14 @@ type readerAt struct {
 	h   volume.Handle
 }
 
-func (r readerAt) ReadAt(p []byte, off int64) (int, error) { return r.h.ReadAt(r.ctx, p, off) }
+func (r readerAt) ReadAt(p []byte, off int64) (int, error) {
+	n, err := r.h.ReadAt(r.ctx, p, off)
+	if n < len(p) && err == nil {
+		// What reads to the end would never come to it.
+		err = io.ErrNoProgress
+	}
+	return n, err
+}
 
 // content demands what a file has, read by a handle of its own.
 func (e *env) content(id volume.ID, want string) {
