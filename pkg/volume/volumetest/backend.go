@@ -66,16 +66,9 @@ func Run(t *testing.T, b Backend) {
 // not implement is fatal.
 func (b Backend) probe(t testing.TB) need {
 	t.Helper()
-	v := b.Open(t)
+	v := b.open(t)
 	defer v.Close(t.Context())
-	can := implemented(v)
-	for _, f := range features {
-		if slices.Contains(b.Lacks, f.feature) {
-			can |= lack
-		} else {
-			can |= f.need
-		}
-	}
+	can := implemented(v) | b.features(t)
 	if b.Want != nil {
 		can &^= write
 	} else if !can.has(write) {
@@ -91,4 +84,32 @@ func (b Backend) probe(t testing.TB) need {
 		can |= donate
 	}
 	return can
+}
+
+// features returns those that the backend has. A name in Lacks that is none is
+// fatal.
+func (b Backend) features(t testing.TB) (can need) {
+	t.Helper()
+	lacks := slices.Clone(b.Lacks)
+	for _, f := range features {
+		if i := slices.Index(lacks, f.feature); i >= 0 {
+			lacks = slices.Delete(lacks, i, i+1)
+			can |= lack
+		} else {
+			can |= f.need
+		}
+	}
+	if len(lacks) > 0 {
+		t.Fatalf("Lacks names %q, which is no feature", lacks[0])
+	}
+	return can
+}
+
+func (b Backend) open(t testing.TB) volume.Volume {
+	t.Helper()
+	v := b.Open(t)
+	if v == nil {
+		t.Fatal("Backend.Open returned no volume")
+	}
+	return v
 }

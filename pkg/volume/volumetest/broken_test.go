@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/directfs/runsc/pkg/volume"
+	"github.com/directfs/runsc/pkg/volume/memory"
 )
 
 func TestMain(m *testing.M) {
@@ -97,6 +98,32 @@ func TestReferencePasses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			if r := record(t, c, backendFor(c, func(*faulty) {})); r.Failed() || r.skipped {
 				t.Errorf("the check fails or is skipped: %v", r)
+			}
+		})
+	}
+}
+
+// TestBackendSaysWhatItIs has backends that cannot be tested as they say.
+func TestBackendSaysWhatItIs(t *testing.T) {
+	writable := func(testing.TB) volume.Volume { return memory.New(memory.Options{}) }
+	readOnly := func(testing.TB) volume.Volume { return memory.New(memory.Options{}).ReadOnly() }
+	for _, c := range []struct {
+		name string
+		b    Backend
+		want bool
+	}{
+		{"writable", Backend{Open: writable}, true},
+		{"read-only with files", Backend{Open: readOnly, Want: Sample()}, true},
+		{"writable, only read", Backend{Open: writable, Want: Sample()}, true},
+		{"read-only without Want", Backend{Open: readOnly}, false},
+		{"no root donor", Backend{Open: writable, DonatesRoot: true}, false},
+		{"no volume", Backend{Open: func(testing.TB) volume.Volume { return nil }}, false},
+		{"no such feature", Backend{Open: writable, Lacks: []Feature{"colours"}}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := recordFunc(t, func(r *recorder) { c.b.probe(r) })
+			if r.Failed() == c.want {
+				t.Errorf("the backend can be tested: %v, want %v: %v", !c.want, c.want, r)
 			}
 		})
 	}

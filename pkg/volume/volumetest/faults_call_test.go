@@ -162,7 +162,7 @@ var concurrentFaults = []fault{
 			return h.handleOf.WriteAt(ctx, p, off)
 		})
 	}},
-	{"concurrent/renames-over-one-name", "the name is gone for a moment", func(f *faulty) {
+	{"concurrent/renames-over-one-name", "one of two fails", func(f *faulty) {
 		m := make(meeting)
 		f.renaming(func(mv move, next func() error) error {
 			if m.meet() {
@@ -174,14 +174,6 @@ var concurrentFaults = []fault{
 }
 
 var modelFaults = []fault{
-	{"model/random-operations", "a directory moves into itself", func(f *faulty) {
-		f.renaming(func(_ move, next func() error) error {
-			if err := next(); err != syscall.EINVAL {
-				return err
-			}
-			return nil
-		})
-	}},
 	{"model/random-operations", "a directory is replaced with what it has", makesRoom},
 	{"model/random-operations", "a link is a copy", copiesLink},
 	{"model/random-operations", "a gap is not zeros", func(f *faulty) {

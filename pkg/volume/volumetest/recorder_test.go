@@ -22,12 +22,17 @@ type recorder struct {
 // record runs a check against a backend, and returns what failed.
 func record(t testing.TB, c check, b Backend) *recorder {
 	t.Helper()
+	return recordFunc(t, func(r *recorder) { c.run(newEnv(r, b)) })
+}
+
+func recordFunc(t testing.TB, run func(r *recorder)) *recorder {
+	t.Helper()
 	r := &recorder{TB: t}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		defer r.end()
-		c.run(newEnv(r, b))
+		run(r)
 	}()
 	<-done
 	return r
