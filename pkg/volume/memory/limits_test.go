@@ -2,6 +2,7 @@ package memory_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"syscall"
@@ -158,6 +159,67 @@ func (t *tree) symlink(target string) error {
 func (t *tree) link(name string) error {
 	_, err := t.Link(t.Context(), t.file, t.root, name)
 	return err
+}
+
+// TestXattrSpace counts what is replaced and removed.
+func TestXattrSpace(t *testing.T) {
+	v := newTree(t, memory.Options{MaxBytes: 100})
+	free := func(want uint64) {
+		t.Helper()
+		if u := v.usage(); u.FreeBytes != want {
+			t.Errorf("%d bytes are free, want %d", u.FreeBytes, want)
+		}
+	}
+	for _, step := range []struct {
+		value string
+		free  uint64
+	}{{"12345", 79}, {"123456789", 75}, {"", 84}} {
+		if err := v.xattr(step.value); err != nil {
+			t.Fatal(err)
+		}
+		free(step.free)
+	}
+	if err := v.RemoveXattr(t.Context(), v.file, "user.a"); err != nil {
+		t.Fatal(err)
+	}
+	free(90)
+}
+
+// TestXattrIsCopied changes what was given and what was returned.
+func TestXattrIsCopied(t *testing.T) {
+	v := newTree(t, memory.Options{})
+	value := []byte("value")
+	if err := v.SetXattr(t.Context(), v.file, "user.a", value, false, false); err != nil {
+		t.Fatal(err)
+	}
+	value[0] = 'X'
+	for range 2 {
+		got, err := v.GetXattr(t.Context(), v.file, "user.a")
+		if string(got) != "value" || err != nil {
+			t.Errorf("the value is %q, %v, want what was set", got, err)
+		}
+		got[0] = 'Y'
+	}
+}
+
+// TestLinkLimits has files that get no further name.
+func TestLinkLimits(t *testing.T) {
+	v := newTree(t, memory.Options{})
+	for i := range 64_999 {
+		if err := v.link(fmt.Sprintf("link-%05d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := v.link("one more"); !errors.Is(err, syscall.EMLINK) {
+		t.Errorf("one name more than 65000: %v, want %v", err, syscall.EMLINK)
+	}
+	removed := newTree(t, memory.Options{})
+	if err := removed.Remove(t.Context(), removed.root, "file", false); err != nil {
+		t.Fatal(err)
+	}
+	if err := removed.link("again"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Link of a removed file that is open: %v, want %v", err, fs.ErrNotExist)
+	}
 }
 
 // TestReserved fills a volume and then writes where space was reserved.

@@ -131,6 +131,29 @@ var writeFaults = []fault{
 			return h.handleOf.WriteAt(ctx, p[:min(len(p), 65536)], off)
 		})
 	}},
+	{"write/modification-time", "stays when truncated", func(f *faulty) {
+		f.changing(func(a volume.Attr, c *volume.Change) {
+			if c.Size != nil {
+				c.ModTime = &a.ModTime
+			}
+		})
+	}},
+	{"write/does-not-keep-the-buffer", "writes at flush", func(f *faulty) {
+		f.handle = func(h *faultyHandle) {
+			var kept []byte
+			h.writeAt = func(_ context.Context, p []byte, _ int64) (int, error) {
+				kept = p
+				return len(p), nil
+			}
+			h.readAt = func(_ context.Context, p []byte, off int64) (int, error) {
+				return bytes.NewReader(kept).ReadAt(p, off)
+			}
+			h.flush = func(ctx context.Context) error {
+				_, err := h.handleOf.WriteAt(ctx, kept, 0)
+				return err
+			}
+		}
+	}},
 	{"write/modification-time", "stays", func(f *faulty) {
 		f.writes(func(h *faultyHandle, ctx context.Context, p []byte, off int64) (int, error) {
 			a, _ := f.Volume.Stat(ctx, h.id)
