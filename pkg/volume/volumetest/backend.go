@@ -27,6 +27,11 @@ type Backend struct {
 	// DonatesRoot is set where the volume is a volume.RootDonor.
 	DonatesRoot bool
 
+	// Local is set where no call waits for anything but this machine, so that
+	// contexts need not be looked at. Else a call whose context has ended must
+	// fail; in any case it must return soon.
+	Local bool
+
 	// Lacks names what the volume cannot do, although its interfaces have it.
 	Lacks []Feature
 }

@@ -129,6 +129,23 @@ func TestBackendSaysWhatItIs(t *testing.T) {
 	}
 }
 
+// TestLocalBackendsMayIgnoreContexts has calls that do not wait.
+func TestLocalBackendsMayIgnoreContexts(t *testing.T) {
+	for _, c := range callChecks {
+		b := backendFor(c, func(f *faulty) {
+			for _, inject := range ignoreInReads {
+				inject(f)
+			}
+			ignoreInChanges["Remove"](f)
+			ignoreInChanges["Create"](f)
+		})
+		b.Local = true
+		if r := record(t, c, b); r.Failed() {
+			t.Errorf("%s: %v", c.name, r)
+		}
+	}
+}
+
 func TestCheckNamesAreUnique(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range checks() {

@@ -28,12 +28,21 @@ func callFaults() []fault {
 			}
 			return entries, nil
 		}
+	}}, {"call/reads-after-the-deadline", "hangs", func(f *faulty) {
+		end := make(chan struct{})
+		f.tb.Cleanup(func() { close(end) })
+		f.lookup = func(ctx context.Context, dir volume.ID, name string) (volume.Attr, error) {
+			if ctx.Err() != nil {
+				<-end
+			}
+			return f.Volume.Lookup(ctx, dir, name)
+		}
 	}}}
 	for name, inject := range ignoreInReads {
-		all = append(all, fault{"call/cancelled-reads-fail", name + " goes on", inject})
+		all = append(all, fault{"call/reads-after-the-deadline", name + " goes on", inject})
 	}
 	for name, inject := range ignoreInChanges {
-		all = append(all, fault{"call/cancelled-changes-fail", name + " goes on", inject})
+		all = append(all, fault{"call/changes-after-the-deadline", name + " goes on", inject})
 	}
 	return all
 }
