@@ -180,10 +180,9 @@ func (d *rootDonor) donate(paths ...string) {
 // realTree writes the sample into a directory.
 func realTree(t testing.TB) string {
 	t.Helper()
-	root := t.TempDir()
-	e := &env{TB: t}
-	for _, p := range paths(e, Sample()) {
-		f, at := Sample()[p], filepath.Join(root, p)
+	root, tree := t.TempDir(), Sample()
+	for _, p := range paths(&env{TB: t}, tree) {
+		f, at := tree[p], filepath.Join(root, p)
 		var err error
 		switch {
 		case p == ".":
