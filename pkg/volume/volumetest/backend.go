@@ -27,6 +27,11 @@ type Backend struct {
 	// DonatesRoot is set where the volume is a volume.RootDonor.
 	DonatesRoot bool
 
+	// Local is set where no call waits for anything but this machine, so that
+	// contexts need not be looked at. Else a call whose context has ended must
+	// fail; in any case it must return soon.
+	Local bool
+
 	// Lacks names what the volume cannot do, although its interfaces have it.
 	Lacks []Feature
 }
@@ -66,16 +71,9 @@ func Run(t *testing.T, b Backend) {
 // not implement is fatal.
 func (b Backend) probe(t testing.TB) need {
 	t.Helper()
-	v := b.Open(t)
+	v := b.open(t)
 	defer v.Close(t.Context())
-	can := implemented(v)
-	for _, f := range features {
-		if slices.Contains(b.Lacks, f.feature) {
-			can |= lack
-		} else {
-			can |= f.need
-		}
-	}
+	can := implemented(v) | b.features(t)
 	if b.Want != nil {
 		can &^= write
 	} else if !can.has(write) {
@@ -91,4 +89,32 @@ func (b Backend) probe(t testing.TB) need {
 		can |= donate
 	}
 	return can
+}
+
+// features returns those that the backend has. A name in Lacks that is none is
+// fatal.
+func (b Backend) features(t testing.TB) (can need) {
+	t.Helper()
+	lacks := slices.Clone(b.Lacks)
+	for _, f := range features {
+		if i := slices.Index(lacks, f.feature); i >= 0 {
+			lacks = slices.Delete(lacks, i, i+1)
+			can |= lack
+		} else {
+			can |= f.need
+		}
+	}
+	if len(lacks) > 0 {
+		t.Fatalf("Lacks names %q, which is no feature", lacks[0])
+	}
+	return can
+}
+
+func (b Backend) open(t testing.TB) volume.Volume {
+	t.Helper()
+	v := b.Open(t)
+	if v == nil {
+		t.Fatal("Backend.Open returned no volume")
+	}
+	return v
 }

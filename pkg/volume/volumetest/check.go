@@ -6,7 +6,8 @@ import (
 	"github.com/directfs/runsc/pkg/volume"
 )
 
-// check is one sentence of the contract.
+// check is one sentence of the contract. It calls the volume itself; one about
+// what a sandbox sees would serve e.v and call that.
 type check struct {
 	name  string
 	needs need

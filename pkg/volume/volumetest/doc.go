@@ -18,12 +18,17 @@
 //     with DonatesRoot the volume is a volume.RootDonor.
 //
 // The optional interfaces that the volume implements are tested as well. What it
-// implements but cannot do on purpose is in Lacks: then the suite demands that
-// it is an error that changes nothing.
+// implements but cannot do on purpose, such as permissions in an object store,
+// is in Lacks: then the suite demands an error, and that nothing changed.
 //
 // Every check is a subtest named after a sentence of the contract, such as
 // TestConformance/rename/replaces-a-file, and opens a volume of its own. The
 // last one, model/random-operations, compares the volume with a simple model of
-// a tree; go test -rapid.seed=N repeats one of its failures. Run the tests with
-// -race.
+// a tree after each of some hundred calls. A failure of it is kept below
+// testdata/rapid and tried first the next time. Run the tests with -race, which
+// the checks called concurrent are for.
+//
+// What the suite cannot see: whether Sync survives a crash, whether a donated
+// file is written after it stopped being the volume's alone, and what sandboxes
+// make of errors.
 package volumetest

@@ -3,10 +3,12 @@ package volumetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,10 +32,7 @@ func newEnv(t testing.TB, b Backend) *env {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	t.Cleanup(cancel)
-	v := b.Open(t)
-	if v == nil {
-		t.Fatal("Backend.Open returned no volume")
-	}
+	v := b.open(t)
 	t.Cleanup(func() {
 		if err := v.Close(ctx); err != nil {
 			t.Errorf("Close of the volume: %v", err)
@@ -58,13 +57,20 @@ func (e *env) ok(err error, what string) {
 func (e *env) fails(err error, what string, want ...error) {
 	e.Helper()
 	if err == nil {
-		e.Errorf("%s: succeeded, want %v", what, want)
+		e.Errorf("%s: succeeded, want %s", what, oneOf(want))
 		return
 	}
 	is := func(w error) bool { return errors.Is(err, w) }
 	if len(want) > 0 && !slices.ContainsFunc(want, is) {
-		e.Errorf("%s: error %q, want %q", what, err, want)
+		e.Errorf("%s: error %q, want %s", what, err, oneOf(want))
 	}
+}
+
+func oneOf(errs []error) string {
+	if len(errs) == 0 {
+		return "an error"
+	}
+	return fmt.Sprintf("the error %q", errs)
 }
 
 func (e *env) root() volume.ID {
@@ -178,7 +184,14 @@ type readerAt struct {
 	h   volume.Handle
 }
 
-func (r readerAt) ReadAt(p []byte, off int64) (int, error) { return r.h.ReadAt(r.ctx, p, off) }
+func (r readerAt) ReadAt(p []byte, off int64) (int, error) {
+	n, err := r.h.ReadAt(r.ctx, p, off)
+	if n < len(p) && err == nil {
+		// What reads to the end would never come to it.
+		err = io.ErrNoProgress
+	}
+	return n, err
+}
 
 // content demands what a file has, read by a handle of its own.
 func (e *env) content(id volume.ID, want string) {
@@ -196,9 +209,10 @@ func (e *env) handleContent(h volume.Handle, want string) {
 	}
 }
 
+// shown quotes the beginning of a content.
 func shown(s string) string {
 	if len(s) > 64 {
-		return strings.ToValidUTF8(s[:64], "?") + "..."
+		return fmt.Sprintf("%d bytes %q...", len(s), s[:64])
 	}
-	return s
+	return strconv.Quote(s)
 }

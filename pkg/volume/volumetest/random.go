@@ -13,7 +13,7 @@ var modelChecks = []check{{"model/random-operations", write, randomOperations}}
 
 const (
 	// modelRuns times about thirty steps, rapid's mean, are some hundreds.
-	modelRuns = 20
+	modelRuns = 30
 
 	// modelTime is when no other run is begun, for stores that are slow.
 	modelTime = 20 * time.Second
@@ -35,7 +35,7 @@ func randomOperations(e *env) {
 }
 
 func runModel(t *rapid.T, e *env) {
-	v := e.b.Open(e)
+	v := e.b.open(e)
 	defer v.Close(e.ctx)
 	// rapid.T is no testing.TB. Of that, the methods of env use what it has.
 	r := &random{T: t, env: &env{TB: rapidTB{e.TB, t}, b: e.b, ctx: e.ctx, v: v}}

@@ -94,18 +94,35 @@ func readDirDots(e *env) {
 	})
 }
 
-// readDirChanges creates and removes names before and after the place that was
-// reached, at every page.
+// readDirChanges first only makes names and then only removes names, before
+// and after the place that was reached, between any two pages.
 func readDirChanges(e *env) {
 	dir := e.mkdir(e.root(), "dir")
-	var stay []string
+	var stay, gone []string
 	for i := range 20 {
 		stay = append(stay, fmt.Sprintf("stays-%02d", i))
 		e.create(dir, stay[i], "")
-		e.create(dir, fmt.Sprintf("goes-%02d", i), "")
 	}
+	e.listWhile(dir, stay, func(page int) {
+		for _, first := range "az" {
+			gone = append(gone, fmt.Sprintf("%c-goes-%02d", first, page))
+			e.create(dir, gone[len(gone)-1], "")
+		}
+	})
+	e.listWhile(dir, stay, func(page int) {
+		if page > 5 && len(gone) > 0 {
+			e.remove(dir, gone[0])
+			gone = gone[1:]
+		}
+	})
+}
+
+// listWhile reads a directory, calls change after each page, and demands that
+// the names that stay are listed once.
+func (e *env) listWhile(dir volume.ID, stay []string, change func(page int)) {
+	e.Helper()
 	var seen []string
-	for after, i := "", 0; ; i++ {
+	for i, after := 0, ""; ; i++ {
 		page, err := e.v.ReadDir(e.ctx, dir, after, 3)
 		e.ok(err, "ReadDir")
 		if len(page) == 0 {
@@ -114,11 +131,8 @@ func readDirChanges(e *env) {
 		for _, entry := range page {
 			seen = append(seen, entry.Name)
 		}
-		after = seen[len(seen)-1]
-		if i < 20 {
-			e.remove(dir, fmt.Sprintf("goes-%02d", i))
-			e.create(dir, fmt.Sprintf("a-new-%02d", i), "")
-			e.create(dir, fmt.Sprintf("z-new-%02d", i), "")
+		if after = seen[len(seen)-1]; i < 20 {
+			change(i)
 		}
 		if i > 200 {
 			e.Fatalf("ReadDir does not come to an end: %q", seen)

@@ -14,6 +14,7 @@ var writeChecks = []check{
 	{"write/size-is-fresh", write, writeSizeFresh},
 	{"write/large", write, writeLarge},
 	{"write/modification-time", write | times, writeModTime},
+	{"write/does-not-keep-the-buffer", write, writeCopies},
 	{"write/sync", write, writeSync},
 	{"write/flush-leaves-the-handle-open", write, writeFlush},
 	{"open/truncate", write, openTruncate},
@@ -78,9 +79,29 @@ func writeModTime(e *env) {
 	long := time.Unix(1_000_000_000, 0)
 	e.setAttr(a.ID, volume.Change{ModTime: &long})
 	e.write(e.openToWrite(a.ID, both), "x", 0)
-	if got := e.stat(a.ID).ModTime; !got.After(long) {
-		e.Errorf("the modification time is %v after a write, want now", got)
+	e.modifiedAfter(a.ID, long, "a write")
+	e.setAttr(a.ID, volume.Change{ModTime: &long})
+	e.setAttr(a.ID, volume.Change{Size: new(int64(2))})
+	e.modifiedAfter(a.ID, long, "truncating")
+}
+
+func (e *env) modifiedAfter(id volume.ID, long time.Time, what string) {
+	e.Helper()
+	if got := e.stat(id).ModTime; !got.After(long) {
+		e.Errorf("the modification time is %v after %s, want now", got, what)
 	}
+}
+
+// writeCopies changes the buffer of a write as soon as it returned.
+func writeCopies(e *env) {
+	a, h := e.createOpen(e.root(), "file")
+	buf := []byte("content")
+	_, err := h.WriteAt(e.ctx, buf, 0)
+	e.ok(err, "WriteAt")
+	copy(buf, "changed")
+	e.handleContent(h, "content")
+	e.ok(h.Flush(e.ctx), "Flush")
+	e.content(a.ID, "content")
 }
 
 func writeSync(e *env) {
