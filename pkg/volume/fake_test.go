@@ -149,6 +149,9 @@ func (v *fake) Lookup(ctx context.Context, dir ID, name string) (Attr, error) {
 	if err != nil {
 		return Attr{}, err
 	}
+	if !d.attr.Mode.IsDir() {
+		return Attr{}, syscall.ENOTDIR
+	}
 	f, err := v.file(d.entries[name])
 	if err != nil {
 		return Attr{}, err

@@ -237,10 +237,16 @@ func TestRemovedWhileOpen(t *testing.T) {
 	c := dial(t, v, MountOptions{})
 	f, _ := c.walk("file")
 	o := c.openFD(f, unix.O_RDWR)
+	if _, err := o.Write(background, []byte("longer"), 7); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.root.WalkStat(background, []string{"file"}); err != nil {
+		t.Fatal(err)
+	}
 	c.wantErrno("remove", c.root.UnlinkAt(background, "file", 0), 0)
 	for name, fd := range map[string]lisafs.ClientFD{"file": f, "open file": o} {
 		var s lisafs.Statx
-		if err := fd.StatTo(background, &s); err != nil || s.Nlink != 0 || s.Size != 7 || s.Mode != unix.S_IFREG|0o640 {
+		if err := fd.StatTo(background, &s); err != nil || s.Nlink != 0 || s.Size != 13 || s.Mode != unix.S_IFREG|0o640 {
 			t.Errorf("%s: %v, %v", name, &s, err)
 		}
 	}

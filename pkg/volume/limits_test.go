@@ -122,24 +122,32 @@ func TestAbandonedBuffersAreNotReused(t *testing.T) {
 	held, leave := make(chan []byte, 1), make(chan struct{})
 	v.wrap = func(h Handle) Handle { return &keeper{h.(*fakeHandle), held, leave} }
 	c := dial(t, v, MountOptions{Limits: Limits{CallTimeout: short}})
-	o := c.open("file", unix.O_RDONLY)
-	_, err := o.Read(background, make([]byte, 7), 0)
-	c.wantErrno("read", err, unix.ETIMEDOUT)
-	late := <-held
-	for range 100 {
-		b := c.mount.buffers.get(len(late))
-		if &b.p[0] == &late[0] {
-			t.Fatal("the buffer is used again")
+	o := c.open("file", unix.O_RDWR)
+	for call, do := range map[string]func() error{
+		"read":  func() error { _, err := o.Read(background, make([]byte, 7), 0); return err },
+		"write": func() error { _, err := o.Write(background, make([]byte, 7), 0); return err },
+	} {
+		c.wantErrno(call, do(), unix.ETIMEDOUT)
+		late := <-held
+		for range 100 {
+			b := c.mount.buffers.get(len(late))
+			if &b.p[0] == &late[0] {
+				t.Fatalf("%s: the buffer is used again", call)
+			}
 		}
 	}
 	close(leave)
 }
 
-// keeper is a handle whose first read does not return in time.
+// keeper is a handle whose reads and writes do not return in time.
 type keeper struct {
 	*fakeHandle
 	held  chan []byte
 	leave chan struct{}
+}
+
+func (h *keeper) WriteAt(ctx context.Context, p []byte, off int64) (int, error) {
+	return h.ReadAt(ctx, p, off)
 }
 
 func (h *keeper) ReadAt(_ context.Context, p []byte, _ int64) (int, error) {
