@@ -228,34 +228,3 @@ type badTransfer struct {
 
 func (h badTransfer) ReadAt(context.Context, []byte, int64) (int, error)  { return h.n, h.err }
 func (h badTransfer) WriteAt(context.Context, []byte, int64) (int, error) { return h.n, h.err }
-
-// TestRemovedWhileOpen: the fake forgets a file at once.
-func TestRemovedWhileOpen(t *testing.T) {
-	v := newFake()
-	v.put("file", &fakeFile{content: []byte("content"), attr: Attr{Mode: 0o640, Links: 3}})
-	c := dial(t, v, MountOptions{})
-	f, _ := c.walk("file")
-	o := c.openFD(f, unix.O_RDWR)
-	if _, err := o.Write(background, []byte("longer"), 7); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.root.WalkStat(background, []string{"file"}); err != nil {
-		t.Fatal(err)
-	}
-	c.wantErrno("remove", c.root.UnlinkAt(background, "file", 0), 0)
-	for name, fd := range map[string]lisafs.ClientFD{"file": f, "open file": o} {
-		var s lisafs.Statx
-		if err := fd.StatTo(background, &s); err != nil || s.Nlink != 0 || s.Size != 13 || s.Mode != unix.S_IFREG|0o640 {
-			t.Errorf("%s: %v, %v", name, &s, err)
-		}
-	}
-	p := make([]byte, 7)
-	if n, err := o.Read(background, p, 0); string(p[:n]) != "content" || err != nil {
-		t.Errorf("read %q, %v", p[:n], err)
-	}
-	if _, err := o.Write(background, []byte("C"), 0); err != nil {
-		t.Errorf("write: %v", err)
-	}
-	_, err := c.root.Walk(background, "file")
-	c.wantErrno("walk", err, unix.ENOENT)
-}
