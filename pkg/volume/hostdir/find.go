@@ -48,7 +48,7 @@ func (v *Volume) findAs(id volume.ID, flags int) (found, error) {
 		return found{}, err
 	}
 	for _, p := range v.table.paths(n) {
-		fd, err := v.openBeneath(v.rootFD(), p.path, flags)
+		fd, err := v.openBeneath(v.fd, p.path, flags)
 		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
 			v.table.lose(n, p.last)
 			continue
