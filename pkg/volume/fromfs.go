@@ -130,6 +130,9 @@ func (v *fsVolume) lstat(id ID) (fs.FileInfo, error) {
 	if !utf8.ValidString(string(id)) {
 		return nil, &fs.PathError{Op: "lstat", Path: string(id), Err: syscall.EILSEQ}
 	}
+	if !fs.ValidPath(string(id)) {
+		return nil, &fs.PathError{Op: "lstat", Path: string(id), Err: fs.ErrNotExist}
+	}
 	return fs.Lstat(v.fsys, string(id))
 }
 

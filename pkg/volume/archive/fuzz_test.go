@@ -64,6 +64,9 @@ func FuzzOpenZip(f *testing.F) {
 		addMember(w, zip.FileHeader{Name: "s", Method: zip.Store}, "stored")
 		addMember(w, zip.FileHeader{Name: "d/"}, "")
 	}))
+	for _, c := range hostileZips() {
+		f.Add(makeZip(f, c.write))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) { fuzzOpen(t, OpenZip, b) })
 }
 
@@ -72,5 +75,8 @@ func FuzzOpenTar(f *testing.F) {
 		tar.Header{Typeflag: tar.TypeSymlink, Name: "l", Linkname: "a"}, reg(strings.Repeat("n", 200), 1))
 	f.Add(b)
 	f.Add(gzipped(b))
+	for _, c := range hostileTars() {
+		f.Add(makeTar(f, c.headers...))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) { fuzzOpen(t, OpenTar, b) })
 }
