@@ -19,9 +19,9 @@ import (
 
 // Syscalls is what [volume.Backend.Syscalls] needs.
 var Syscalls = []string{
-	"fallocate", "fchmod", "fchmodat2", "fchownat", "fcntl", "fgetxattr", "flistxattr", "fremovexattr",
-	"fsetxattr", "fstatfs", "fsync", "ftruncate", "getdents64", "linkat", "mkdirat", "name_to_handle_at",
-	"openat2", "pread64", "pwrite64", "readlinkat", "renameat2", "statx", "symlinkat", "unlinkat", "utimensat",
+	"fallocate", "fchmodat2", "fcntl", "fgetxattr", "flistxattr", "fremovexattr", "fsetxattr", "fstatfs",
+	"ftruncate", "getdents64", "linkat", "mkdirat", "name_to_handle_at", "readlinkat", "renameat2", "statx",
+	"symlinkat", "unlinkat", "utimensat",
 }
 
 // Owner is a user and a group.
