@@ -30,7 +30,10 @@ type value struct {
 	gone bool // the key was removed
 }
 
-const kvRoot volume.ID = "root"
+const (
+	kvRoot    volume.ID = "root"
+	kvLargest           = 1 << 20 // bytes of a value
+)
 
 func newKV() *kv { return &kv{keys: map[string]*value{}, byID: map[volume.ID]*value{}} }
 
@@ -41,11 +44,13 @@ func (s *kv) Root(context.Context) (volume.Attr, error) {
 func (s *kv) Lookup(_ context.Context, dir volume.ID, name string) (volume.Attr, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v, ok := s.keys[name]
-	if !ok || dir != kvRoot {
-		return volume.Attr{}, fs.ErrNotExist
+	if dir != kvRoot {
+		return volume.Attr{}, syscall.ENOTDIR
 	}
-	return v.now(), nil
+	if v, ok := s.keys[name]; ok {
+		return v.now(), nil
+	}
+	return volume.Attr{}, fs.ErrNotExist
 }
 
 func (v *value) now() volume.Attr {
@@ -59,11 +64,10 @@ func (s *kv) Stat(ctx context.Context, id volume.ID) (volume.Attr, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v, ok := s.byID[id]
-	if !ok {
-		return volume.Attr{}, fs.ErrNotExist
+	if v, ok := s.byID[id]; ok {
+		return v.now(), nil
 	}
-	return v.now(), nil
+	return volume.Attr{}, fs.ErrNotExist
 }
 
 func (s *kv) ReadDir(_ context.Context, _ volume.ID, after string, limit int) (page []volume.Entry, err error) {
@@ -159,10 +163,13 @@ func (s *kv) SetAttr(_ context.Context, id volume.ID, c volume.Change) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v, ok := s.byID[id]
-	if !ok {
+	switch {
+	case !ok:
 		return syscall.EPERM // the root, too
-	}
-	if c.Size != nil {
+	case c.Size == nil:
+	case *c.Size > kvLargest:
+		return syscall.EFBIG
+	default:
 		v.resize(*c.Size)
 	}
 	set(&v.attr.Mode, c.Perm)
@@ -203,8 +210,7 @@ func (h *kvHandle) ReadAt(_ context.Context, p []byte, off int64) (int, error) {
 }
 
 func (h *kvHandle) WriteAt(_ context.Context, p []byte, off int64) (int, error) {
-	const largest = 1 << 20
-	if off+int64(len(p)) > largest {
+	if off+int64(len(p)) > kvLargest {
 		return 0, syscall.EFBIG
 	}
 	h.s.mu.Lock()

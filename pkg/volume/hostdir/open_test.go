@@ -59,7 +59,7 @@ func TestRemovedOpenFileGoesOn(t *testing.T) {
 
 func TestForgottenFileIsStaleUntilItIsLookedUp(t *testing.T) {
 	f := start(t, Options{MaxFiles: 1})
-	for i := range 3 * minMaxFiles {
+	for i := range minMaxFiles + 100 {
 		f.must(os.WriteFile(filepath.Join(f.dir, string(rune('a'+i%26))+string(rune(0x4e00+i))), nil, 0o644))
 	}
 	page, err := f.ReadDir(ctx, f.root, "", 0)
