@@ -35,8 +35,6 @@ const (
 	kvLargest           = 1 << 20 // bytes of a value
 )
 
-func newKV() *kv { return &kv{keys: map[string]*value{}, byID: map[volume.ID]*value{}} }
-
 func (s *kv) Root(context.Context) (volume.Attr, error) {
 	return volume.Attr{ID: kvRoot, Mode: fs.ModeDir | 0o777}, nil
 }
@@ -234,7 +232,7 @@ func (h *kvHandle) Close(context.Context) error {
 // A key-value store as a volume that can be written.
 func ExampleWritable() {
 	ctx := context.Background()
-	var v volume.Writable = newKV()
+	var v volume.Writable = &kv{keys: map[string]*value{}, byID: map[volume.ID]*value{}}
 
 	root, _ := v.Root(ctx)
 	_, h, _ := v.Create(ctx, root.ID, "colour", volume.NewFile{Perm: 0o644}, volume.OpenHow{Write: true})

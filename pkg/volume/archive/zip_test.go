@@ -144,6 +144,11 @@ func TestDonatedFilesAreBoundedAndReadOnly(t *testing.T) {
 			if donated != 4 {
 				t.Errorf("%d times a file was donated, want two files twice", donated)
 			}
+			for e := v.(*tree).cache.idle.Front(); e != nil; e = e.Next() {
+				if e.Value.(*unpacked).given {
+					t.Error("a donated file may be dropped, and its room used again")
+				}
+			}
 			if left, _ := os.ReadDir(o.CacheDir); o.CacheDir != "" && len(left) != 0 {
 				t.Errorf("left in the directory: %v", left)
 			}

@@ -144,7 +144,8 @@ func TestIDIsNotUsedAgainAfterRemoval(t *testing.T) {
 
 func TestHardLinksShareAnIDAndEachNameCounts(t *testing.T) {
 	f := start(t, Options{})
-	a, _ := f.create(f.root, "one")
+	a, h := f.create(f.root, "one")
+	f.must(h.Close(ctx))
 	two, err := f.Link(ctx, a.ID, f.root, "two")
 	f.must(err)
 	if two.ID != a.ID || two.Links != 2 {
@@ -153,7 +154,6 @@ func TestHardLinksShareAnIDAndEachNameCounts(t *testing.T) {
 	_, err = f.Link(ctx, a.ID, f.root, "two")
 	f.is(err, fs.ErrExist)
 	f.must(f.Rename(ctx, f.root, "one", f.root, "two", false)) // both names stay
-	f.lookup(f.root, "one")
 	f.must(f.Remove(ctx, f.root, "two", false))
 	if got, err := f.Stat(ctx, a.ID); err != nil || got.Links != 1 {
 		t.Fatalf("after a name was removed: %+v, %v", got, err)
@@ -173,6 +173,14 @@ func TestRenameReplacesAsTheKernelDoes(t *testing.T) {
 	f.is(f.Rename(ctx, f.root, "dir", f.root, "a", false), unix.ENOTDIR)
 	f.is(f.Rename(ctx, f.root, "dir", f.root, "full", false), unix.ENOTEMPTY)
 	f.is(f.Rename(ctx, f.root, "dir", dir, "self", false), unix.EINVAL)
+	_, h := f.create(f.root, "c")
+	f.must(h.Close(ctx))
+	known := len(f.table.nodes)
+	f.must(f.Rename(ctx, f.root, "b", f.root, "c", false))
+	f.must(f.Rename(ctx, f.root, "c", f.root, "b", false))
+	if got := len(f.table.nodes); got != known-1 {
+		t.Errorf("%d files are known, want %d: c was replaced", got, known-1)
+	}
 	f.must(f.Rename(ctx, f.root, "a", f.root, "b", false))
 	if got := f.lookup(f.root, "b"); got.ID != a.ID {
 		t.Error("b is not what was a")
