@@ -14,9 +14,9 @@ import (
 )
 
 // RootFSSyscalls is what [Backend.Syscalls] needs for FromFS on the FS of an
-// [os.Root]. A file system in memory ([embed.FS], testing/fstest.MapFS) needs
-// nothing.
-var RootFSSyscalls = []string{"fstat", "getdents64", "newfstatat", "openat", "pread64", "readlinkat"}
+// [os.Root], whose first file may be the one for which the Go runtime begins to
+// poll. A file system in memory ([embed.FS], testing/fstest.MapFS) needs nothing.
+var RootFSSyscalls = []string{"epoll_create1", "eventfd2", "fstat", "getdents64", "readlinkat"}
 
 // FSOption changes what FromFS makes of a file system.
 type FSOption func(*fsVolume)
@@ -129,6 +129,9 @@ func (v *fsVolume) Stat(_ context.Context, id ID) (Attr, error) {
 func (v *fsVolume) lstat(id ID) (fs.FileInfo, error) {
 	if !utf8.ValidString(string(id)) {
 		return nil, &fs.PathError{Op: "lstat", Path: string(id), Err: syscall.EILSEQ}
+	}
+	if !fs.ValidPath(string(id)) {
+		return nil, &fs.PathError{Op: "lstat", Path: string(id), Err: fs.ErrNotExist}
 	}
 	return fs.Lstat(v.fsys, string(id))
 }

@@ -48,7 +48,7 @@ func (v *Volume) findAs(id volume.ID, flags int) (found, error) {
 		return found{}, err
 	}
 	for _, p := range v.table.paths(n) {
-		fd, err := v.openBeneath(v.rootFD(), p.path, flags)
+		fd, err := v.openBeneath(v.fd, p.path, flags)
 		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
 			v.table.lose(n, p.last)
 			continue
@@ -152,3 +152,21 @@ func (v *Volume) attr(s *unix.Statx_t, inode volume.ID) volume.Attr {
 }
 
 func timeOf(t unix.StatxTimestamp) time.Time { return time.Unix(t.Sec, int64(t.Nsec)) }
+
+// syncNames syncs the directories that a file is known in.
+func (v *Volume) syncNames(n *node) error {
+	v.names.RLock()
+	defer v.names.RUnlock()
+	for _, p := range v.table.places(n) {
+		d, err := v.findAs(p.dir.id, unix.O_RDONLY|unix.O_DIRECTORY)
+		if err != nil {
+			return err
+		}
+		err = unix.Fsync(d.fd)
+		d.close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -70,19 +70,25 @@ func (v *Volume) openRegular(id volume.ID, access int) (int, *node, error) {
 	if err := openable(f.Mode); err != nil {
 		return -1, nil, err
 	}
-	// Should the name lead to a pipe by now, opening it does not wait.
-	r, err := v.findAs(id, access|unix.O_NONBLOCK|unix.O_NOCTTY)
+	r, err := v.openNamed(id, access)
 	if err == unix.EACCES {
 		return v.openAgain(id, access, err)
 	}
+	return r.fd, r.node, err
+}
+
+// openNamed opens a regular file by its name. Should that lead to a pipe by now,
+// opening it does not wait.
+func (v *Volume) openNamed(id volume.ID, access int) (found, error) {
+	f, err := v.findAs(id, access|unix.O_NONBLOCK|unix.O_NOCTTY)
 	if err != nil {
-		return -1, nil, err
+		return found{fd: -1}, err
 	}
-	if _, err := unix.FcntlInt(uintptr(r.fd), unix.F_SETFL, unix.O_LARGEFILE); err != nil {
-		r.close()
-		return -1, nil, err
+	if _, err := unix.FcntlInt(uintptr(f.fd), unix.F_SETFL, unix.O_LARGEFILE); err != nil {
+		f.close()
+		return found{fd: -1}, err
 	}
-	return r.fd, r.node, nil
+	return f, nil
 }
 
 // openAgain opens a file that has no name any more, or may not be opened any
@@ -208,7 +214,7 @@ func (h *handle) HostFile() *os.File {
 func (v *Volume) openToDonate(id volume.ID) *os.File {
 	v.names.RLock()
 	defer v.names.RUnlock()
-	f, err := v.findAs(id, unix.O_RDONLY|unix.O_NONBLOCK)
+	f, err := v.openNamed(id, unix.O_RDONLY)
 	if err != nil {
 		return nil
 	}
@@ -224,22 +230,4 @@ func (h *handle) Close(context.Context) error {
 		h.donated.Close()
 	}
 	return h.file.Close()
-}
-
-// syncNames syncs the directories that a file is known in.
-func (v *Volume) syncNames(n *node) error {
-	v.names.RLock()
-	defer v.names.RUnlock()
-	for _, p := range v.table.places(n) {
-		d, err := v.findAs(p.dir.id, unix.O_RDONLY|unix.O_DIRECTORY)
-		if err != nil {
-			return err
-		}
-		err = unix.Fsync(d.fd)
-		d.close()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -19,9 +19,9 @@ import (
 
 // Syscalls is what [volume.Backend.Syscalls] needs.
 var Syscalls = []string{
-	"fallocate", "fchmod", "fchmodat2", "fchownat", "fcntl", "fgetxattr", "flistxattr", "fremovexattr",
-	"fsetxattr", "fstatfs", "fsync", "ftruncate", "getdents64", "linkat", "mkdirat", "name_to_handle_at",
-	"openat2", "pread64", "pwrite64", "readlinkat", "renameat2", "statx", "symlinkat", "unlinkat", "utimensat",
+	"fallocate", "fchmodat2", "fcntl", "fgetxattr", "flistxattr", "fremovexattr", "fsetxattr", "fstatfs",
+	"ftruncate", "getdents64", "linkat", "mkdirat", "name_to_handle_at", "readlinkat", "renameat2", "statx",
+	"symlinkat", "unlinkat", "utimensat",
 }
 
 // Owner is a user and a group.
@@ -63,6 +63,7 @@ const (
 // syscall.ENOTSUP.
 type Volume struct {
 	root  *os.File // O_PATH
+	fd    int      // of root
 	o     Options
 	pages paging.Pages[string]
 
@@ -106,8 +107,8 @@ func OpenFile(dir *os.File, o Options) (volume.Writable, error) {
 }
 
 func open(root *os.File, o Options) (volume.Writable, error) {
-	v := &Volume{root: root, o: o}
-	a, err := v.identify(v.rootFD())
+	v := &Volume{root: root, fd: int(root.Fd()), o: o}
+	a, err := v.identify(v.fd)
 	if err == nil && !a.Mode.IsDir() {
 		err = unix.ENOTDIR
 	}
@@ -122,8 +123,6 @@ func open(root *os.File, o Options) (volume.Writable, error) {
 	return Donor{v}, nil
 }
 
-func (v *Volume) rootFD() int { return int(v.root.Fd()) }
-
 // Close implements volume.Volume.
 func (v *Volume) Close(context.Context) error { return v.root.Close() }
 
@@ -133,7 +132,7 @@ func (d Donor) RootFile(context.Context) (*os.File, error) { return d.root, nil 
 // Usage implements volume.UsageReporter, for the whole file system.
 func (v *Volume) Usage(context.Context) (volume.Usage, error) {
 	var s unix.Statfs_t
-	if err := unix.Fstatfs(v.rootFD(), &s); err != nil {
+	if err := unix.Fstatfs(v.fd, &s); err != nil {
 		return volume.Usage{}, err
 	}
 	return volume.Usage{

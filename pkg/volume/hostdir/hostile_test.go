@@ -44,6 +44,16 @@ func TestDirectoryThatBecomesALinkLeadsNowhere(t *testing.T) {
 	}
 }
 
+func TestDirectoryThatBecomesALinkWithinIsNotFollowed(t *testing.T) {
+	f := start(t, Options{})
+	a, h := f.create(f.mkdir(f.root, "dir"), "file")
+	f.must(h.Close(ctx))
+	f.must(os.Rename(filepath.Join(f.dir, "dir"), filepath.Join(f.dir, "away")))
+	f.must(os.Symlink("away", filepath.Join(f.dir, "dir")))
+	_, err := f.Stat(ctx, a.ID)
+	f.is(err, fs.ErrNotExist)
+}
+
 func TestLinksAreNotFollowed(t *testing.T) {
 	f := start(t, Options{})
 	f.must(os.Symlink("/etc", filepath.Join(f.dir, "link")))

@@ -13,7 +13,7 @@ import (
 )
 
 // Root implements volume.Volume.
-func (v *Volume) Root(context.Context) (volume.Attr, error) { return v.identify(v.rootFD()) }
+func (v *Volume) Root(context.Context) (volume.Attr, error) { return v.identify(v.fd) }
 
 // Lookup implements volume.Volume.
 func (v *Volume) Lookup(_ context.Context, dir volume.ID, name string) (volume.Attr, error) {

@@ -77,7 +77,7 @@ func (t *table) learn(dir *node, name string, a volume.Attr) *node {
 		t.nodes[a.ID] = n
 	}
 	if n != t.root {
-		t.place(n, place{dir, name}, a.Mode.IsDir())
+		t.place(n, place{dir, name})
 	}
 	t.settle(n)
 	t.shrink()
@@ -85,11 +85,11 @@ func (t *table) learn(dir *node, name string, a volume.Attr) *node {
 }
 
 // move notes that a file has another name.
-func (t *table) move(n *node, from, to place, isDir bool) {
+func (t *table) move(n *node, from, to place) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.unplace(n, from)
-	t.place(n, to, isDir)
+	t.place(n, to)
 	t.settle(n)
 }
 
@@ -115,16 +115,12 @@ func (t *table) closed(n *node, h *handle) {
 	t.settle(n)
 }
 
-func (t *table) place(n *node, p place, only bool) {
-	max := maxPlaces
+func (t *table) place(n *node, p place) {
 	if slices.Contains(n.places, p) {
 		return
 	}
-	if only {
-		max = 1
-	}
-	for len(n.places) >= max {
-		t.unplace(n, n.places[len(n.places)-1])
+	if len(n.places) == maxPlaces {
+		t.unplace(n, n.places[maxPlaces-1])
 	}
 	n.places = slices.Insert(n.places, 0, p)
 	p.dir.children++

@@ -206,14 +206,14 @@ func (v *Volume) Rename(_ context.Context, oldDir volume.ID, oldName string, new
 		}
 		if replaced.ID != moved.ID { // two names of one file both stay
 			v.lost(replaced.ID, place{to.node, newName})
-			v.moved(moved, place{from.node, oldName}, place{to.node, newName})
+			v.moved(moved.ID, place{from.node, oldName}, place{to.node, newName})
 		}
 		return nil
 	})
 }
 
-func (v *Volume) moved(a volume.Attr, from, to place) {
-	if n, err := v.table.get(a.ID); err == nil {
-		v.table.move(n, from, to, a.Mode.IsDir())
+func (v *Volume) moved(id volume.ID, from, to place) {
+	if n, err := v.table.get(id); err == nil {
+		v.table.move(n, from, to)
 	}
 }
