@@ -18,27 +18,16 @@ import (
 	"github.com/directfs/runsc/pkg/volume/handoff"
 )
 
-// The test program is also the daemon, its workers and its clients: which one,
-// these variables say.
-const (
-	daemonVariable = "VOLUME_TEST_DAEMON" // a daemonConfig
-	askVariable    = "VOLUME_TEST_ASK"    // an address
-)
+// daemonVariable makes the test program the daemon, and its workers. It is a
+// daemonConfig.
+const daemonVariable = "VOLUME_TEST_DAEMON"
 
 func init() {
-	switch {
-	case os.Getenv(daemonVariable) != "":
-		if err := daemonMain(os.Getenv(daemonVariable)); err != nil {
+	if config := os.Getenv(daemonVariable); config != "" {
+		if err := daemonMain(config); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
-		os.Exit(0)
-	case os.Getenv(askVariable) != "":
-		a, err := handoff.ParseAddress(os.Getenv(askVariable))
-		if err == nil {
-			_, err = handoff.Ask(context.Background(), a, request("s", "plain"))
-		}
-		fmt.Print(err)
 		os.Exit(0)
 	}
 }

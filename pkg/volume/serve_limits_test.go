@@ -96,36 +96,6 @@ func TestWorkerLeaksNothing(t *testing.T) {
 	})
 }
 
-// eventually is for what another process does after its last report.
-func eventually(t *testing.T, check func() error) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Error(err)
-			return
-		}
-	}
-}
-
-func targets(t *testing.T, pid int) (all []string) {
-	t.Helper()
-	dir := fmt.Sprintf("/proc/%d/fd", pid)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		if target, err := os.Readlink(dir + "/" + e.Name()); err == nil {
-			all = append(all, target)
-		}
-	}
-	return all
-}
-
 func TestMountsAreBounded(t *testing.T) {
 	d := startDaemon(t, ServeOptions{Mounts: 2})
 	d.mount("s", "plain")

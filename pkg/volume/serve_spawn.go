@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -109,13 +111,17 @@ type lastWords struct {
 	crash string
 }
 
+// crashes are how such a line begins. Without memory the runtime may also fail in
+// other ways than it should.
+var crashes = []string{"fatal error: ", "panic: ", "runtime/cgo: ", "SIG"}
+
 func (w *lastWords) Write(b []byte) (int, error) {
 	for part := range bytes.Lines(b) {
 		w.line = append(w.line, part[:min(len(part), max(0, 512-len(w.line)))]...)
 		if part[len(part)-1] != '\n' {
 			break
 		}
-		if bytes.HasPrefix(w.line, []byte("fatal error: ")) || bytes.HasPrefix(w.line, []byte("panic: ")) {
+		if w.crash == "" && slices.ContainsFunc(crashes, func(c string) bool { return strings.HasPrefix(string(w.line), c) }) {
 			w.crash = string(bytes.TrimSpace(w.line))
 		}
 		w.line = w.line[:0]

@@ -217,6 +217,7 @@ func TestLastWords(t *testing.T) {
 		"other":     {[]string{"hello\n", "not fatal error: x\n"}, ""},
 		"fatal":     {[]string{"log\nfatal error: out of memory\n\ngoroutine 1\n"}, "fatal error: out of memory"},
 		"in pieces": {[]string{"log\nfat", "al error: ", "out of memory\n\ngor"}, "fatal error: out of memory"},
+		"first":     {[]string{"SIGSEGV: segmentation violation\nPC=0\nfatal error: x\n"}, "SIGSEGV: segmentation violation"},
 		"panic":     {[]string{"panic: a\n\tpanic: b\n"}, "panic: a"},
 		"long":      {[]string{"panic: ", strings.Repeat("a", 600), "\n", "more\n"}, "panic: " + strings.Repeat("a", 505)},
 		"no end":    {[]string{"panic: a"}, ""},
