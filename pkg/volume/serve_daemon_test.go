@@ -112,6 +112,8 @@ func (c daemonConfig) resolve(_ context.Context, r Request) (Source, error) {
 	case "panicking":
 		s.Check = func(context.Context) error { panic("of a check") }
 		s.Open = func(context.Context) (Volume, error) { panic("of an open") }
+	case "dying":
+		s.Open = func(context.Context) (Volume, error) { os.Exit(3); return nil, nil }
 	case "empty":
 		s.Open = nil
 	case "secret":

@@ -52,6 +52,16 @@ func TestWorkerDies(t *testing.T) {
 	}
 }
 
+// Whoever waits for a worker that dies is told.
+func TestWorkerDiesOpening(t *testing.T) {
+	d := startDaemon(t, ServeOptions{})
+	_, err := d.attach(request("s", "dying"))
+	refusedAs(t, err, handoff.Unavailable, "the sandbox's worker died: exit status 3")
+	if l := d.await("refused"); l.Volume != "dying" || l.Word != "unavailable" {
+		t.Errorf("%+v", l)
+	}
+}
+
 // Less than the limit is no problem.
 func TestWorkerHasMemory(t *testing.T) {
 	d := startDaemon(t, ServeOptions{Memory: 1 << 30})
