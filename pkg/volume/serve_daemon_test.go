@@ -169,6 +169,8 @@ func (s fakeServer) Serve(socket *os.File) error {
 			n, _ := strconv.Atoi(number)
 			ballast = make([]byte, n)
 			answer = "done"
+		case "variable":
+			answer = os.Getenv(workerVariable)
 		case "hang":
 			select {}
 		case "goroutines":

@@ -14,7 +14,11 @@ import (
 // What a worker is, as the kernel sees it.
 func TestWorkerProcess(t *testing.T) {
 	d := startDaemon(t, ServeOptions{OpenFiles: 123})
-	pid := d.mount("s", "plain").pid()
+	m := d.mount("s", "plain")
+	if value := m.say("variable"); value != "" {
+		t.Errorf("its children would be workers too: %s", value)
+	}
+	pid := m.pid()
 	for field, want := range map[string]string{
 		"NoNewPrivs": "1",
 		"PPid":       strconv.Itoa(d.cmd.Process.Pid),

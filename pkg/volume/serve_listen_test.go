@@ -190,3 +190,26 @@ func canceled(t *testing.T) context.Context {
 	cancel()
 	return ctx
 }
+
+func TestServeOptions(t *testing.T) {
+	for name, o := range map[string]ServeOptions{
+		"little memory":      {Memory: 64 << 20},
+		"negative mounts":    {Mounts: -1},
+		"negative asks":      {Asks: -1},
+		"negative workers":   {Workers: -1},
+		"negative listeners": {Connections: -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, err := Listen(socketPath(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := Serve(t.Context(), l, nil, o); err == nil {
+				t.Error("it serves")
+			}
+			if _, err := os.Lstat(l.path); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("the socket is left: %v", err)
+			}
+		})
+	}
+}
