@@ -37,7 +37,7 @@ type Request struct {
 	Container string `json:"container"`
 	Sandbox   string `json:"sandbox"`
 
-	Mount     string `json:"mount"`     // absolute and clean, at most 4096 bytes
+	Mount string `json:"mount"` // absolute and clean, at most 4096 bytes
 
 	ReadOnly  bool `json:"readOnly,omitempty"`
 	Exclusive bool `json:"exclusive,omitempty"`
