@@ -96,7 +96,7 @@ func (h *countedHandle) Close(context.Context) error {
 	return errors.New("not closed well")
 }
 
-func TestDrain(t *testing.T) {
+func TestCallsDrain(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		wait time.Duration

@@ -20,15 +20,15 @@ import (
 // filtered is the variable by which the test binary runs as a gofer.
 const filtered = "VOLUME_TEST_FILTERED"
 
-func TestMain(m *testing.M) {
-	if os.Getenv(filtered) != "" {
-		if err := serveFiltered(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
+func init() {
+	if os.Getenv(filtered) == "" {
+		return
 	}
-	os.Exit(m.Run())
+	if err := serveFiltered(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
 }
 
 // serveFiltered serves FD 3 behind the filter of a gofer that serves LisaFS. (That

@@ -89,7 +89,7 @@ func daemonMain(config string) error {
 
 // resolve knows volumes that are called as what they do.
 func (c daemonConfig) resolve(_ context.Context, r Request) (Source, error) {
-	s := Source{Open: func(context.Context) (Volume, error) {
+	s := Source{Open: func(context.Context, []*os.File) (Volume, error) {
 		line{Type: "opened", Volume: r.Volume}.write()
 		return &fakeVolume{name: r.Volume, root: c.Root}, nil
 	}}
@@ -102,18 +102,18 @@ func (c daemonConfig) resolve(_ context.Context, r Request) (Source, error) {
 	case "unready":
 		s.Check = func(context.Context) error { return errors.New("no such bucket") }
 	case "unopenable":
-		s.Open = func(context.Context) (Volume, error) { return nil, errors.New("no such bucket") }
+		s.Open = func(context.Context, []*os.File) (Volume, error) { return nil, errors.New("no such bucket") }
 	case "nil":
-		s.Open = func(context.Context) (Volume, error) { return nil, nil }
+		s.Open = func(context.Context, []*os.File) (Volume, error) { return nil, nil }
 	case "hanging":
 		hang := func() { select {} }
 		s.Check = func(context.Context) error { hang(); return nil }
-		s.Open = func(context.Context) (Volume, error) { hang(); return nil, nil }
+		s.Open = func(context.Context, []*os.File) (Volume, error) { hang(); return nil, nil }
 	case "panicking":
 		s.Check = func(context.Context) error { panic("of a check") }
-		s.Open = func(context.Context) (Volume, error) { panic("of an open") }
+		s.Open = func(context.Context, []*os.File) (Volume, error) { panic("of an open") }
 	case "dying":
-		s.Open = func(context.Context) (Volume, error) { os.Exit(3); return nil, nil }
+		s.Open = func(context.Context, []*os.File) (Volume, error) { os.Exit(3); return nil, nil }
 	case "empty":
 		s.Open = nil
 	case "secret":
