@@ -16,7 +16,7 @@ const (
 	rootfsKey = "dev.gvisor.spec.rootfs."
 )
 
-var hintFields = []string{"directfs", "cache"}
+var hintFields = []string{"directfs", "cache", "gofer"}
 
 // statement is one hint for a mount.
 type statement struct {
@@ -105,14 +105,17 @@ func eitherSpec(o observed, holds func(map[string]string) bool) bool {
 
 func rootfsAlone(o observed) bool {
 	return eitherSpec(o, func(a map[string]string) bool {
-		_, hinted := a[rootfsKey+"directfs"]
-		_, cached := a[rootfsKey+"cache"]
-		return (hinted || cached) && (a[rootfsKey+"type"] == "" || a[rootfsKey+"source"] == "")
+		hinted := slices.ContainsFunc(hintFields, func(f string) bool { _, ok := a[rootfsKey+f]; return ok })
+		return hinted && (a[rootfsKey+"type"] == "" || a[rootfsKey+"source"] == "")
 	})
 }
 
 func rootfsCache(o observed) bool {
 	return eitherSpec(o, func(a map[string]string) bool { return a[rootfsKey+"cache"] != "" })
+}
+
+func rootfsGofer(o observed) bool {
+	return eitherSpec(o, func(a map[string]string) bool { return a[rootfsKey+"gofer"] != "" })
 }
 
 func rootfsWord(o observed) bool {
