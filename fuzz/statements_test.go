@@ -90,9 +90,14 @@ func offBecause(ignored func(statement) bool) func(observed) bool {
 		return slices.ContainsFunc(statements(o), func(s statement) bool {
 			s.respelled = s.source != m.Source
 			means := s.value == "off" || s.value == "false"
-			return means && clean(s.source) == clean(m.Source) && (!s.option || hasOption(m, s.value)) && ignored(s)
+			return means && inside(clean(m.Source), clean(s.source)) && (!s.option || hasOption(m, s.value)) && ignored(s)
 		})
 	}
+}
+
+// inside reports whether a path is that of a directory, or below it.
+func inside(file, dir string) bool {
+	return file == dir || strings.HasPrefix(file, strings.TrimSuffix(dir, "/")+"/")
 }
 
 func hasOption(m specs.Mount, value string) bool {

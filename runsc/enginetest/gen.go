@@ -40,7 +40,7 @@ var oddFields = []struct {
 }{
 	{"type", hintTypes}, {"share", shares}, {"options", []string{"ro", "ro,bind", "rw"}},
 	{"directfs", badWords}, {"cache", badWords}, {"source", []string{"", "/src/b"}},
-	{"gofer", []string{"blob/models", "nobody/models", "s3://models"}}, {"direct-fs", settings}, {"cached", caches},
+	{"direct-fs", settings}, {"cached", caches},
 }
 
 const (
@@ -146,7 +146,7 @@ func drawMount(t *rapid.T, i int, wild bool) specs.Mount {
 	if sometimes(t, "option cache hint") {
 		m.Options = append(m.Options, "cache="+rapid.SampledFrom(caches).Draw(t, "cache"))
 	}
-	if seldom(t, "option gofer hint") {
+	if m.Type == "bind" && seldom(t, "option gofer hint") {
 		m.Options = append(m.Options, "gofer="+rapid.SampledFrom(gofers).Draw(t, "gofer"))
 	}
 	if wild && sometimes(t, "bad option") {
@@ -185,6 +185,9 @@ func drawHint(t *rapid.T, a map[string]string, name string, mounts []specs.Mount
 	if !wild {
 		return
 	}
+	if seldom(t, "bad gofer") {
+		set("gofer", rapid.SampledFrom([]string{"nobody/models", "s3://models", ""}).Draw(t, "bad gofer"))
+	}
 	for _, odd := range oddFields {
 		if sometimes(t, "odd "+odd.name) {
 			set(odd.name, rapid.SampledFrom(odd.words).Draw(t, "odd "+odd.name))
@@ -218,7 +221,7 @@ func drawRootfs(t *rapid.T, a map[string]string, wild bool) {
 func sometimes(t *rapid.T, label string) bool { return rapid.IntRange(0, 5).Draw(t, label) == 5 }
 
 // seldom is for what makes many other things impossible.
-func seldom(t *rapid.T, label string) bool { return rapid.IntRange(0, 19).Draw(t, label) == 19 }
+func seldom(t *rapid.T, label string) bool { return rapid.IntRange(0, 29).Draw(t, label) == 29 }
 
 func encode(spec *specs.Spec) []byte {
 	b, err := json.Marshal(spec)
