@@ -41,6 +41,9 @@ func (r *Report) goferRoot(p process, m member) error {
 	var planned, actual, unknown []string
 	serves := map[string]mount{}
 	for i, mt := range m.mounts {
+		if mt.decision.ServedByVolume() {
+			continue // from no copy of this gofer's
+		}
 		if mt.err != nil {
 			unknown = append(unknown, fmt.Sprintf("%v: %v", mt, mt.err))
 		}

@@ -42,7 +42,14 @@ func (m mount) String() string {
 
 func (m mount) direct() bool { return m.decision.Access == directfspolicy.DirectFS }
 
+// errVolume is why nothing is known of the files of a mount that a volume serves.
+var errVolume = errors.New("a volume serves it, and what is at its source is not looked at")
+
 func (m *mount) look() {
+	if m.decision.ServedByVolume() {
+		m.err, m.directory = errVolume, true
+		return
+	}
 	var st unix.Stat_t
 	if m.err = unix.Stat(m.source, &st); m.err != nil {
 		return
@@ -145,7 +152,7 @@ func (r *Report) reachable(w *walker, mounts []mount) {
 	var off, unknown, reached []string
 	for _, m := range mounts {
 		switch {
-		case m.direct():
+		case m.direct(), m.decision.ServedByVolume():
 			continue
 		case m.err != nil:
 			unknown = append(unknown, fmt.Sprintf("%v: %v", m, m.err))

@@ -86,6 +86,9 @@ func (m *member) pair() {
 	}
 	for i := range m.mounts {
 		mt := &m.mounts[i]
+		if mt.decision.ServedByVolume() {
+			continue
+		}
 		if mt.tree = m.gofer.placed(i); mt.direct() && len(mt.tree.mounts) == 0 {
 			mt.tree = next()
 		}
@@ -129,6 +132,9 @@ func (r *Report) servedRows(m member) {
 		return // the row on the process says so
 	}
 	for _, mt := range m.mounts {
+		if mt.decision.ServedByVolume() {
+			continue // this gofer makes no copy of it
+		}
 		item := mt.decision.Mount + " attributes"
 		e := expected{Attributes: mt.attributes}
 		e.Devices = m.gofer.passesDevices()
