@@ -186,6 +186,15 @@ func TestGofersInAPod(t *testing.T) {
 	}
 }
 
+// Nobody is asked for the sake of a hint that does not count.
+func TestNoHintAsksNobody(t *testing.T) {
+	var asked []ociconfig.GoferQuery
+	o := ociconfig.Options{Ceiling: directfspolicy.NoHints, Gofers: backends(&asked)}
+	if _, err := ociconfig.Plan(container(nil, bind("/m", "/m", "gofer=blob/v")), o); !errors.Is(err, directfspolicy.ErrCeiling) || len(directfspolicy.Findings(err)) != 1 || len(asked) > 0 {
+		t.Errorf("asked %v, %v", asked, err)
+	}
+}
+
 func TestGoferHintsAreStripped(t *testing.T) {
 	options := []string{"rbind", "gofer=blob/v2", "ro", "gofer=default", "Gofer=x", " gofer =/x", "gofer", "cache=none"}
 	if got := ociconfig.StripOptions(options); !slices.Equal(got, []string{"rbind", "ro", "cache=none"}) {
