@@ -1,7 +1,7 @@
 // Package directfspolicy decides, for every mount of a container, whether the
 // sentry opens its files itself (directfs) or asks the gofer by RPC (LisaFS),
-// which of them it may cache, and what follows from these decisions for the
-// sandbox and the gofer.
+// which of them it may cache, which gofer serves it, and what follows from these
+// decisions for the sandbox and the gofer.
 //
 // The package is pure: it reads no file, no environment and no clock, so the
 // same [Request] gives the same [Plan] on every machine. It knows nothing of
@@ -34,10 +34,27 @@
 // ErrNotExclusive looks at the other mounts of the container and, in
 // [Plan.Coexist], at those of the other containers in its sandbox.
 //
+// # The gofer
+//
+//	hint               mount                   the backend says          gofer
+//	absent / default   any                     not asked                 as the runtime has it
+//	BACKEND/VOLUME     any                     not registered            ErrUnknownGofer
+//	BACKEND/VOLUME     not served by a gofer   anything                  ErrNotGoferMount
+//	BACKEND/VOLUME     any                     does not serve it         what it says
+//	BACKEND/VOLUME     writes                  the volume is read-only   ErrReadOnlyVolume
+//	BACKEND/VOLUME     any other               serves it                 that volume
+//
+// It is decided first: whether directfs is possible depends on whether the
+// backend can donate the volume's root. The mount's source is then only a name,
+// and its files are the volume's, which all mounts of the volume share.
+//
 // # Which hints count
 //
 // A mount's own hints count for it. A [SourceHint] counts for every mount, but
 // not the rootfs, whose files are its [Source]'s or inside it, whatever path leads to them.
+// One that names a gofer counts for mounts with the same source, word for word;
+// other mounts of files that are there are refused. For a mount with such a gofer
+// all source hints count in that way.
 // All that count for one mount must agree. The [Ceiling] says which hints may
 // count at all.
 //

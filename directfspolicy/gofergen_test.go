@@ -2,7 +2,6 @@ package directfspolicy
 
 import (
 	"errors"
-	"maps"
 	"slices"
 
 	"pgregory.net/rapid"
@@ -65,16 +64,4 @@ func asServed(m Mount) Mount {
 		m.Backend = DonatingGofer
 	}
 	return m
-}
-
-// withoutNames is the request as it would be without any hint that names a gofer.
-func withoutNames(r Request) Request {
-	r = copyOf(r)
-	r.Gofers = maps.Clone(r.Gofers)
-	r.Rootfs.Hints = drop(r.Rootfs.Hints, GoferKnob)
-	for i := range r.Mounts {
-		r.Mounts[i].Hints = drop(r.Mounts[i].Hints, GoferKnob)
-	}
-	r.SourceHints = slices.DeleteFunc(r.SourceHints, func(h SourceHint) bool { return h.Knob == GoferKnob })
-	return r
 }

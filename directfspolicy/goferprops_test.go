@@ -120,10 +120,10 @@ func propSourceNames(t *rapid.T) {
 }
 
 var goferProperties = map[string]func(*rapid.T){
-	"volumes are not the host":  propVolumesAreNotTheHost,
-	"unknown gofer is refused":  propUnknownGoferIsRefused,
-	"gofer is local":            propGoferIsLocal,
-	"sources by name":           propSourceNames,
+	"volumes are not the host": propVolumesAreNotTheHost,
+	"unknown gofer is refused": propUnknownGoferIsRefused,
+	"gofer is local":           propGoferIsLocal,
+	"sources by name":          propSourceNames,
 }
 
 func TestGoferProperties(t *testing.T) {

@@ -69,11 +69,7 @@ func (s *resolver) bySource(w Why) bool {
 func (s *resolver) permitted(hints []SourceHint) []SourceHint {
 	var out []SourceHint
 	for _, h := range hints {
-		err := s.check("", h.Hint)
-		if err == nil {
-			err = s.registered("", h.Hint)
-		}
-		if err != nil {
+		if err := s.check("", h.Hint); err != nil {
 			s.refuse(err)
 			continue
 		}
@@ -142,6 +138,9 @@ func (s *resolver) turn(r *rule, m *Mount, hints []Hint, d *Decision) {
 // unmatched keeps or refuses the hints that matched no mount.
 func (s *resolver) unmatched() {
 	s.p.unmatched = s.source.unmatched()
+	for _, h := range s.p.unmatched {
+		s.refuse(s.registered("", h))
+	}
 	if s.r.Scope != Standalone {
 		return
 	}

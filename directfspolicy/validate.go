@@ -130,7 +130,6 @@ func (p Plan) checkDecision(i int, d Decision) error {
 		}
 	}
 	_, hinted := d.WhyCache.Hint()
-	hinted = hinted || d.ServedByVolume()
 	if d.ServedByVolume() && d.WhyAccess.reason == becauseCannotDonate && d.WhyAccess.backend != d.Gofer.String() {
 		return fmt.Errorf("mount %q is served by %v, and %q cannot donate", d.Mount, d.Gofer, d.WhyAccess.backend)
 	}

@@ -1,10 +1,12 @@
 package docs_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/ociconfig"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -33,7 +35,23 @@ var mistakes = []struct {
 	{what: "the engine's own option", options: []string{"directfs"}},
 	{what: "a word that is no cache mode", options: []string{"cache=none"}},
 	{what: "an exclusive cache of what another mount writes", options: []string{"cache=exclusive"}, twin: true},
+	{what: "a path in place of a gofer", options: []string{"gofer=/run/blob.sock"}},
+	{what: "a gofer of a backend that is not registered", annotations: "M.data.source=/srv/data M.data.gofer=s3/models"},
+	{what: "a backend that does not answer", options: []string{"gofer=down/models"}},
+	{what: "directfs on a volume whose root cannot be donated", options: []string{"ro", "gofer=blob/models", "directfs=on"}},
+	{what: "writes to a volume that is read-only", options: []string{"gofer=blob/models"}},
+	{what: "a part of what a gofer serves", annotations: "M.data.source=/srv/data M.data.gofer=blob/scratch", twin: true},
 	{what: "type=tmpfs and bind at once", annotations: "M.data.source=/srv/data M.data.type=tmpfs M.data.share=pod M.data.options=bind"},
+}
+
+// backends are registered for the mistakes.
+var backends = map[string]ociconfig.GoferFunc{
+	"blob": func(q ociconfig.GoferQuery) (directfspolicy.Gofer, error) {
+		return directfspolicy.Gofer{ReadOnly: q.Name.Volume == "models"}, nil
+	},
+	"down": func(ociconfig.GoferQuery) (directfspolicy.Gofer, error) {
+		return directfspolicy.Gofer{}, errors.New("dial unix /run/down.sock: connect: connection refused")
+	},
 }
 
 func errorMessages(t *testing.T) string {
@@ -55,7 +73,7 @@ func errorMessages(t *testing.T) string {
 			key = strings.Replace(key, "M.", "dev.gvisor.spec.mount.", 1)
 			spec.Annotations[strings.Replace(key, "R.", "dev.gvisor.spec.rootfs.", 1)] = value
 		}
-		_, err := ociconfig.Plan(spec, ociconfig.Options{Flag: true})
+		_, err := ociconfig.Plan(spec, ociconfig.Options{Flag: true, Gofers: backends})
 		if err == nil {
 			t.Errorf("%s: accepted", m.what)
 			continue

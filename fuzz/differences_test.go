@@ -78,6 +78,9 @@ var differences = []difference{
 	{"hint without gofer refused", []kind{refusedHere}, withoutGofer},
 	{"shared cache under an overlay refused", []kind{refusedHere}, refusedFor(directfspolicy.ErrOverlay)},
 	{"broken promise refused", []kind{refusedHere}, brokenPromise},
+	{"unknown gofer refused", []kind{refusedHere}, refusedFor(directfspolicy.ErrUnknownGofer)},
+	{"on without a root to donate refused", []kind{refusedHere}, refusedFor(directfspolicy.ErrCannotDonate)},
+	{"part of a volume refused", []kind{refusedHere}, refusedFor(directfspolicy.ErrPartOfVolume)},
 	{"unclear destination refused", []kind{refusedHere}, twins},
 	{"unraised sandbox refused", []kind{refusedHere}, notRaised},
 
@@ -85,11 +88,13 @@ var differences = []difference{
 	{"rootfs hint alone", []kind{refusedThere}, rootfsAlone},
 	{"on, true, false for the rootfs", []kind{refusedThere}, rootfsWord},
 	{"cache hint for the rootfs", []kind{refusedThere}, rootfsCache},
+	{"gofer hint for the rootfs", []kind{refusedThere}, rootfsGofer},
 	{"two names, one complete", []kind{refusedThere}, sharedSource},
 
 	// What upstream ignores is honoured.
 	{"on under --directfs=false", []kind{access, donation, privileges}, onUnderFalse},
 	{"cache hint", []kind{cacheMode}, func(o observed) bool { return o.decision.WhyCache.Reason()[:4] == "hint" }},
+	{"gofer hint", []kind{access, donation, goferSet}, servedByVolume},
 	{"off as a mount option", []kind{access}, offBecause(func(s statement) bool { return s.option })},
 	{"false means off", []kind{access}, offBecause(func(s statement) bool { return s.value == "false" })},
 	{"source and directfs alone", []kind{access}, offBecause(func(s statement) bool { return !s.complete })},

@@ -21,6 +21,7 @@ import (
 func TestMain(m *testing.M) {
 	log.SetTarget(&log.MultiEmitter{}) // the engine's warnings are many
 	enginetest.AcceptMountOptions()
+	enginetest.RegisterGofers()
 	os.Exit(m.Run())
 }
 
@@ -96,7 +97,7 @@ func TestSpecBytes(t *testing.T) {
 	prefixes := []string{"", "dev.gvisor.spec.mount.", "dev.gvisor.spec.mount.data.", "dev.gvisor.spec.rootfs.", "dev.gvisor.internal.", "dev.gvisor.flag.", "directfs"}
 	rapid.Check(t, func(t *rapid.T) {
 		word := func(label string) string {
-			return rapid.SampledFrom(prefixes).Draw(t, label+" prefix") + rapid.SampledFrom([]string{"directfs", "source", "type", "=on", "", rapid.String().Draw(t, label)}).Draw(t, label+" rest")
+			return rapid.SampledFrom(prefixes).Draw(t, label+" prefix") + rapid.SampledFrom([]string{"directfs", "gofer", "source", "type", "=on", "=blob/models", "", rapid.String().Draw(t, label)}).Draw(t, label+" rest")
 		}
 		checkAnnotation(t, word("key"), rapid.OneOf(rapid.String(), rapid.SampledFrom(directfspolicy.DirectFSKnob.Allowed())).Draw(t, "value"), word("option"), rapid.Bool().Draw(t, "flag"))
 		checkBytes(t, rapid.SliceOf(rapid.Byte()).Draw(t, "raw"), rapid.Bool().Draw(t, "flag"))

@@ -53,8 +53,10 @@ func badValue(o observed) bool {
 		return false
 	}
 	k := directfspolicy.DirectFSKnob
-	if strings.HasSuffix(e.Key, "cache") {
-		k = directfspolicy.CacheKnob
+	for _, other := range directfspolicy.Knobs() {
+		if strings.HasSuffix(e.Key, string(other)) {
+			k = other
+		}
 	}
 	return !slices.Contains(k.Allowed(), e.Value)
 }
@@ -86,6 +88,15 @@ func conflict(o observed) bool {
 func tmpfsByBind(o observed) bool {
 	e, ok := hintError(o, directfspolicy.ErrConflict)
 	return ok && strings.HasSuffix(e.Key, ".options") && strings.Contains(e.Value, "bind")
+}
+
+// servedByVolume is a mount, or for what follows from all of them any mount, of
+// which a hint says that another gofer serves it.
+func servedByVolume(o observed) bool {
+	if o.kind == access || o.kind == donation {
+		return o.decision.ServedByVolume()
+	}
+	return slices.ContainsFunc(o.plan.Decisions(), directfspolicy.Decision.ServedByVolume)
 }
 
 func noMount(o observed) bool {

@@ -16,7 +16,7 @@ const (
 	rootfsKey = "dev.gvisor.spec.rootfs."
 )
 
-var hintFields = []string{"directfs", "cache"}
+var hintFields = []string{"directfs", "cache", "gofer"}
 
 // statement is one hint for a mount.
 type statement struct {
@@ -90,9 +90,14 @@ func offBecause(ignored func(statement) bool) func(observed) bool {
 		return slices.ContainsFunc(statements(o), func(s statement) bool {
 			s.respelled = s.source != m.Source
 			means := s.value == "off" || s.value == "false"
-			return means && clean(s.source) == clean(m.Source) && (!s.option || hasOption(m, s.value)) && ignored(s)
+			return means && inside(clean(m.Source), clean(s.source)) && (!s.option || hasOption(m, s.value)) && ignored(s)
 		})
 	}
+}
+
+// inside reports whether a path is that of a directory, or below it.
+func inside(file, dir string) bool {
+	return file == dir || strings.HasPrefix(file, strings.TrimSuffix(dir, "/")+"/")
 }
 
 func hasOption(m specs.Mount, value string) bool {
@@ -105,14 +110,17 @@ func eitherSpec(o observed, holds func(map[string]string) bool) bool {
 
 func rootfsAlone(o observed) bool {
 	return eitherSpec(o, func(a map[string]string) bool {
-		_, hinted := a[rootfsKey+"directfs"]
-		_, cached := a[rootfsKey+"cache"]
-		return (hinted || cached) && (a[rootfsKey+"type"] == "" || a[rootfsKey+"source"] == "")
+		hinted := slices.ContainsFunc(hintFields, func(f string) bool { _, ok := a[rootfsKey+f]; return ok })
+		return hinted && (a[rootfsKey+"type"] == "" || a[rootfsKey+"source"] == "")
 	})
 }
 
 func rootfsCache(o observed) bool {
 	return eitherSpec(o, func(a map[string]string) bool { return a[rootfsKey+"cache"] != "" })
+}
+
+func rootfsGofer(o observed) bool {
+	return eitherSpec(o, func(a map[string]string) bool { return a[rootfsKey+"gofer"] != "" })
 }
 
 func rootfsWord(o observed) bool {

@@ -48,5 +48,5 @@ func TestHintWords(t *testing.T) {
 // beginning of an option that is a hint.
 func isHintWord(s string) bool {
 	word, _, isOption := strings.Cut(s, "=")
-	return slices.Contains([]string{"directfs", "file-access", "file-access-mounts"}, word) || word == "cache" && isOption
+	return slices.Contains([]string{"directfs", "file-access", "file-access-mounts"}, word) || (word == "cache" || word == "gofer") && isOption
 }

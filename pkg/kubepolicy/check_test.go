@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/kubepolicy"
 	"github.com/directfs/runsc/pkg/ociconfig"
 )
@@ -96,6 +97,38 @@ func TestPodVolumes(t *testing.T) {
 				t.Errorf("refused: %t; %+v", refused, found)
 			}
 		})
+	}
+}
+
+// A gofer hint for the volume of a pod: by the shim's source, and by one that is
+// written by hand.
+func TestPodGofers(t *testing.T) {
+	o := ociconfig.Options{Flag: true, Gofers: map[string]ociconfig.GoferFunc{"blob": func(ociconfig.GoferQuery) (directfspolicy.Gofer, error) {
+		return directfspolicy.Gofer{}, nil
+	}}}
+	const emptyDir, hostPath, csi = `,"emptyDir":{}`, `,"hostPath":{"path":"/h"}`, `,"csi":{"driver":"d"}`
+	named := vkey("gofer", "blob/models")
+	for _, tt := range []struct {
+		name, volume, annotations string
+		level                     kubepolicy.Level
+		text                      string
+	}{
+		{"hostPath", hostPath, vkey("source", "/h/") + "," + named, kubepolicy.Note, `/v: lisafs, backend "blob/models" cannot donate a root FD; gofer: hint dev.gvisor.spec.mount.v.gofer=blob/models`},
+		{"emptyDir", emptyDir, vkey("type", "bind") + "," + named, kubepolicy.Note, `gofer: hint`},
+		{"emptyDir in memory", emptyDir, vkey("type", "bind") + "," + vkey("share", "pod") + "," + named, kubepolicy.Refused, "not a gofer mount"},
+		{"a directory in what the hint names", csi, vkey("type", "bind") + "," + named, kubepolicy.Refused, "a gofer serves a whole volume"},
+		{"not registered", hostPath, vkey("source", "/h") + "," + vkey("gofer", "s3/models"), kubepolicy.Refused, "unknown gofer"},
+		{"a URL", hostPath, vkey("source", "/h") + "," + vkey("gofer", "s3://models"), kubepolicy.Refused, "no path or URL"},
+		{"source replaced", emptyDir, vkey("type", "bind") + "," + named + "," + vkey("source", "/x"), kubepolicy.Refused, "because the two differ"},
+	} {
+		p, err := kubepolicy.ParsePod([]byte(pod(tt.volume, tt.annotations)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := kubepolicy.Check(p, o)
+		if !slices.ContainsFunc(found, func(f kubepolicy.Finding) bool { return f.Level == tt.level && strings.Contains(f.Text, tt.text) }) {
+			t.Errorf("%s: no %s with %q in %+v", tt.name, tt.level, tt.text, found)
+		}
 	}
 }
 

@@ -17,8 +17,11 @@
 //	dev.gvisor.spec.mount.<NAME>.cache      shared, exclusive or default
 //	dev.gvisor.spec.rootfs.cache            the same values, for the rootfs
 //	cache=<value>                           an option of the mount itself
+//	dev.gvisor.spec.mount.<NAME>.gofer      BACKEND/VOLUME or default
+//	dev.gvisor.spec.rootfs.gofer            the same values, for the rootfs
+//	gofer=<value>                           an option of the mount itself
 //	dev.gvisor.flag.directfs                the flag, where overrides are allowed
 //
-// source with one of directfs and cache is complete. The engine's other keys
+// source with one of directfs, cache and gofer is complete. The engine's other keys
 // (type, share, options) keep the engine's meaning.
 package ociconfig

@@ -65,29 +65,13 @@ func sourceName(sm specs.Mount, bundle string) string {
 }
 
 // ask asks the registered backends about everything that the hints for the
-// request's mounts name.
+// request's mounts name, unless no hint counts anyway.
 func (o Options) ask(r *directfspolicy.Request, names goferNames) {
 	r.Backends = slices.Sorted(maps.Keys(o.Gofers))
-	var queries []GoferQuery
-	note := func(m *directfspolicy.Mount, sourceName string) {
-		for _, n := range names.of(sourceName, m.Hints) {
-			i := slices.IndexFunc(queries, func(q GoferQuery) bool { return q.Name == n })
-			if i < 0 {
-				i = len(queries)
-				queries = append(queries, GoferQuery{Name: n, ReadOnly: true})
-			}
-			q := &queries[i]
-			if !slices.Contains(q.Mounts, m.Destination) {
-				q.Mounts = append(q.Mounts, m.Destination)
-			}
-			q.ReadOnly = q.ReadOnly && m.ReadOnly
-		}
+	if r.Ceiling == directfspolicy.NoHints {
+		return
 	}
-	note(&r.Rootfs, "")
-	for i := range r.Mounts {
-		note(&r.Mounts[i], r.Mounts[i].SourceName)
-	}
-	for _, q := range queries {
+	for _, q := range queries(r, names) {
 		ask := o.Gofers[q.Name.Backend]
 		if ask == nil {
 			continue
@@ -99,4 +83,26 @@ func (o Options) ask(r *directfspolicy.Request, names goferNames) {
 		}
 		r.Gofers[q.Name] = g
 	}
+}
+
+// queries has one for each volume that is named.
+func queries(r *directfspolicy.Request, names goferNames) (all []GoferQuery) {
+	at := map[directfspolicy.GoferName]int{}
+	note := func(m *directfspolicy.Mount, sourceName string) {
+		for _, n := range names.of(sourceName, m.Hints) {
+			i, seen := at[n]
+			if !seen {
+				i = len(all)
+				at[n], all = i, append(all, GoferQuery{Name: n, ReadOnly: true})
+			}
+			q := &all[i]
+			q.Mounts = append(q.Mounts, m.Destination)
+			q.ReadOnly = q.ReadOnly && m.ReadOnly
+		}
+	}
+	note(&r.Rootfs, "")
+	for i := range r.Mounts {
+		note(&r.Mounts[i], r.Mounts[i].SourceName)
+	}
+	return all
 }

@@ -74,10 +74,7 @@ func misspelledOption(opt string) string {
 			return ""
 		}
 		return like
-	case k == directfspolicy.GoferKnob && hasValue:
-		// The engine would drop it, and serve what is at the source instead.
-		return like
-	case hasValue && accepts(k, strings.ToLower(strings.TrimSpace(value))):
+	case k == directfspolicy.GoferKnob && strings.Contains(value, "/"), hasValue && accepts(k, strings.ToLower(strings.TrimSpace(value))):
 		return like
 	}
 	return ""

@@ -29,6 +29,7 @@ func TestAnnotationsOfOthers(t *testing.T) {
 		"dev.gvisor.internal.nvproxy", "dev.gvisor.internal.seccomp.cache", "dev.gvisor.internal.seccomp.directfs", "dev.gvisor.internal.tpuproxy",
 		"dev.gvisor.spec.cgroup-parent", "dev.gvisor.tar.rootfs.upper",
 		mountKey + "cache.type", mountKey + "cache.share", mountKey + "cache.source", mountKey + "cache.options", mountKey + "directfs.type",
+		mountKey + "gofer.type", mountKey + "gofer.source", "dev.gvisor.empty-dir.gofer", "dev.gvisor.internal.gofer", "dev.gvisor.flag.gofer-network", "example.com/gofer", "gofer",
 		rootfsKey + "type", rootfsKey + "source", rootfsKey + "overlay", rootfsKey + "options",
 		"io.container.manager", "io.containerd.image.config.stop-signal",
 		"io.katacontainers.config.hypervisor.default_cache", "io.katacontainers.fs-opt.block_device",
@@ -65,7 +66,7 @@ func TestOptionsOfOthers(t *testing.T) {
 		dcache=100 overlayfs_stale_read disable_file_handle_sharing force_page_cache fscache fsc nofsc
 		cachetag=x readcache=1 writecache=2 caches acdirmax=60 actimeo=3 lookupcache=none lookupcache=all local_lock=none noac
 		trans=virtio version=9p2000.L msize=512000 access=any cachedir=/x aname=/
-		lowerdir=/l:/m upperdir=/u workdir=/w redirect_dir=on index=off metacopy=on userxattr volatile case=lower`
+		lowerdir=/l:/m upperdir=/u workdir=/w redirect_dir=on index=off metacopy=on userxattr volatile case=lower lower over=1 defer offer`
 	mounts := map[string]specs.Mount{
 		"bind": bind("/data", "/a"), "none": {Type: "none", Source: "/a", Options: []string{"bind"}}, "rbind": {Source: "/a", Options: []string{"rbind", "rprivate"}},
 		"tmpfs": {Type: "tmpfs", Source: "tmpfs"}, "proc": {Type: "proc", Source: "proc"}, "cgroup": {Type: "cgroup", Source: "cgroup"}, "overlay": {Type: "overlay", Source: "overlay"},
@@ -103,19 +104,21 @@ func TestHintsThatAreMissed(t *testing.T) {
 		"dev.gvisor.spec.rootfs/directfs", "dev.gvisor.flags.directfs", "dev.gvisor.spec.mounts.data.cache", "dev.gvisor.spec.root.cache",
 		rootfsKey + "no-directfs", rootfsKey + "directfs-enabled", rootfsKey + "dirеctfs" /* a Cyrillic letter */, rootfsKey + "dіrеctfs",
 		mountKey + "data.no-directfs", mountKey + "data.directfs ", mountKey + "data.DirectFS", mountKey + "data.directf", mountKey + "data.cach",
+		"dev.gvisor.spec.mounts.data.gofer", "dev.gvisor.gofer", mountKey + "data.gopher", mountKey + "data.Gofer", mountKey + "data.gofers", mountKey + "data.custom-gofer", rootfsKey + "gofer_", rootfsKey + "go-fer",
 		mountKey + "data.directfs/", mountKey + "data/directfs",
 	} {
 		if err := refusals(container(notes{key: "off"}, bind("/data", "/a"))); !errors.Is(err, ociconfig.ErrInvalidKey) {
 			t.Errorf("%q: %v", key, err)
 		}
 	}
-	for _, options := range []string{"directfs=off", "rw,directfs=on", "directfs", "DirectFS=off", "cache=exclusive", "ro,cahce=shared"} {
+	for _, options := range []string{"directfs=off", "rw,directfs=on", "directfs", "DirectFS=off", "cache=exclusive", "ro,cahce=shared", "gofer=blob/v", "ro,gofer=/x", "gopher=blob/v"} {
 		if err := refusals(container(notes{mountKey + "data.options": options}, bind("/data", "/a"))); !errors.Is(err, directfspolicy.ErrInvalidValue) {
 			t.Errorf("options %q: %v", options, err)
 		}
 	}
 	for _, opt := range []string{
 		"nodirectfs", "no-directfs", "direct-fs", "directsf", "directfs:off", "directfs off", "x-directfs=off", "dev.gvisor.spec.mount.directfs=off",
+		"gopher=blob/v", "gofers=blob/v", "Gofer=blob/v", "GOFER", "gofer =blob/v", " gofer=blob/v", "x-gofer=blob/v", "gofr=/x", "custom-gofer=blob/v",
 		"dirctfs=off", "DIRECTFS=off", "Cache=exclusive", "cahce=exclusive", "cache =shared", "caches=Shared", "cache_=default",
 	} {
 		if err := refusals(container(nil, bind("/data", "/a", opt))); !errors.Is(err, ociconfig.ErrMountOption) {

@@ -6,11 +6,34 @@ import (
 	"reflect"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/ociconfig"
 	"github.com/directfs/runsc/runsc/internal/engine"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/runsc/config"
 )
 
 // AcceptMountOptions prepares the engine as the sandbox process does.
 func AcceptMountOptions() { engine.AcceptMountOptions() }
+
+// RegisterGofers registers the backends that drawn hints name: blob, which cannot
+// donate, and zip, which can.
+func RegisterGofers() {
+	answer := func(donates bool) ociconfig.GoferFunc {
+		return func(ociconfig.GoferQuery) (directfspolicy.Gofer, error) {
+			return directfspolicy.Gofer{DonatesRoot: donates}, nil
+		}
+	}
+	gofers = map[string]ociconfig.GoferFunc{"blob": answer(false), "zip": answer(true)}
+}
+
+var gofers map[string]ociconfig.GoferFunc
+
+// options is what the runtime knows beside the spec.
+func options(conf *config.Config, pod *specs.Spec) ociconfig.Options {
+	o := engine.Options(conf, pod)
+	o.Gofers = gofers
+	return o
+}
 
 // ParseBytes gives any bytes to the readers of the sandbox process. Each must
 // return a value or an error, and not both.

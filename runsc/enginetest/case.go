@@ -44,13 +44,13 @@ func (c Case) Plan() (directfspolicy.Plan, error) {
 		return directfspolicy.Plan{}, err
 	}
 	if c.Pod == nil {
-		return ociconfig.Plan(spec, engine.Options(&c.Conf, nil))
+		return ociconfig.Plan(spec, options(&c.Conf, nil))
 	}
-	first, err := ociconfig.Plan(pod, engine.Options(&c.Conf, nil))
+	first, err := ociconfig.Plan(pod, options(&c.Conf, nil))
 	if err != nil {
 		return directfspolicy.Plan{}, err
 	}
-	p, err := ociconfig.Plan(spec, engine.Options(&c.Conf, pod))
+	p, err := ociconfig.Plan(spec, options(&c.Conf, pod))
 	if err != nil {
 		return directfspolicy.Plan{}, err
 	}

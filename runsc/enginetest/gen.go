@@ -27,8 +27,9 @@ var (
 	options   = []string{"rbind", "bind", "ro", "rw", "noatime", "dcache=10", "disable_file_handle_sharing", "RBIND", "bind=1", "mode=755"}
 	settings  = []string{"on", "off", "default", "true", "false"}
 	caches    = []string{"shared", "exclusive", "exclusive", "default"}
+	gofers    = []string{"blob/models", "blob/models", "zip/tree", "default"}
 	badWords  = []string{"Off", "ON", "", "1", "of", "off ", "off,on"}
-	badOpts   = []string{"directfs", "dcache=-1,directfs", "DirectFS=off", "directfs=Off", " directfs=on", "a=b=c", "cache=none", "cache", " cache=shared"}
+	badOpts   = []string{"directfs", "dcache=-1,directfs", "DirectFS=off", "directfs=Off", " directfs=on", "a=b=c", "cache=none", "cache", " cache=shared", "gofer=nobody/models", "gofer=/run/blob.sock"}
 	hintTypes = []string{"bind", "tmpfs", "ext4", ""}
 	shares    = []string{"container", "pod", "shared", "private"}
 )
@@ -145,6 +146,9 @@ func drawMount(t *rapid.T, i int, wild bool) specs.Mount {
 	if sometimes(t, "option cache hint") {
 		m.Options = append(m.Options, "cache="+rapid.SampledFrom(caches).Draw(t, "cache"))
 	}
+	if m.Type == "bind" && seldom(t, "option gofer hint") {
+		m.Options = append(m.Options, "gofer="+rapid.SampledFrom(gofers).Draw(t, "gofer"))
+	}
 	if wild && sometimes(t, "bad option") {
 		m.Options = append(m.Options, rapid.SampledFrom(badOpts).Draw(t, "bad option"))
 	}
@@ -175,8 +179,14 @@ func drawHint(t *rapid.T, a map[string]string, name string, mounts []specs.Mount
 	if sometimes(t, "cache hinted") {
 		set("cache", rapid.SampledFrom(caches).Draw(t, "cache"))
 	}
+	if seldom(t, "gofer hinted") {
+		set("gofer", rapid.SampledFrom(gofers).Draw(t, "gofer"))
+	}
 	if !wild {
 		return
+	}
+	if seldom(t, "bad gofer") {
+		set("gofer", rapid.SampledFrom([]string{"nobody/models", "s3://models", ""}).Draw(t, "bad gofer"))
 	}
 	for _, odd := range oddFields {
 		if sometimes(t, "odd "+odd.name) {
@@ -193,6 +203,9 @@ func drawRootfs(t *rapid.T, a map[string]string, wild bool) {
 	if sometimes(t, "rootfs cache hinted") {
 		set("cache", rapid.SampledFrom(caches).Draw(t, "cache"))
 	}
+	if seldom(t, "rootfs gofer hinted") {
+		set("gofer", rapid.SampledFrom(gofers).Draw(t, "gofer"))
+	}
 	if sometimes(t, "rootfs fields") {
 		set("type", rapid.SampledFrom([]string{"bind", "erofs"}).Draw(t, "rootfs type"))
 		set("source", "/img")
@@ -206,6 +219,9 @@ func drawRootfs(t *rapid.T, a map[string]string, wild bool) {
 }
 
 func sometimes(t *rapid.T, label string) bool { return rapid.IntRange(0, 5).Draw(t, label) == 5 }
+
+// seldom is for what makes many other things impossible.
+func seldom(t *rapid.T, label string) bool { return rapid.IntRange(0, 29).Draw(t, label) == 29 }
 
 func encode(spec *specs.Spec) []byte {
 	b, err := json.Marshal(spec)

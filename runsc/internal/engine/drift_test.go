@@ -22,6 +22,7 @@ import (
 func TestMain(m *testing.M) {
 	log.SetTarget(&log.MultiEmitter{}) // the engine's warnings are many
 	engine.AcceptMountOptions()
+	enginetest.RegisterGofers()
 	os.Exit(m.Run())
 }
 
@@ -107,7 +108,7 @@ func TestProperties(t *testing.T) {
 	}
 }
 
-// The generator is of use only if most of what it draws is accepted and every
+// The generator is of use only if much of what it draws is accepted and every
 // decision comes up.
 func TestGeneratorReach(t *testing.T) {
 	accepted, seen := 0, map[string]bool{}
@@ -125,13 +126,16 @@ func TestGeneratorReach(t *testing.T) {
 			if j == 0 {
 				where = "rootfs"
 			}
+			if d.ServedByVolume() {
+				seen["a volume with "+d.Access.String()] = true
+			}
 			seen[strings.Join([]string{plan.Container().Scope.String(), where, d.Access.String(), d.Cache.String(), d.WhyAccess.Reason()}, " ")] = true
 		}
 	}
-	if accepted < n/3 {
+	if accepted < 3*n/10 {
 		t.Errorf("only %d of %d specs are accepted", accepted, n)
 	}
-	for _, want := range wantSeen() {
+	for _, want := range append(wantSeen(), "a volume with directfs", "a volume with lisafs") {
 		if !seen[want] {
 			t.Errorf("never drawn: %s", want)
 		}

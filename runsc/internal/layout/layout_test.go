@@ -82,3 +82,58 @@ func TestOnePlace(t *testing.T) {
 		t.Errorf("over an image: %v", err)
 	}
 }
+
+// volume is a mount that a volume serves; nobody can walk it here.
+func volume(t *testing.T, destination string) layout.Mount {
+	p, err := directfspolicy.Resolve(directfspolicy.Request{
+		Mounts: []directfspolicy.Mount{{Destination: destination, Backend: directfspolicy.StockGofer, Hints: []directfspolicy.Hint{
+			{Knob: directfspolicy.GoferKnob, Key: "k", Setting: "blob/models"},
+		}}},
+		Backends: []string{"blob"}, Gofers: map[directfspolicy.GoferName]directfspolicy.Gofer{{Backend: "blob", Volume: "models"}: {}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return layout.Mount{Decision: p.Decisions()[1], Root: layout.NoRoot, Directory: true}
+}
+
+// Names in a volume are taken as they are, whatever the directory below it has,
+// and nothing is made there.
+func TestVolumes(t *testing.T) {
+	rootfs, source := t.TempDir(), t.TempDir()
+	if err := os.MkdirAll(filepath.Join(rootfs, "v"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/elsewhere", filepath.Join(rootfs, "v", "link")); err != nil {
+		t.Fatal(err)
+	}
+	l := layout.New(directory(t, "/", directfspolicy.LisaFS, rootfs), true)
+	for _, m := range []struct {
+		layout.Mount
+		want string
+	}{
+		{volume(t, "/v"), "/v"},
+		{directory(t, "/v/link/x", directfspolicy.LisaFS, source), "/v/link/x"},
+		{directory(t, "/v/../w", directfspolicy.LisaFS, source), "/w"},
+	} {
+		if got, _, err := l.Add(m.Mount); err != nil || got != m.want {
+			t.Errorf("%s leads to %q, %v", m.Decision.Mount, got, err)
+		}
+	}
+	if entries, err := os.ReadDir(filepath.Join(rootfs, "v")); err != nil || len(entries) != 1 {
+		t.Errorf("the directory below the volume has %v, %v", entries, err)
+	}
+	// Of two mounts at one place, one by a volume, nobody could tell which it is.
+	l = layout.New(directory(t, "/", directfspolicy.LisaFS, rootfs), false)
+	if _, _, err := l.Add(directory(t, "/x", directfspolicy.LisaFS, source)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := l.Add(volume(t, "/x")); !errors.Is(err, layout.ErrOnePlace) {
+		t.Errorf("two at one place: %v", err)
+	}
+	// A rootfs may be a volume, too.
+	l = layout.New(volume(t, "/"), true)
+	if got, _, err := l.Add(directory(t, "/etc/hosts", directfspolicy.LisaFS, source)); err != nil || got != "/etc/hosts" {
+		t.Errorf("%q, %v", got, err)
+	}
+}

@@ -21,7 +21,11 @@ func drawDot(p directfspolicy.Plan) string {
     node [shape=box]
 `)
 	for i, d := range p.Decisions() {
-		fmt.Fprintf(&b, "    m%d [label=%s]\n", i, label(d.Mount, d.Access.String()+writesWord(d)))
+		lines := []string{d.Mount, d.Access.String() + writesWord(d)}
+		if d.ServedByVolume() {
+			lines = append(lines, "volume "+d.Gofer.String())
+		}
+		fmt.Fprintf(&b, "    m%d [label=%s]\n", i, label(lines...))
 	}
 	b.WriteString("  }\n  node [shape=ellipse style=bold]\n  sandbox\n  gofer\n")
 	for i, d := range p.Decisions() {

@@ -1,10 +1,13 @@
 package policycmd_test
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"os"
 	"testing"
 
+	"github.com/directfs/runsc/pkg/volume"
 	"github.com/directfs/runsc/runsc/cli"
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -15,7 +18,25 @@ var update = flag.Bool("update", false, "update the golden output in testdata/sc
 // TestMain makes this program the runtime where a script calls it runsc, so
 // that global options and exit statuses are the real ones.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"runsc": cli.Main})
+	testscript.Main(m, map[string]func(){"runsc": func() {
+		for name, resolve := range backends {
+			cli.RegisterVolumes(volume.Backend{Name: name, Resolve: resolve})
+		}
+		cli.Main()
+	}})
+}
+
+// backends are those of the scripts and of the documentation's examples.
+var backends = map[string]volume.Resolver{
+	"blob": func(_ context.Context, r volume.Request) (volume.Source, error) {
+		return volume.Source{ReadOnly: r.Volume == "models"}, nil
+	},
+	"zip": func(context.Context, volume.Request) (volume.Source, error) {
+		return volume.Source{DonatesRoot: true}, nil
+	},
+	"down": func(context.Context, volume.Request) (volume.Source, error) {
+		return volume.Source{}, errors.New("dial unix /run/down.sock: connect: connection refused")
+	},
 }
 
 func TestScripts(t *testing.T) {

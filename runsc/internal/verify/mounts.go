@@ -102,7 +102,7 @@ func (m member) find(table []engine.SentryMount, mt mount) *engine.SentryMount {
 // as the gofer resolved them before it mounted.
 func (m member) resolved(destination string) string {
 	i := slices.IndexFunc(m.mounts, func(mt mount) bool { return mt.decision.Mount == "/" })
-	if i < 0 {
+	if i < 0 || m.mounts[i].decision.ServedByVolume() {
 		return destination
 	}
 	root, err := unix.Open(m.mounts[i].source, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)

@@ -34,7 +34,9 @@ func Gofers(container, sandbox string) map[string]ociconfig.GoferFunc {
 		}
 	}
 	for name, b := range registered.backends {
-		add(name, func(ctx context.Context, r volume.Request) (directfspolicy.Gofer, error) { return askBackend(ctx, b, r) })
+		add(name, func(ctx context.Context, r volume.Request) (directfspolicy.Gofer, error) {
+			return askBackend(ctx, b, r)
+		})
 	}
 	for name, a := range registered.daemons {
 		add(name, func(ctx context.Context, r volume.Request) (directfspolicy.Gofer, error) {

@@ -68,7 +68,9 @@ func Resolver(dir string) volume.Resolver {
 		case "broken":
 			return volume.Source{
 				Check: func(context.Context) error { return nil },
-				Open:  func(context.Context, []*os.File) (volume.Volume, error) { return nil, errors.New("the store is on fire") },
+				Open: func(context.Context, []*os.File) (volume.Volume, error) {
+					return nil, errors.New("the store is on fire")
+				},
 			}, nil
 		case "private":
 			return volume.Source{}, fmt.Errorf("volume %q is not for container %q: %w", r.Volume, r.Container, fs.ErrPermission)
