@@ -23,15 +23,15 @@ func RegisterGofers() {
 			return directfspolicy.Gofer{DonatesRoot: donates}, nil
 		}
 	}
-	gofers = map[string]ociconfig.GoferFunc{"blob": answer(false), "zip": answer(true)}
+	registered = map[string]ociconfig.GoferFunc{"blob": answer(false), "zip": answer(true)}
 }
 
-var gofers map[string]ociconfig.GoferFunc
+var registered map[string]ociconfig.GoferFunc
 
-// options is what the runtime knows beside the spec.
-func options(conf *config.Config, pod *specs.Spec) ociconfig.Options {
+// optionsOf is what the runtime knows beside the spec.
+func optionsOf(conf *config.Config, pod *specs.Spec) ociconfig.Options {
 	o := engine.Options(conf, pod)
-	o.Gofers = gofers
+	o.Gofers = registered
 	return o
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/ociconfig"
-	"github.com/directfs/runsc/runsc/internal/engine"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/runsc/boot"
 	"gvisor.dev/gvisor/runsc/specutils"
@@ -44,13 +43,13 @@ func (c Case) Plan() (directfspolicy.Plan, error) {
 		return directfspolicy.Plan{}, err
 	}
 	if c.Pod == nil {
-		return ociconfig.Plan(spec, options(&c.Conf, nil))
+		return ociconfig.Plan(spec, optionsOf(&c.Conf, nil))
 	}
-	first, err := ociconfig.Plan(pod, options(&c.Conf, nil))
+	first, err := ociconfig.Plan(pod, optionsOf(&c.Conf, nil))
 	if err != nil {
 		return directfspolicy.Plan{}, err
 	}
-	p, err := ociconfig.Plan(spec, options(&c.Conf, pod))
+	p, err := ociconfig.Plan(spec, optionsOf(&c.Conf, pod))
 	if err != nil {
 		return directfspolicy.Plan{}, err
 	}

@@ -58,7 +58,7 @@ func First(raw []byte, conf config.Config) (*Pod, Container, error) {
 	if err := engine.CheckBundle(spec); err != nil {
 		return nil, Container{}, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	plan, err := ociconfig.Plan(spec, options(&conf, nil))
+	plan, err := ociconfig.Plan(spec, optionsOf(&conf, nil))
 	if err != nil {
 		return nil, Container{}, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
@@ -141,7 +141,7 @@ func (pod *Pod) Join(raw []byte, conf config.Config) (directfspolicy.Plan, Conta
 	if err != nil {
 		return directfspolicy.Plan{}, Container{}, err
 	}
-	plan, err := ociconfig.Plan(spec, options(&conf, first))
+	plan, err := ociconfig.Plan(spec, optionsOf(&conf, first))
 	if err == nil {
 		err = ociconfig.Admit(pod.Plan, plan)
 	}

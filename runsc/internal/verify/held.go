@@ -153,7 +153,7 @@ func (r *Report) reachable(w *walker, mounts []mount) {
 	var off, unknown, reached []string
 	for _, m := range mounts {
 		switch {
-		case m.direct():
+		case m.direct(), m.virtual():
 			continue
 		case m.err != nil:
 			unknown = append(unknown, fmt.Sprintf("%v: %v", m, m.err))
