@@ -60,7 +60,8 @@ type UsageReporter interface {
 	Usage(ctx context.Context) (Usage, error)
 }
 
-// Usage is the space of a volume: statfs(2). Zero means that it is not known.
+// Usage is the space of a volume: statfs(2). Where Bytes or Files is zero, it is
+// not known, and neither is what is free of it.
 type Usage struct {
 	Bytes, FreeBytes uint64
 	Files, FreeFiles uint64

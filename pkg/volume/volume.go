@@ -47,7 +47,8 @@ type Entry struct {
 
 // Volume is a tree of files that can be read. All methods may be called
 // concurrently. Every context has a deadline; a call that goes on after it is
-// abandoned, and what it returns is thrown away.
+// abandoned, and what it returns is thrown away: a handle that comes late is
+// closed, possibly after Close.
 //
 // Names are single path components: not empty, no "." or "..", no slash, no
 // zero byte, at most 255 bytes. No caller passes others, and a directory that
@@ -68,7 +69,7 @@ type Volume interface {
 	Lookup(ctx context.Context, dir ID, name string) (Attr, error)
 
 	// Stat returns the attributes of a file. It works for one that was removed
-	// as long as it is open.
+	// as long as it is open, and so do Open and SetAttr.
 	Stat(ctx context.Context, id ID) (Attr, error)
 
 	// ReadDir lists a directory in ascending order of the names' bytes,
@@ -94,8 +95,10 @@ type OpenHow struct {
 }
 
 // Handle is an open regular file. It goes on to work when the file is renamed
-// or removed. If it implements [FileDonor], the file may be read and mapped
-// without calls.
+// or removed. The sandbox keeps it when the application has closed the file, and
+// uses it again, so it must return the content that the file has by now; content
+// that comes from elsewhere can have a new ID instead. If it implements
+// [FileDonor], the file may be read and mapped without calls.
 type Handle interface {
 	// ReadAt reads as io.ReaderAt does: fewer bytes than asked for come with an
 	// error, which is io.EOF at the end of the file.

@@ -9,6 +9,9 @@ import (
 // Writable is a volume that can be changed. It may implement [Symlinker],
 // [Linker] and [XattrWriter] as well. What it cannot do is an error and never a
 // success that changes nothing: syscall.ENOTSUP or syscall.EPERM.
+//
+// Changes of names and attributes last when the call returns: there is no call
+// for fsync(2) of a directory.
 type Writable interface {
 	Volume
 
@@ -57,7 +60,10 @@ type WritableHandle interface {
 	WriteAt(ctx context.Context, p []byte, off int64) (int, error)
 
 	// Sync is fsync(2): after nil, what was written survives a crash of the
-	// volume's process and of its machine.
+	// volume's process and of its machine. The sandbox tells the application
+	// nothing of an error (pkg/sentry/fsimpl/gofer/gofer.go:2269); the next Flush
+	// returns it, unless a Sync in between was successful. A volume that must not
+	// lose what an application believes to be safe keeps it, and tries again.
 	Sync(ctx context.Context) error
 
 	// Flush is called whenever the application closes a descriptor that could
