@@ -43,6 +43,10 @@ var blocks = map[string]func(*testing.T) string{
 	"example":      example("Example"),
 	"example pod":  example("ExampleAdmit"),
 	"demo plan":    demoPlan,
+
+	"volume of a zip": function("../pkg/volume/example_fromfs_test.go", "ExampleFromFS"),
+	"volume daemon":   function("../pkg/volume/example_serve_test.go", "ExampleServe"),
+	"volume runtime":  function("../runsc/internal/e2e/volumeruntime/main.go", "main"),
 }
 
 var block = regexp.MustCompile(`(?s)<!-- generated: ([a-z ]+) -->\n(.*?)<!-- end -->`)

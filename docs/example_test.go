@@ -14,11 +14,15 @@ import (
 
 // example returns the source of one of ociconfig's tested examples.
 func example(name string) func(*testing.T) string {
-	return func(t *testing.T) string { return exampleSource(t, name) }
+	return function("../pkg/ociconfig/example_test.go", name)
 }
 
-func exampleSource(t *testing.T, name string) string {
-	const file = "../pkg/ociconfig/example_test.go"
+// function is the source of a function in a file.
+func function(file, name string) func(*testing.T) string {
+	return func(t *testing.T) string { return functionSource(t, file, name) }
+}
+
+func functionSource(t *testing.T, file, name string) string {
 	fset := token.NewFileSet()
 	f, err := parser.ParseFile(fset, file, nil, parser.SkipObjectResolution)
 	if err != nil {
