@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/volumes"
 	"github.com/google/subcommands"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/flag"
@@ -139,10 +141,16 @@ func (e *explain) json(o outcome, answers []answer) (string, error) {
 	if e.calls {
 		v.Calls = &callLists{
 			Sentry: directfspolicy.Calls(o.plan.Sentry()...),
-			Gofer:  directfspolicy.Calls(o.plan.Gofer()...),
+			Gofer:  union(directfspolicy.Calls(o.plan.Gofer()...), volumes.Calls(o.plan)),
 		}
 	}
 	return marshal(v)
+}
+
+func union(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func marshal(v any) (string, error) {
@@ -159,6 +167,10 @@ func (e *explain) text(o outcome, answers []answer) string {
 	if e.calls {
 		writeCalls(&b, "sentry", o.plan.Sentry())
 		writeCalls(&b, "gofer", o.plan.Gofer())
+		if calls, _ := backendCalls(o.plan); len(calls) > 0 {
+			fmt.Fprintf(&b, "\ngofer, backends of volumes: %d more calls\n", len(calls))
+			writeWrapped(&b, calls)
+		}
 	}
 	for _, a := range answers {
 		a.write(&b, e.calls)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/volumes"
 )
 
 // privilege is something that a process holds, or that it does not, with what
@@ -30,6 +31,9 @@ func privileges(p directfspolicy.Plan) []privilege {
 		kinds[g.Kind] = true
 		all = appendPrivilege(all, privilege{g.Process, kindName(g.Kind), []string{g.Name}, causesOf(g)})
 	}
+	if calls, mounts := backendCalls(p); len(calls) > 0 {
+		all = append(all, privilege{"gofer", "seccomp", calls, mounts})
+	}
 	if !kinds[capability] {
 		all = slices.Insert(all, 0, privilege{"sandbox", kindName(capability), []string{"none for files"}, []string{"nothing needs one"}})
 	}
@@ -38,6 +42,17 @@ func privileges(p directfspolicy.Plan) []privilege {
 		all = slices.Insert(all, at, privilege{"sandbox", umaskKind, []string{"unchanged"}, []string{"nothing needs 0"}})
 	}
 	return all
+}
+
+// backendCalls are the system calls that the sets do not have, and that backends
+// of this program declare, with the mounts that these serve.
+func backendCalls(p directfspolicy.Plan) (calls, mounts []string) {
+	for _, d := range p.Decisions() {
+		if len(volumes.CallsFor(d)) > 0 {
+			mounts = append(mounts, d.Mount)
+		}
+	}
+	return minus(volumes.Calls(p), directfspolicy.Calls(p.Gofer()...)), mounts
 }
 
 func kindName(k string) string {

@@ -17,6 +17,7 @@ type view struct {
 	Sandbox        sandboxView              `json:"sandbox"`
 	Sentry         []directfspolicy.SetName `json:"sentry"`
 	Gofer          []directfspolicy.SetName `json:"gofer"`
+	GoferCalls     []string                 `json:"goferCalls,omitempty"` // those of backends, which are in no set
 	DonatesDevices bool                     `json:"donatesDevices"`
 	Grants         []directfspolicy.Grant   `json:"grants"`
 	Warnings       []directfspolicy.Warning `json:"warnings"`
@@ -62,6 +63,7 @@ func viewOf(p directfspolicy.Plan) view {
 		Sentry: p.Sentry(), Gofer: p.Gofer(), DonatesDevices: p.DonatesDevices(),
 		Grants: p.Grants(), Warnings: append([]directfspolicy.Warning{}, p.Warnings()...),
 	}
+	v.GoferCalls, _ = backendCalls(p)
 	for _, d := range p.Decisions() {
 		v.Mounts = append(v.Mounts, mountView{
 			d.Mount, d.Access.String(), d.WhyAccess.Reason(), d.WhyAccess.String(), d.Access == directfspolicy.DirectFS,

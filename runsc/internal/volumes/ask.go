@@ -11,6 +11,7 @@ import (
 	"github.com/directfs/runsc/pkg/ociconfig"
 	"github.com/directfs/runsc/pkg/volume"
 	"github.com/directfs/runsc/pkg/volume/handoff"
+	"github.com/directfs/runsc/runsc/internal/supervise"
 	"golang.org/x/sys/unix"
 )
 
@@ -76,6 +77,20 @@ func Request(d directfspolicy.Decision, container, sandbox string, readOnly bool
 func IsLocal(d directfspolicy.Decision) bool {
 	_, ok := registered.backends[d.Gofer.Backend]
 	return ok
+}
+
+// Check refuses more mounts than a gofer can get connections for.
+func Check(plan directfspolicy.Plan) error {
+	n := 0
+	for _, d := range plan.Decisions() {
+		if d.ServedByVolume() && !IsLocal(d) {
+			n++
+		}
+	}
+	if n > supervise.MaxFiles {
+		return fmt.Errorf("daemons are to serve %d mounts of this container, and can serve %d: mount a volume that has what several have", n, supervise.MaxFiles)
+	}
+	return nil
 }
 
 // Connect connects to the daemon of every mount that one serves, in the Plan's

@@ -12,10 +12,16 @@ import (
 func Calls(plan directfspolicy.Plan) []string {
 	var all []string
 	for _, d := range plan.Decisions() {
-		if d.Access == directfspolicy.LisaFS && IsLocal(d) {
-			all = append(all, registered.backends[d.Gofer.Backend].Syscalls...)
-		}
+		all = append(all, CallsFor(d)...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// CallsFor are those for one mount, as the backend has them.
+func CallsFor(d directfspolicy.Decision) []string {
+	if d.Access != directfspolicy.LisaFS || !IsLocal(d) {
+		return nil
+	}
+	return registered.backends[d.Gofer.Backend].Syscalls
 }
