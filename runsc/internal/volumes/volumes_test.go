@@ -1,0 +1,127 @@
+package volumes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/ociconfig"
+	"github.com/directfs/runsc/pkg/volume"
+	"github.com/directfs/runsc/pkg/volume/handoff"
+)
+
+// fresh gives the test a registry of its own.
+func fresh(t *testing.T) {
+	before := registered
+	registered = registry{map[string]volume.Backend{}, map[string]handoff.Address{}}
+	t.Cleanup(func() { registered = before })
+}
+
+func known(_ context.Context, r volume.Request) (volume.Source, error) {
+	if r.Volume != "tree" {
+		return volume.Source{}, fs.ErrNotExist
+	}
+	return volume.Source{
+		ReadOnly: true, DonatesRoot: true,
+		Open: func(context.Context, []*os.File) (volume.Volume, error) { return nil, errors.New("not to be opened") },
+	}, nil
+}
+
+func TestRegister(t *testing.T) {
+	fresh(t)
+	Register(volume.Backend{Name: "zip", Resolve: known, Syscalls: []string{"statx"}})
+	if err := Daemons.Set("blob=unix:/run/blob.sock,other=unix:/run/other.sock"); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := Daemons.String(), "blob=unix:/run/blob.sock,other=unix:/run/other.sock"; got != want {
+		t.Errorf("the flag is %q, want %q", got, want)
+	}
+	for name, b := range map[string]volume.Backend{
+		"no name":             {Resolve: known},
+		"capitals":            {Name: "Zip", Resolve: known},
+		"slash":               {Name: "a/b", Resolve: known},
+		"no resolver":         {Name: "new"},
+		"unknown system call": {Name: "new", Resolve: known, Syscalls: []string{"statxx"}},
+		"registered already":  {Name: "zip", Resolve: known},
+		"name of a daemon":    {Name: "blob", Resolve: known},
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: registered", name)
+				}
+			}()
+			Register(b)
+		}()
+	}
+	for _, value := range []string{"", "blob", "new", "new=", "new=/run/x.sock", "new=unix:x.sock", "New=unix:/x", "zip=unix:/x", "blob=unix:/x", "a=unix:/x,a=unix:/y", "http://x=unix:/x"} {
+		if err := Daemons.Set(value); err == nil {
+			t.Errorf("--volume-daemon=%q was accepted", value)
+		}
+	}
+	got := slices.Sorted(func(yield func(string) bool) {
+		for name := range Gofers("", "") {
+			if !yield(name) {
+				return
+			}
+		}
+	})
+	if want := []string{"a", "blob", "other", "zip"}; !slices.Equal(got, want) {
+		t.Errorf("hints can name %q, want %q", got, want)
+	}
+}
+
+func TestAskBackend(t *testing.T) {
+	fresh(t)
+	var asked volume.Request
+	Register(volume.Backend{Name: "zip", Resolve: func(ctx context.Context, r volume.Request) (volume.Source, error) {
+		asked = r
+		return known(ctx, r)
+	}})
+	ask := Gofers("c", "s")["zip"]
+	q := ociconfig.GoferQuery{Name: directfspolicy.GoferName{Backend: "zip", Volume: "tree"}, Mounts: []string{"/v"}, ReadOnly: true}
+	g, err := ask(q)
+	if err != nil || !g.DonatesRoot || !g.ReadOnly {
+		t.Errorf("%+v, %v", g, err)
+	}
+	if want := (volume.Request{Volume: "tree", Container: "c", Sandbox: "s", Mount: "/v", ReadOnly: true}); asked != want {
+		t.Errorf("asked %+v, want %+v", asked, want)
+	}
+	q.Name.Volume = "other"
+	if _, err := ask(q); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("an unknown volume: %v", err)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	fresh(t)
+	Register(volume.Backend{Name: "zip", Resolve: known})
+	plan := func(backend string, n int) directfspolicy.Plan {
+		r := directfspolicy.Request{Backends: []string{backend}, Gofers: map[directfspolicy.GoferName]directfspolicy.Gofer{}}
+		for i := range n {
+			name := directfspolicy.GoferName{Backend: backend, Volume: fmt.Sprint("v", i)}
+			r.Gofers[name] = directfspolicy.Gofer{}
+			r.Mounts = append(r.Mounts, directfspolicy.Mount{
+				Destination: fmt.Sprint("/m", i), Backend: directfspolicy.StockGofer,
+				Hints: []directfspolicy.Hint{{Knob: directfspolicy.GoferKnob, Key: "k", Setting: directfspolicy.Setting(name.String())}},
+			})
+		}
+		p, err := directfspolicy.Resolve(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	if err := errors.Join(Check(plan("blob", 253)), Check(plan("zip", 254))); err != nil {
+		t.Error(err)
+	}
+	if err := Check(plan("blob", 254)); err == nil || !strings.Contains(err.Error(), "254 mounts") {
+		t.Errorf("too many: %v", err)
+	}
+}
