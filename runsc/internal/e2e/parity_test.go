@@ -33,7 +33,7 @@ func TestParity(t *testing.T) {
 	}
 	for _, topic := range []string{"flags", "help platforms", "help syscalls"} {
 		args := strings.Fields(topic)
-		checkSameLines(t, topic, ourFlag.ReplaceAllString(help(t, lab.Runtime, args...), ""), help(t, &upstream, args...))
+		checkSameLines(t, topic, ourFlags.ReplaceAllString(help(t, lab.Runtime, args...), ""), help(t, &upstream, args...))
 	}
 	for _, name := range commandNames(t, &upstream) {
 		got, want := help(t, lab.Runtime, "help", name), help(t, &upstream, "help", name)
@@ -51,8 +51,8 @@ func TestParity(t *testing.T) {
 	}
 }
 
-// ourFlag is the help of the one top-level flag that upstream does not have.
-var ourFlag = regexp.MustCompile(`(?m)^  -directfs-hints value\n.*\n`)
+// ourFlags is the help of the top-level flags that upstream does not have.
+var ourFlags = regexp.MustCompile(`(?m)^  -(?:directfs-hints|volume-daemon) value\n.*\n`)
 
 // checkSameLines does not look at the order of lines, which the engine leaves
 // to chance in places.

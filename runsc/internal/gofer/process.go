@@ -136,11 +136,13 @@ func (g *Command) installFilter(conf *config.Config, plan directfspolicy.Plan, p
 		base.ExtraRules = append(base.ExtraRules, e.SeccompRules())
 	}
 	more := volumes.Calls(plan)
-	rules, err := engine.CallRules(more)
-	if err != nil {
-		return err
+	if len(more) > 0 {
+		rules, err := engine.CallRules(more)
+		if err != nil {
+			return err
+		}
+		base.ExtraRules = append(base.ExtraRules, rules)
 	}
-	base.ExtraRules = append(base.ExtraRules, rules)
 	log.Infof("Gofer seccomp sets: %v, and %v", plan.Gofer(), more)
 	opts := engine.GoferFilter(base, plan)
 	if err := filters.RegisterGofer(); err != nil {
