@@ -25,14 +25,16 @@ func (v *tree) cached(ctx context.Context, key string, want version) (*disk.File
 		if mine {
 			v.c.Observer.Cached(CacheMiss)
 		}
-		if err := t.wait(ctx); err != nil {
+		if err := t.wait(ctx); err != nil && !mine && ctx.Err() == nil {
+			continue // another's failure
+		} else if err != nil {
 			return nil, err
 		}
 		if f := v.disk.Acquire(key); f != nil {
 			return f, nil // perhaps newer than want
 		}
 	}
-	return nil, syscall.ENOSPC // evicted at once, again and again
+	return nil, syscall.ENOSPC // evicted at once, or not to be had: read without the cache
 }
 
 // fetch begins to fetch an object into the cache, or joins who does.

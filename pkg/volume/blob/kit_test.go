@@ -32,7 +32,11 @@ func newKit(t *testing.T, change func(c *Config), objects ...string) *kit {
 	b, f := newFaulty()
 	k := &kit{t: t, faulty: f, bucket: b, ctx: ctx}
 	for _, o := range objects {
-		k.put(o, "content of "+o)
+		content := "content of " + o
+		if strings.HasSuffix(o, "/") { // a directory
+			content = ""
+		}
+		k.put(o, content)
 	}
 	k.c = Config{Bucket: b, Dir: t.TempDir(), ListTTL: time.Hour, IfMatch: ifMatch, PrefetchFiles: -1}
 	if change != nil {
@@ -65,7 +69,9 @@ func (readOnlyKit) Create(context.Context, volume.ID, string, volume.NewFile, vo
 func (readOnlyKit) Mkdir(context.Context, volume.ID, string, volume.NewFile) (a volume.Attr, err error) {
 	return a, errors.ErrUnsupported
 }
-func (readOnlyKit) Remove(context.Context, volume.ID, string, bool) error { return errors.ErrUnsupported }
+func (readOnlyKit) Remove(context.Context, volume.ID, string, bool) error {
+	return errors.ErrUnsupported
+}
 func (readOnlyKit) Rename(context.Context, volume.ID, string, volume.ID, string, bool) error {
 	return errors.ErrUnsupported
 }

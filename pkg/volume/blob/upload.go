@@ -148,6 +148,7 @@ func (in *inode) sync(ctx context.Context) error {
 		case err == nil || in.removed:
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case errors.Is(err, context.Canceled) && in.v.ctx.Err() == nil: // by who removes the file, or tried to
 		case errors.Is(err, errShrunk) && shrunk < 3:
 			shrunk++
 		case u.seq >= want || u.seq == 0:
