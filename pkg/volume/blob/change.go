@@ -24,20 +24,40 @@ var (
 	_ volume.FileDonor     = (*handle)(nil)
 )
 
-// child returns the entry of a name in a directory that is there, and the file
-// that has it, if that is in use.
+// child returns the entry of a name, and if that is a file, the file, which the
+// caller must unpin: from now on it is the same for everybody who opens it.
 func (v *writable) child(ctx context.Context, dir, name string) (entry, *inode, error) {
-	if in := v.unsaved(dir + name); in != nil {
-		in.mu.RLock()
-		e := entryOf(in.key, in.base)
-		in.mu.RUnlock()
-		return e, in, nil
+	for {
+		if in := v.unsaved(dir + name); in != nil {
+			if in = v.hold(in.id, true, func() *inode { return nil }); in == nil {
+				continue
+			}
+			in.mu.RLock()
+			defer in.mu.RUnlock()
+			return entryOf(in.key, in.base), in, nil
+		}
+		before := v.changes.Load()
+		e, err := v.find(ctx, dir, name)
+		if err == nil && !e.absent && !e.dir {
+			e, _, err = v.fileOf(ctx, dir, e.key, e)
+		}
+		if err != nil || e.absent || e.dir {
+			return e, nil, err
+		}
+		id := volume.ID(v.ids.ID(ids.File, e.key))
+		in := v.hold(id, true, func() *inode {
+			if v.changes.Load() != before {
+				return nil
+			}
+			return v.begin(id, e)()
+		})
+		if in != nil {
+			return e, in, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return entry{}, nil, err
+		}
 	}
-	e, err := v.find(ctx, dir, name)
-	if err != nil || e.absent || e.dir {
-		return e, nil, err
-	}
-	return v.fileOf(ctx, dir, e.key, e)
 }
 
 // directory returns the key of a directory that exists.
@@ -53,14 +73,36 @@ func (v *writable) directory(ctx context.Context, id volume.ID) (string, error) 
 	return key, err
 }
 
+// change holds the names of a directory for a change, and of what has the name
+// sub in it, if that is not empty. The directory exists, with the key that is
+// returned, until done is called.
+func (v *writable) change(ctx context.Context, dir volume.ID, sub string) (key string, done func(), err error) {
+	for {
+		if key, err = v.dirKey(string(dir)); err != nil {
+			return "", nil, err
+		}
+		keys := []string{key}
+		if sub != "" {
+			keys = append(keys, key+sub+"/")
+		}
+		if done, err = v.holdNames(ctx, keys...); err != nil {
+			return "", nil, err
+		}
+		now, err := v.directory(ctx, dir)
+		if err == nil && now == key {
+			return key, done, nil
+		}
+		done() // it was moved meanwhile
+		if err != nil {
+			return "", nil, err
+		}
+	}
+}
+
 // Create implements volume.Writable. The object is made by the first Sync or
 // Flush, which fails if somebody else made one until then.
 func (v *writable) Create(ctx context.Context, dir volume.ID, name string, _ volume.NewFile, how volume.OpenHow) (volume.Attr, volume.WritableHandle, error) {
-	parent, err := v.directory(ctx, dir)
-	if err != nil {
-		return volume.Attr{}, nil, err
-	}
-	done, err := v.change(ctx, parent)
+	parent, done, err := v.change(ctx, dir, "")
 	if err != nil {
 		return volume.Attr{}, nil, err
 	}
@@ -84,7 +126,10 @@ func (v *writable) vacant(ctx context.Context, parent, name string) error {
 	if !names.Possible(name) {
 		return fmt.Errorf("name %q: %s: %w", name, names.Problem(name), syscall.EINVAL)
 	}
-	e, _, err := v.child(ctx, parent, name)
+	e, in, err := v.child(ctx, parent, name)
+	if in != nil {
+		in.unpin()
+	}
 	if err == nil && !e.absent {
 		err = fs.ErrExist
 	}
@@ -118,11 +163,7 @@ func (v *writable) newInode(key string) (*inode, error) {
 // Mkdir implements volume.Writable. A directory is an empty object whose key ends
 // with a slash.
 func (v *writable) Mkdir(ctx context.Context, dir volume.ID, name string, _ volume.NewFile) (volume.Attr, error) {
-	parent, err := v.directory(ctx, dir)
-	if err != nil {
-		return volume.Attr{}, err
-	}
-	done, err := v.change(ctx, parent)
+	parent, done, err := v.change(ctx, dir, "")
 	if err != nil {
 		return volume.Attr{}, err
 	}

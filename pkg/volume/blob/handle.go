@@ -11,6 +11,7 @@ import (
 
 	"github.com/directfs/runsc/pkg/volume"
 	"github.com/directfs/runsc/pkg/volume/blob/internal/ids"
+	"github.com/directfs/runsc/pkg/volume/blob/internal/names"
 )
 
 // handle is an open file. It implements volume.WritableHandle, for who opened it
@@ -60,7 +61,7 @@ func (v *tree) newHandle(in *inode, how volume.OpenHow) *handle {
 
 // use returns the file of an identity with one handle more.
 func (v *tree) use(ctx context.Context, id volume.ID) (*inode, error) {
-	if in := v.hold(id, func() *inode { return nil }); in != nil {
+	if in := v.hold(id, false, func() *inode { return nil }); in != nil {
 		return in, nil
 	}
 	kind, key, ok := v.ids.Key(string(id))
@@ -70,26 +71,58 @@ func (v *tree) use(ctx context.Context, id volume.ID) (*inode, error) {
 	case kind != ids.File:
 		return nil, syscall.EISDIR
 	}
-	dir, e, err := v.findKey(ctx, kind, key)
-	if err == nil {
-		e, err = v.keepTime(ctx, dir, e)
-	}
-	switch {
-	case err != nil:
+	// First without a lock, because it may need requests.
+	if _, err := v.lookAt(ctx, key); err != nil {
 		return nil, err
-	case e.absent:
-		return nil, fs.ErrNotExist
 	}
-	in := v.hold(id, func() *inode {
-		if _, now, ok := v.ids.Key(string(id)); !ok || now != key || v.byKey[key] != nil {
-			return nil // renamed or removed meanwhile
+	dir, _ := names.Split(key, false)
+	done, err := v.holdNames(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	for {
+		before := v.changes.Load()
+		e, err := v.lookAt(ctx, key)
+		switch {
+		case err != nil:
+			return nil, err
+		case e.absent:
+			return nil, fs.ErrNotExist
 		}
-		return &inode{v: v, id: id, key: key, busy: newMutex(), size: e.size, mod: e.kept, base: e.version, exists: true}
-	})
-	if in == nil {
-		return nil, syscall.ESTALE
+		in := v.hold(id, false, func() *inode {
+			if v.changes.Load() != before {
+				return nil
+			}
+			return v.begin(id, e)()
+		})
+		if in != nil {
+			return in, nil
+		}
+		if _, now, ok := v.ids.Key(string(id)); !ok || now != key {
+			return nil, fs.ErrNotExist // renamed or removed meanwhile
+		}
 	}
-	return in, nil
+}
+
+// lookAt returns the entry of an object with its time.
+func (v *tree) lookAt(ctx context.Context, key string) (entry, error) {
+	dir, e, err := v.findKey(ctx, ids.File, key)
+	if err != nil {
+		return e, err
+	}
+	return v.keepTime(ctx, dir, e)
+}
+
+// begin returns what makes a file that is not in use one that is.
+func (v *tree) begin(id volume.ID, e entry) func() *inode {
+	return func() *inode {
+		_, now, ok := v.ids.Key(string(id))
+		if !ok || now != e.key || v.byKey[e.key] != nil {
+			return nil
+		}
+		return &inode{v: v, id: id, key: e.key, busy: newMutex(), size: e.size, mod: e.kept, base: e.version, exists: true}
+	}
 }
 
 // forgetMissing is called when an object that a listing has is not in the store.
@@ -121,7 +154,7 @@ func (h *handle) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	case err != nil && in.localNow():
 		return h.ReadAt(ctx, p, off) // it was staged meanwhile
 	case errors.Is(err, syscall.ESTALE) || isNotFound(err):
-		in.v.retire(in)
+		in.v.retire(in, in.keyNow(), in.state())
 		return got, &StoreError{RequestRead, in.keyNow(), syscall.ESTALE, err}
 	case err == nil && n < len(p):
 		err = io.EOF

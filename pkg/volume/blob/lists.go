@@ -67,9 +67,11 @@ func (l *lists) land(f *flight, n *listing, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f.n, f.err = n, err
-	delete(l.flights, n.dir)
-	if err == nil {
-		l.keep(f, n)
+	if l.flights[n.dir] == f { // not forgotten meanwhile
+		delete(l.flights, n.dir)
+		if err == nil {
+			l.keep(f, n)
+		}
 	}
 	close(f.done)
 }

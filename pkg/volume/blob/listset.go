@@ -1,6 +1,9 @@
 package blob
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // set notes what this process did or saw: an entry that is there, or absent.
 func (l *lists) set(dir string, e entry) {
@@ -60,13 +63,19 @@ func (l *lists) changed(dir string, otherwise time.Time) time.Time {
 	return otherwise
 }
 
-// forget drops the listings of a directory and of all below it.
+// forget drops the listings of a directory and of all below it, and what is on its
+// way.
 func (l *lists) forget(dir string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, n := range l.m {
-		if len(n.dir) >= len(dir) && n.dir[:len(dir)] == dir {
+		if strings.HasPrefix(n.dir, dir) {
 			l.remove(n)
+		}
+	}
+	for d := range l.flights {
+		if strings.HasPrefix(d, dir) {
+			delete(l.flights, d)
 		}
 	}
 }

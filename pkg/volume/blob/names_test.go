@@ -119,6 +119,8 @@ func TestRename(t *testing.T) {
 	root := k.lookup("").ID
 	k.wantErr(k.v.Rename(k.ctx, root, "a", root, "b", true), fs.ErrExist)
 	k.must(k.rename("a", "a"))
+	k.must(k.rename("d", "d"))
+	k.wantObject("d/x", "content of d/x")
 	id := k.lookup("a").ID
 	k.must(k.rename("a", "b"))
 	k.wantNoObject("a")

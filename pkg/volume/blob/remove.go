@@ -25,16 +25,15 @@ func (v *tree) keepParent(ctx context.Context, dir, name string) error {
 
 // Remove implements volume.Writable.
 func (v *writable) Remove(ctx context.Context, dir volume.ID, name string, directory bool) error {
-	parent, err := v.directory(ctx, dir)
-	if err != nil {
-		return err
-	}
-	done, err := v.change(ctx, parent, parent+name+"/")
+	parent, done, err := v.change(ctx, dir, name)
 	if err != nil {
 		return err
 	}
 	defer done()
 	e, in, err := v.child(ctx, parent, name)
+	if in != nil {
+		defer in.unpin()
+	}
 	switch {
 	case err != nil:
 		return err
@@ -83,24 +82,18 @@ func (v *writable) removeFile(ctx context.Context, parent string, e entry, in *i
 	if err := v.keepParent(ctx, parent, e.name); err != nil {
 		return err
 	}
-	if in != nil {
-		if err := in.quiesce(ctx); err != nil {
-			return err
-		}
-		defer in.busy.unlock()
+	if err := in.quiesce(ctx); err != nil {
+		return err
 	}
-	if in == nil || in.mayExist() {
+	defer in.doneMoving()
+	if in.mayExist() {
 		if err := v.s.delete(ctx, e.key); err != nil {
 			return err
 		}
 	}
 	v.lists.set(parent, entry{name: e.name, absent: true})
-	v.outdate(e.key)
-	if in == nil {
-		v.ids.Forget(ids.File, e.key)
-		return nil
-	}
 	v.lists.touch(parent)
+	v.outdate(e.key)
 	in.gone()
 	return nil
 }
@@ -116,6 +109,7 @@ func (in *inode) quiesce(ctx context.Context) error {
 	if err := in.busy.lock(ctx); err != nil {
 		return err
 	}
+	in.setMoving(true)
 	in.v.mu.Lock()
 	open := in.handles > 0
 	in.v.mu.Unlock()
@@ -129,7 +123,7 @@ func (in *inode) quiesce(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		in.busy.unlock()
+		in.doneMoving()
 		return fmt.Errorf("keep the content of an open file: %w", err)
 	}
 	in.mu.Lock()
@@ -151,14 +145,9 @@ func (in *inode) gone() {
 	defer in.v.mu.Unlock()
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	unused := in.handles == 0 && in.file != nil
 	in.v.unname(in)
 	in.removed, in.dirty = true, false
 	if in.file != nil && in.file.Staged() {
 		in.file.Unmark()
-	}
-	if unused { // it was kept for its content only
-		in.file.Release()
-		in.file = nil
 	}
 }

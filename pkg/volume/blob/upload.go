@@ -131,14 +131,14 @@ type upload struct {
 func (in *inode) sync(ctx context.Context) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	for want, shrunk := in.seq, 0; ; {
+	for want := in.seq; ; {
 		if in.removed || !in.dirty || in.saved >= want {
 			return nil
 		}
 		u := in.up
 		if u == nil {
 			u = &upload{}
-			u.task = in.v.start(func(ctx context.Context) error { return in.upload(ctx, u) })
+			u.task = in.start(func(ctx context.Context) error { return in.upload(ctx, u) })
 			in.up = u
 		}
 		in.mu.Unlock()
@@ -149,8 +149,7 @@ func (in *inode) sync(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, context.Canceled) && in.v.ctx.Err() == nil: // by who removes the file, or tried to
-		case errors.Is(err, errShrunk) && shrunk < 3:
-			shrunk++
+		case errors.Is(err, errShrunk) && in.seq > u.seq: // by who writes all the time: until the context ends
 		case u.seq >= want || u.seq == 0:
 			return err
 		}
@@ -223,6 +222,8 @@ func (in *inode) uploaded(seq uint64, got version, c *content) {
 	e.looked, e.kept = true, c.mod
 	in.v.seen(e)
 	in.base, in.exists, in.saved = got, true, seq
+	in.epoch++
+	in.v.changes.Add(1)
 	in.record.Uploads = nil
 	if in.object == nil {
 		in.object = &objectProperties{}
