@@ -89,6 +89,17 @@ func TestWriteRemovedFile(t *testing.T) {
 	}
 }
 
+func TestWriteRemovedObject(t *testing.T) {
+	k := newKit(t, nil, "a")
+	h := k.openFile("a", rw)
+	k.must(k.remove("a", false))
+	k.writeAt(h, "C", 0)
+	k.must(h.Flush(k.ctx))
+	k.wantContent(h, "Content of a")
+	k.must(h.Close(k.ctx))
+	k.wantNoObject("a")
+}
+
 func TestRemoveStopsUpload(t *testing.T) {
 	k := newKit(t, nil)
 	h := k.create("a")

@@ -93,7 +93,10 @@ func (in *inode) fillStaged(ctx context.Context, f *disk.File) error {
 
 // confirm learns the ETag of the object that the file is, and that it still is.
 func (in *inode) confirm(ctx context.Context) error {
-	if !in.exists {
+	in.mu.RLock()
+	stored := in.exists && !in.removed
+	in.mu.RUnlock()
+	if !stored {
 		return nil
 	}
 	key := in.keyNow()
