@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"sync"
-	"testing"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/driver"
@@ -102,7 +101,6 @@ func (f *faulty) ErrorCode(err error) gcerrors.ErrorCode {
 }
 func (f *faulty) As(any) bool             { return false }
 func (f *faulty) ErrorAs(error, any) bool { return false }
-func (f *faulty) Close() error            { return f.inner.Close() }
 func (f *faulty) SignedURL(context.Context, string, *driver.SignedURLOptions) (string, error) {
 	return "", errors.ErrUnsupported
 }
@@ -185,56 +183,6 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-// condition is the driver's type of a precondition.
-type condition struct{ etag string }
-
-func ifMatch(o *blob.WriterOptions, etag string) {
-	o.BeforeWrite = func(as func(any) bool) error {
-		var c *condition
-		if !as(&c) {
-			return errors.New("the driver has no conditions")
-		}
-		c.etag = etag
-		return nil
-	}
-}
-
-type faultyWriter struct {
-	f     *faulty
-	ctx   context.Context
-	x     fault
-	key   string
-	c     condition
-	w     *blob.Writer
-	abort context.CancelFunc
-}
-
-func (f *faulty) NewTypedWriter(ctx context.Context, key, contentType string, o *driver.WriterOptions) (driver.Writer, error) {
-	x, err := f.begin(ctx, RequestWrite, key)
-	if err != nil {
-		return nil, err
-	}
-	w := &faultyWriter{f: f, ctx: ctx, x: x, key: key}
-	if o.BeforeWrite != nil {
-		err := o.BeforeWrite(func(i any) bool {
-			p, ok := i.(**condition)
-			if ok {
-				*p = &w.c
-			}
-			return ok
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	inner, abort := context.WithCancel(ctx)
-	w.abort = abort
-	w.w, err = f.inner.NewWriter(inner, key, &blob.WriterOptions{ContentType: contentType, Metadata: o.Metadata, IfNotExist: o.IfNotExist})
-	return w, err
-}
-
-func (w *faultyWriter) Write(p []byte) (int, error) { return w.w.Write(p) }
-
 func (w *faultyWriter) Close() error {
 	defer w.abort()
 	if w.c.etag != "" {
@@ -253,17 +201,6 @@ func (w *faultyWriter) Close() error {
 	return errors.Join(w.w.Close(), w.x.after)
 }
 
-// errPrecondition is what a driver with conditions returns: an error of its own,
-// with a code.
-var errPrecondition = func() error {
-	b := memblob.OpenBucket(nil)
-	defer b.Close()
-	ctx := context.Background()
-	o := &blob.WriterOptions{IfNotExist: true}
-	b.WriteAll(ctx, "x", nil, nil)
-	return b.WriteAll(ctx, "x", nil, o)
-}()
-
 func (f *faulty) Copy(ctx context.Context, to, from string, _ *driver.CopyOptions) error {
 	x, err := f.begin(ctx, RequestCopy, from)
 	if err != nil {
@@ -278,10 +215,4 @@ func (f *faulty) Delete(ctx context.Context, key string, _ *driver.DeleteOptions
 		return err
 	}
 	return errors.Join(f.inner.Delete(ctx, key), x.after)
-}
-
-func TestConditionOfTheFake(t *testing.T) {
-	if gcerrors.Code(errPrecondition) != gcerrors.FailedPrecondition {
-		t.Fatalf("%v has code %v", errPrecondition, gcerrors.Code(errPrecondition))
-	}
 }

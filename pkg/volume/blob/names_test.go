@@ -2,14 +2,10 @@ package blob
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"strings"
 	"syscall"
 	"testing"
-
-	"gocloud.dev/blob/memblob"
 
 	"github.com/directfs/runsc/pkg/volume"
 	"github.com/directfs/runsc/pkg/volume/blob/internal/names"
@@ -120,97 +116,6 @@ func TestRemoveStopsUpload(t *testing.T) {
 	k.must(h.Close(k.ctx))
 }
 
-func TestRename(t *testing.T) {
-	k := newKit(t, nil, "a", "b", "d/x", "e/y", "empty/")
-	k.wantErr(k.rename("none", "c"), fs.ErrNotExist)
-	k.wantErr(k.rename("a", "d"), syscall.EISDIR)
-	k.wantErr(k.rename("d", "a"), syscall.ENOTDIR)
-	k.wantErr(k.rename("d", "e"), syscall.ENOTEMPTY)
-	k.wantErr(k.rename("d", "d/sub"), syscall.EINVAL)
-	root := k.lookup("").ID
-	k.wantErr(k.v.Rename(k.ctx, root, "a", root, "b", true), fs.ErrExist)
-	k.must(k.rename("a", "a"))
-	k.must(k.rename("d", "d"))
-	k.wantObject("d/x", "content of d/x")
-	id := k.lookup("a").ID
-	k.must(k.rename("a", "b"))
-	k.wantNoObject("a")
-	k.wantObject("b", "content of a")
-	if got := k.lookup("b").ID; got != id {
-		t.Fatalf("%s became %s", id, got)
-	}
-	k.put("a", "new")
-	if got := k.lookup("a").ID; got == id {
-		t.Fatal("an identity is used twice")
-	}
-	dir, file := k.lookup("d").ID, k.lookup("d/x").ID
-	k.must(k.rename("d", "empty"))
-	if k.lookup("empty").ID != dir || k.lookup("empty/x").ID != file {
-		t.Fatal("the identities changed")
-	}
-	k.relist()
-	k.wantNames("", "a b e/ empty/")
-	k.wantFile("empty/x", "content of d/x")
-}
-
-// A file that is renamed before it was uploaded.
-func TestRenameStaged(t *testing.T) {
-	k := newKit(t, nil, "old")
-	reader := k.openFile("old", ro)
-	h := k.create("tmp")
-	k.writeAt(h, "new", 0)
-	k.must(k.rename("tmp", "old"))
-	k.wantObject("old", "new")
-	k.wantNoObject("tmp")
-	k.writeAt(h, "er", 1)
-	k.must(h.Flush(k.ctx))
-	k.wantObject("old", "ner")
-	k.must(h.Close(k.ctx))
-	k.wantContent(reader, "content of old")
-	k.must(reader.Close(k.ctx))
-	k.wantFile("old", "ner")
-	k.wantNames("", "old")
-}
-
-func TestRenameDirectory(t *testing.T) {
-	k := newKit(t, func(c *Config) { c.RenameObjects = 5 }, "d/", "d/a", "d/s/b", "big/1", "big/2", "big/3", "big/4", "big/5", "big/6")
-	k.wantErr(k.rename("big", "b"), syscall.EXDEV)
-	h := k.create("d/new")
-	k.writeAt(h, "x", 0)
-	k.set(func(r Request, key string) fault {
-		if r == RequestCopy && key == "d/s/b" {
-			return fault{before: errFault}
-		}
-		return fault{}
-	})
-	k.wantErr(k.rename("d", "e"), syscall.EIO)
-	k.heal()
-	k.relist()
-	k.wantNames("", "big/ d/")
-	k.must(k.rename("d", "e"))
-	k.relist()
-	k.wantNames("", "big/ e/")
-	k.wantNames("e", "a new s/")
-	k.writeAt(h, "yz", 0)
-	k.must(h.Flush(k.ctx))
-	k.wantObject("e/new", "yz")
-	k.must(h.Close(k.ctx))
-}
-
-func TestRenameThatCannotDelete(t *testing.T) {
-	k := newKit(t, nil, "a")
-	h := k.openFile("a", rw)
-	k.failOn(RequestDelete, fault{before: errFault})
-	k.wantErr(k.rename("a", "b"), syscall.EIO)
-	k.heal()
-	k.wantNames("", "a b")
-	k.writeAt(h, "X", 0)
-	k.must(h.Flush(k.ctx))
-	k.wantObject("b", "Xontent of a")
-	k.wantObject("a", "content of a")
-	k.must(h.Close(k.ctx))
-}
-
 func TestCreateAndMkdir(t *testing.T) {
 	k := newKit(t, nil, "a", "d/b")
 	root := k.lookup("").ID
@@ -308,75 +213,5 @@ func TestAudit(t *testing.T) {
 	}
 	if len(got) > 0 {
 		t.Errorf("reported without reason: %v", got)
-	}
-}
-
-func TestConfig(t *testing.T) {
-	b := memblob.OpenBucket(nil)
-	defer b.Close()
-	for name, c := range map[string]Config{
-		"no bucket":        {Dir: "x"},
-		"no directory":     {Bucket: b},
-		"prefix":           {Bucket: b, Dir: "x", Prefix: "a"},
-		"cached object":    {Bucket: b, Dir: "x", CacheBytes: 1, CacheObjectBytes: 2},
-		"memory":           {Bucket: b, Dir: "x", MemoryBytes: 1},
-		"type bits":        {Bucket: b, Dir: "x", FileMode: fs.ModeDir},
-		"negative timeout": {Bucket: b, Dir: "x", RequestTimeout: -1},
-	} {
-		if _, err := c.withDefaults(); !errors.Is(err, ErrConfig) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-func TestDirectoryHasOneVolume(t *testing.T) {
-	k := newKit(t, nil)
-	if _, err := Open(k.ctx, k.c); err == nil || !strings.Contains(err.Error(), "another volume") {
-		t.Fatal(err)
-	}
-}
-
-// Operations at random, compared with a map, and with the bucket in the end.
-func TestAgainstModel(t *testing.T) {
-	for seed := range uint64(25) {
-		k := newKit(t, nil)
-		r := rand.New(rand.NewPCG(seed, 7))
-		model := map[string]string{}
-		paths := []string{"a", "b", "d/a", "d/b"}
-		_, err := k.v.Mkdir(k.ctx, k.lookup("").ID, "d", volume.NewFile{})
-		k.must(err)
-		for i := range 80 {
-			p, q := paths[r.IntN(4)], paths[r.IntN(4)]
-			old, there := model[p]
-			switch op := r.IntN(6); {
-			case !there:
-				model[p] = fmt.Sprint(seed, i)
-				k.write(p, model[p])
-			case op == 0:
-				k.must(k.remove(p, false))
-				delete(model, p)
-			case op < 3 && p != q:
-				k.must(k.rename(p, q))
-				model[q] = old
-				delete(model, p)
-			case op == 3:
-				h := k.openFile(p, rw)
-				k.writeAt(h, "+", int64(len(old)))
-				k.must(h.Close(k.ctx))
-				model[p] = old + "+"
-			case op == 4:
-				k.relist()
-			default:
-				k.wantFile(p, old)
-			}
-		}
-		for _, p := range paths {
-			if want, there := model[p]; there {
-				k.wantFile(p, want)
-				k.wantObject(p, want)
-			} else {
-				k.wantNoObject(p)
-			}
-		}
 	}
 }

@@ -89,7 +89,7 @@ func (s store) recover(ctx context.Context, l disk.Leftover) (Outcome, error) {
 		return Failed, l.Err
 	}
 	o, err := s.replay(ctx, l)
-	old := s.c.KeepStaged > 0 && time.Since(l.ModTime) > s.c.KeepStaged
+	old := time.Since(l.ModTime) > s.c.KeepStaged
 	if old && !s.c.ReadOnly && (o == Incomplete || o == Conflict) {
 		return Discarded, nil
 	}
