@@ -5,11 +5,11 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/driver"
 	"gocloud.dev/blob/memblob"
-	"gocloud.dev/gcerrors"
 )
 
 // fault is what a request does instead of what it should.
@@ -19,6 +19,8 @@ type fault struct {
 	short  int           // a read ends that many bytes early
 	extra  int           // a read has that many bytes more
 	block  chan struct{} // wait for it, or for the context
+	late   chan struct{} // the same with an answer that is ready
+	ready  chan struct{} // closed when it is
 }
 
 var errFault = errors.New("injected")
@@ -31,6 +33,8 @@ type faulty struct {
 	inject func(r Request, key string) fault
 	count  map[Request]int
 	during func(r Request, key string) // called before each request
+
+	seconds bool // times are no finer, and there is no MD5
 }
 
 func newFaulty() (*blob.Bucket, *faulty) {
@@ -93,16 +97,34 @@ func (f *faulty) begin(ctx context.Context, r Request, key string) (fault, error
 	return x, x.before
 }
 
-func (f *faulty) ErrorCode(err error) gcerrors.ErrorCode {
-	if errors.Is(err, errFault) {
-		return gcerrors.Unknown
+// wait is for answers that are late.
+func (x fault) wait(ctx context.Context) error {
+	if x.late == nil {
+		return nil
 	}
-	return gcerrors.Code(err)
+	if x.ready != nil {
+		close(x.ready)
+	}
+	select {
+	case <-x.late:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
-func (f *faulty) As(any) bool             { return false }
-func (f *faulty) ErrorAs(error, any) bool { return false }
-func (f *faulty) SignedURL(context.Context, string, *driver.SignedURLOptions) (string, error) {
-	return "", errors.ErrUnsupported
+
+func (f *faulty) time(t time.Time) time.Time {
+	if f.seconds {
+		return t.Truncate(time.Hour) // so that a test never crosses one
+	}
+	return t
+}
+
+func (f *faulty) md5(sum []byte) []byte {
+	if f.seconds {
+		return nil
+	}
+	return sum
 }
 
 func (f *faulty) Attributes(ctx context.Context, key string) (*driver.Attributes, error) {
@@ -115,12 +137,13 @@ func (f *faulty) Attributes(ctx context.Context, key string) (*driver.Attributes
 		return nil, err
 	}
 	return &driver.Attributes{
-		ContentType: a.ContentType, Metadata: a.Metadata, ModTime: a.ModTime, Size: a.Size, MD5: a.MD5, ETag: a.ETag,
+		ContentType: a.ContentType, Metadata: a.Metadata, ModTime: f.time(a.ModTime), Size: a.Size, MD5: f.md5(a.MD5), ETag: a.ETag,
 	}, x.after
 }
 
 func (f *faulty) ListPaged(ctx context.Context, o *driver.ListOptions) (*driver.ListPage, error) {
-	if _, err := f.begin(ctx, RequestList, o.Prefix); err != nil {
+	x, err := f.begin(ctx, RequestList, o.Prefix)
+	if err != nil {
 		return nil, err
 	}
 	token := o.PageToken
@@ -130,19 +153,20 @@ func (f *faulty) ListPaged(ctx context.Context, o *driver.ListOptions) (*driver.
 	objects, next, err := f.inner.ListPage(ctx, token, o.PageSize, &blob.ListOptions{Prefix: o.Prefix, Delimiter: o.Delimiter})
 	page := &driver.ListPage{NextPageToken: next}
 	for _, p := range objects {
-		page.Objects = append(page.Objects, &driver.ListObject{Key: p.Key, ModTime: p.ModTime, Size: p.Size, MD5: p.MD5, IsDir: p.IsDir})
+		page.Objects = append(page.Objects, &driver.ListObject{Key: p.Key, ModTime: f.time(p.ModTime), Size: p.Size, MD5: f.md5(p.MD5), IsDir: p.IsDir})
 	}
-	return page, err
+	return page, errors.Join(err, x.wait(ctx))
 }
 
 type faultyReader struct {
 	*blob.Reader
-	r io.Reader
+	r   io.Reader
+	mod time.Time
 }
 
 func (r faultyReader) Read(p []byte) (int, error) { return r.r.Read(p) }
 func (r faultyReader) Attributes() *driver.ReaderAttributes {
-	return &driver.ReaderAttributes{ContentType: r.ContentType(), ModTime: r.ModTime(), Size: r.Size()}
+	return &driver.ReaderAttributes{ContentType: r.ContentType(), ModTime: r.mod, Size: r.Size()}
 }
 
 func (f *faulty) NewRangeReader(ctx context.Context, key string, off, n int64, o *driver.ReaderOptions) (driver.Reader, error) {
@@ -154,15 +178,16 @@ func (f *faulty) NewRangeReader(ctx context.Context, key string, off, n int64, o
 	if err != nil {
 		return nil, err
 	}
+	mod := f.time(r.ModTime())
 	b, err := io.ReadAll(r)
 	if x.short > 0 {
 		b = b[:max(0, len(b)-x.short)]
 	}
 	b = append(b, make([]byte, x.extra)...)
 	if x.after != nil {
-		return faultyReader{r, io.MultiReader(newBytes(b[:len(b)/2]), failing{x.after})}, nil
+		return faultyReader{r, io.MultiReader(newBytes(b[:len(b)/2]), failing{x.after}), mod}, nil
 	}
-	return faultyReader{r, newBytes(b)}, err
+	return faultyReader{r, newBytes(b), mod}, errors.Join(err, x.wait(ctx))
 }
 
 // newBytes hides all but Read.

@@ -79,3 +79,15 @@ func TestConditionOfTheFake(t *testing.T) {
 		t.Fatalf("%v has code %v", errPrecondition, gcerrors.Code(errPrecondition))
 	}
 }
+
+func (f *faulty) ErrorCode(err error) gcerrors.ErrorCode {
+	if errors.Is(err, errFault) {
+		return gcerrors.Unknown
+	}
+	return gcerrors.Code(err)
+}
+func (f *faulty) As(any) bool             { return false }
+func (f *faulty) ErrorAs(error, any) bool { return false }
+func (f *faulty) SignedURL(context.Context, string, *driver.SignedURLOptions) (string, error) {
+	return "", errors.ErrUnsupported
+}
