@@ -56,6 +56,9 @@
 // A file's time is that of its upload in whole seconds unless KeepTimes is set, so
 // that tar and cp -p complain without it, and rsync -t transfers again.
 //
+// A store may refuse to copy what is very large: on S3, a rename of a file of more
+// than 5 GB fails with EIO unless it has changes that are not uploaded.
+//
 // A directory that is renamed while its objects are deleted in vain is there
 // twice, which is an error. A rename of a file over another one replaces it
 // whatever another writer did to it.
