@@ -33,7 +33,7 @@ func Audit(ctx context.Context, c Config) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := store{bucket: c.Bucket, c: &c}
+	s := newStore(&c)
 	var found []Finding
 	var a auditor
 	token := blob.FirstPageToken

@@ -54,12 +54,13 @@ type Config struct {
 	RequestTimeout time.Duration
 	MinRate        int64
 
-	// Requests is how many requests that fetch content ahead or copy objects may
-	// run at once.
+	// Requests is how many requests of one kind may run at once: that fetch content
+	// ahead, that copy objects, that upload a part.
 	Requests int
 
 	// PartBytes is the size of the parts of a large upload, and PartRequests how
-	// many are uploaded at once. An upload uses memory for each.
+	// many of one object are uploaded at once. Each is in memory, so that uploads
+	// use up to Requests times PartBytes.
 	PartBytes, PartRequests int
 
 	// PrefetchObjectBytes is how large an object may be that is fetched because a

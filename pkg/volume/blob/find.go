@@ -18,10 +18,10 @@ import (
 // objects, it is not complete. Callers that ask at once share a request.
 func (v *tree) listing(ctx context.Context, dir string, most int) (*listing, error) {
 	for {
-		if n := v.lists.complete(dir); n != nil {
+		n, f, mine := v.lists.join(dir)
+		if n != nil {
 			return n, nil
 		}
-		f, mine := v.lists.join(dir)
 		if mine {
 			return v.fly(ctx, f, dir, most)
 		}

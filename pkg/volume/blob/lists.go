@@ -50,16 +50,20 @@ func newLists(ttl time.Duration, most int) *lists {
 	return &lists{ttl: ttl, most: most, m: map[string]*listing{}, lru: list.New(), flights: map[string]*flight{}}
 }
 
-// join returns the flight for a directory, and whether the caller must fly it.
-func (l *lists) join(dir string) (*flight, bool) {
+// join returns a complete listing that may be believed, or else the flight for a
+// directory, and whether the caller must fly it.
+func (l *lists) join(dir string) (n *listing, f *flight, mine bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if f := l.flights[dir]; f != nil {
-		return f, false
+	if n := l.fresh(dir); n != nil && n.complete {
+		return n, nil, false
 	}
-	f := &flight{done: make(chan struct{}), ops: map[string]entry{}}
+	if f := l.flights[dir]; f != nil {
+		return nil, f, false
+	}
+	f = &flight{done: make(chan struct{}), ops: map[string]entry{}}
 	l.flights[dir] = f
-	return f, true
+	return nil, f, true
 }
 
 // land ends a flight. Without an error, the listing is remembered.

@@ -70,7 +70,7 @@ func Recover(ctx context.Context, c Config) ([]Recovered, error) {
 	if err != nil {
 		return nil, fmt.Errorf("recover staged files: %w", err)
 	}
-	s := store{bucket: c.Bucket, c: &c}
+	s := newStore(&c)
 	var all []Recovered
 	for _, l := range left {
 		r := Recovered{Key: l.Key, Path: l.Path, Size: l.Size, ModTime: l.ModTime}

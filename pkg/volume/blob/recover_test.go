@@ -3,6 +3,8 @@ package blob
 import (
 	"os"
 	"path/filepath"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -193,5 +195,37 @@ func TestTimes(t *testing.T) {
 		if got := parseTime(s); !got.IsZero() {
 			t.Errorf("%q is %v", s, got)
 		}
+	}
+}
+
+func TestUploadsAtOnceAreBounded(t *testing.T) {
+	const n = 3
+	k := newKit(t, func(c *Config) { c.Requests = n })
+	var mu sync.Mutex
+	open, most, all := 0, 0, make(chan struct{})
+	k.setDuring(func(r Request, _ string) {
+		if r != RequestWrite {
+			return
+		}
+		mu.Lock()
+		open++
+		if most < n && open == n {
+			close(all)
+		}
+		most = max(most, open)
+		mu.Unlock()
+		<-all
+		mu.Lock()
+		open--
+		mu.Unlock()
+	})
+	var wg sync.WaitGroup
+	for i := range 4 * n {
+		h := k.create(strconv.Itoa(i))
+		wg.Go(func() { k.check(h.Flush(k.ctx)); k.check(h.Close(k.ctx)) })
+	}
+	wg.Wait()
+	if most != n {
+		t.Fatalf("%d uploads at once, want %d", most, n)
 	}
 }

@@ -10,12 +10,23 @@ import (
 	"time"
 
 	"gocloud.dev/blob"
+	"golang.org/x/sync/semaphore"
 )
 
 // store makes requests to the bucket, bounds their time, and tells the observer.
 type store struct {
 	bucket *blob.Bucket
 	c      *Config
+	parts  *semaphore.Weighted // of uploads, which have a buffer each
+}
+
+func newStore(c *Config) store {
+	return store{bucket: c.Bucket, c: c, parts: semaphore.NewWeighted(int64(c.Requests))}
+}
+
+// partsOf is how many parts of an upload are in memory at once.
+func (c *Config) partsOf(size int64) int64 {
+	return max(1, min(size/int64(c.PartBytes), int64(c.PartRequests), int64(c.Requests)))
 }
 
 // request runs one request that moves about size bytes.
@@ -175,6 +186,11 @@ var errShrunk = errors.New("the file became shorter during its upload")
 // put uploads size bytes of src. Unless it returns nil, the object is as before,
 // or complete where only the answer was lost.
 func (s store) put(ctx context.Context, key string, src io.ReaderAt, size int64, o *blob.WriterOptions) error {
+	o.MaxConcurrency = int(s.c.partsOf(size))
+	if err := s.parts.Acquire(ctx, int64(o.MaxConcurrency)); err != nil {
+		return err
+	}
+	defer s.parts.Release(int64(o.MaxConcurrency))
 	err := s.request(ctx, RequestWrite, key, size, func(ctx context.Context) error {
 		ctx, abort := context.WithCancel(ctx)
 		defer abort()

@@ -74,7 +74,7 @@ func Open(ctx context.Context, c Config) (volume.Volume, error) {
 		inodes: map[volume.ID]*inode{}, byKey: map[string]*inode{},
 		fresh: map[string]map[string]bool{}, fetches: map[string]*task{}, ahead: map[string]*window{},
 	}
-	v.s = store{bucket: c.Bucket, c: &v.c}
+	v.s = newStore(&v.c)
 	v.ctx, v.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if _, err := v.listing(ctx, c.Prefix, pageSize); err != nil {
 		v.cancel()

@@ -84,7 +84,7 @@ func (s store) uploadOnce(ctx context.Context, c *content) error {
 }
 
 func (s store) writerOptions(c *content) *blob.WriterOptions {
-	o := &blob.WriterOptions{BufferSize: s.c.PartBytes, MaxConcurrency: s.c.PartRequests, Metadata: map[string]string{}}
+	o := &blob.WriterOptions{BufferSize: s.c.PartBytes, Metadata: map[string]string{}}
 	if p := c.object; p != nil {
 		o.CacheControl, o.ContentDisposition, o.ContentEncoding = p.cacheControl, p.contentDisposition, p.contentEncoding
 		o.ContentLanguage, o.ContentType = p.contentLanguage, p.contentType
