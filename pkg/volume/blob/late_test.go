@@ -1,0 +1,59 @@
+package blob
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// A listing that was made before this process changed something, and arrives
+// later.
+func TestLateListing(t *testing.T) {
+	k := newKit(t, nil, "d/old", "d/gone")
+	dir := k.lookup("d").ID
+	release, asked := make(chan struct{}), make(chan struct{})
+	k.set(func(r Request, key string) fault {
+		if r == RequestList && key == "d/" {
+			close(asked)
+			return fault{late: release}
+		}
+		return fault{}
+	})
+	done := make(chan error)
+	go func() { _, err := k.v.ReadDir(k.ctx, dir, "", 10); done <- err }()
+	<-asked
+	w := k.v.(*writable)
+	w.lists.set("d/", entryOf("d/new", version{size: 1, mod: time.Now()}))
+	w.lists.set("d/", entry{name: "gone", absent: true})
+	close(release)
+	k.must(<-done)
+	k.wantNames("d", "new old")
+}
+
+// Content that was read before this process replaced the object by one of the same
+// size and, as far as the store says, the same time.
+func TestLateContent(t *testing.T) {
+	k := newKit(t, nil, "a")
+	k.seconds = true
+	k.relist()
+	release, read := make(chan struct{}), make(chan struct{})
+	k.failOn(RequestRead, fault{late: release, ready: read})
+	ctx, cancel := context.WithCancel(k.ctx)
+	id, done := k.lookup("a").ID, make(chan error)
+	go func() { _, err := k.v.Open(ctx, id, ro); done <- err }()
+	<-read
+	cancel()
+	if err := <-done; !isCanceled(err) {
+		t.Fatal(err)
+	}
+	w := k.v.(*writable)
+	w.mu.Lock()
+	late := w.fetches["a"]
+	w.mu.Unlock()
+	k.heal()
+	k.must(k.remove("a", false))
+	k.write("a", "CONTENT OF A")
+	close(release)
+	k.must(late.wait(k.ctx))
+	k.wantFile("a", "CONTENT OF A")
+}

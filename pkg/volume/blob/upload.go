@@ -1,0 +1,121 @@
+package blob
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"syscall"
+	"time"
+
+	"gocloud.dev/blob"
+)
+
+// uploadKey is the key of the metadata by which an upload of ours is known, where
+// the answer was lost.
+const uploadKey = "runsc-upload"
+
+// content is what an object is to become.
+type content struct {
+	key  string
+	src  io.ReaderAt
+	size int64
+
+	// The object as it must be now: a version, or not there. An object with one
+	// of marks is there because of an earlier attempt.
+	exists bool
+	base   version
+	marks  []string
+
+	mark   string // of this attempt
+	object *objectProperties
+	mod    time.Time // kept in the metadata unless zero
+
+	// replace is set where it does not matter what the object is now.
+	replace bool
+}
+
+// upload makes an object, or returns an error that isConflict if another writer
+// did since. After an error the object is as it was, or has the mark.
+func (s store) upload(ctx context.Context, c *content) (version, error) {
+	for again := false; ; again = true {
+		err := s.uploadOnce(ctx, c)
+		if err == nil {
+			return s.verify(ctx, c)
+		}
+		if !isConflict(err) || again {
+			return version{}, err
+		}
+		a, aerr := s.attributes(ctx, c.key)
+		if aerr != nil || !slices.Contains(c.marks, a.Metadata[uploadKey]) {
+			s.c.Observer.Conflict(c.key)
+			return version{}, fmt.Errorf("another writer was here first: %w", err)
+		}
+		c.exists, c.base = true, versionOf(a)
+	}
+}
+
+func (s store) uploadOnce(ctx context.Context, c *content) error {
+	o := s.writerOptions(c)
+	switch {
+	case c.replace:
+	case !c.exists:
+		o.IfNotExist = true
+	case s.c.IfMatch != nil && c.base.etag != "":
+		s.c.IfMatch(o, c.base.etag)
+	default:
+		a, err := s.attributes(ctx, c.key)
+		if isNotFound(err) {
+			return &StoreError{RequestWrite, c.key, syscall.ESTALE, err}
+		} else if err != nil {
+			return err
+		}
+		if got := versionOf(a); !c.base.same(got) {
+			return changedError(RequestWrite, c.key, c.base, got)
+		}
+	}
+	err := s.put(ctx, c.key, c.src, c.size, o)
+	if c.exists && isNotFound(err) { // a condition on an object that is gone
+		err = &StoreError{RequestWrite, c.key, syscall.ESTALE, err}
+	}
+	return err
+}
+
+func (s store) writerOptions(c *content) *blob.WriterOptions {
+	o := &blob.WriterOptions{BufferSize: s.c.PartBytes, Metadata: map[string]string{}}
+	if p := c.object; p != nil {
+		o.CacheControl, o.ContentDisposition, o.ContentEncoding = p.cacheControl, p.contentDisposition, p.contentEncoding
+		o.ContentLanguage, o.ContentType = p.contentLanguage, p.contentType
+		maps.Copy(o.Metadata, p.metadata)
+	}
+	delete(o.Metadata, mtimeKey) // that of the old content
+	if !c.mod.IsZero() {
+		o.Metadata[mtimeKey] = formatTime(c.mod)
+	}
+	o.Metadata[uploadKey] = c.mark
+	return o
+}
+
+// verify asks the store whether it has the whole object: only then an upload is
+// acknowledged.
+func (s store) verify(ctx context.Context, c *content) (version, error) {
+	a, err := s.attributes(ctx, c.key)
+	if err != nil {
+		return version{}, fmt.Errorf("verify the upload: %w", err)
+	}
+	mark, has := a.Metadata[uploadKey]
+	switch {
+	case has && mark != c.mark:
+		s.c.Observer.Conflict(c.key)
+		return version{}, changedError(RequestWrite, c.key, version{size: c.size}, versionOf(a))
+	case a.Size != c.size:
+		return version{}, &StoreError{RequestWrite, c.key, syscall.EIO,
+			fmt.Errorf("the store has %d bytes of %d", a.Size, c.size)}
+	}
+	return versionOf(a), nil
+}
+
+// newMark is different each time.
+func newMark() string { return rand.Text() }
