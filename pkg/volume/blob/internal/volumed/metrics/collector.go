@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -118,4 +120,19 @@ func withoutGauges(n []uint64) []uint64 {
 		at += len(f.values)
 	}
 	return n
+}
+
+// Tidy deletes the files of workers that ended, now and then, until the context
+// ends: nobody may ask for metrics for a long time.
+func (c *Collector) Tidy(ctx context.Context) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			c.Sum()
+		case <-ctx.Done():
+			return
+		}
+	}
 }
