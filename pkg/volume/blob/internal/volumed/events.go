@@ -2,6 +2,7 @@ package volumed
 
 import (
 	"github.com/directfs/runsc/pkg/volume"
+	"github.com/directfs/runsc/pkg/volume/blob"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -12,6 +13,7 @@ type events struct {
 	mounts    *prometheus.GaugeVec
 	refused   *prometheus.CounterVec
 	recovered *prometheus.CounterVec
+	kept      *prometheus.GaugeVec
 
 	wake chan<- struct{} // when a worker has ended
 }
@@ -27,13 +29,15 @@ func newEvents(wake chan<- struct{}) *events {
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "volumed_refused_total",
 			Help: "Requests of runtimes that were refused."}, []string{"reason"}),
 		recovered: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "volumed_recovered_files_total",
-			Help: "Files that workers left, by what became of them."}, []string{"volume", "outcome"}),
+			Help: "Files that killed workers left, by what became of them."}, []string{"volume", "outcome"}),
+		kept: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "volumed_kept_files",
+			Help: "Files that killed workers left and that cannot be uploaded; somebody must look at them."}, []string{"volume"}),
 		wake: wake,
 	}
 }
 
 func (e *events) register(r *prometheus.Registry) {
-	r.MustRegister(e.workers, e.ended, e.mounts, e.refused, e.recovered)
+	r.MustRegister(e.workers, e.ended, e.mounts, e.refused, e.recovered, e.kept)
 }
 
 // observe is that of volume.ServeOptions.
@@ -61,7 +65,11 @@ func (e *events) observe(v volume.Event) {
 	}
 }
 
-func (e *events) countRecovered(volume string, r recovered) {
-	e.recovered.WithLabelValues(volume, "uploaded").Add(float64(r.uploaded))
-	e.recovered.WithLabelValues(volume, "dropped").Add(float64(r.dropped))
+func (e *events) countRecovered(volume string, o blob.Outcome) {
+	switch o {
+	case blob.Uploaded, blob.Present, blob.Discarded:
+		e.recovered.WithLabelValues(volume, string(o)).Inc()
+	}
 }
+
+func (e *events) setKept(volume string, n int) { e.kept.WithLabelValues(volume).Set(float64(n)) }

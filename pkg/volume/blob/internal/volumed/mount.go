@@ -15,6 +15,24 @@ import (
 // identity says which objects a volume's staged files are of.
 func identity(v settings.Volume) string { return v.URL + "\n" + v.Prefix + "\n" }
 
+// storeName is the store's URL, if it can be shown.
+func storeName(v settings.Volume) string {
+	l, err := stores.Parse(v.URL)
+	if err != nil {
+		return "(invalid)"
+	}
+	return l.String()
+}
+
+// storeScheme is the kind of a volume's store, or "".
+func storeScheme(v settings.Volume) string {
+	l, err := stores.Parse(v.URL)
+	if err != nil {
+		return ""
+	}
+	return l.Scheme()
+}
+
 // openStore opens the store of a volume.
 func openStore(ctx context.Context, v settings.Volume) (*stores.Store, error) {
 	l, err := stores.Parse(v.URL)

@@ -77,15 +77,6 @@ func (s *server) shown(name string, v settings.Volume, log *slog.Logger, err err
 	return fmt.Errorf("volume %s: %s; the log of volumed says more", name, p.Reason)
 }
 
-// storeName is the store's URL as it can be shown.
-func storeName(v settings.Volume) string {
-	l, err := stores.Parse(v.URL)
-	if err != nil {
-		return "(invalid URL)"
-	}
-	return l.String()
-}
-
 // open opens a volume in the process that serves it.
 func (s *server) open(ctx context.Context, r volume.Request, v settings.Volume, log *slog.Logger) (volume.Volume, error) {
 	store, err := openStore(ctx, v)

@@ -149,7 +149,7 @@ func (d *daemonProcess) prepare(ctx context.Context) (err error) {
 	e := newEvents(d.wake)
 	d.options.Observe = e.observe
 	ctx, d.stop = context.WithCancel(context.WithoutCancel(ctx))
-	d.sweeper = newSweeper(ctx, d.server, e.countRecovered)
+	d.sweeper = newSweeper(ctx, d.server, e)
 	if d.settings.Metrics == "" {
 		return nil
 	}
@@ -189,7 +189,7 @@ func (d *daemonProcess) serve(ctx context.Context, l *volume.Listener) error {
 
 func (d *daemonProcess) warn() {
 	for _, name := range d.settings.Names() {
-		if strings.HasPrefix(d.settings.Volumes[name].URL, "mem:") {
+		if storeScheme(d.settings.Volumes[name]) == "mem" {
 			d.log.Warn("a volume in memory is for trying out: each sandbox has one of its own, which ends with it", "volume", name)
 		}
 	}

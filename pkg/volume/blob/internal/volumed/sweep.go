@@ -14,29 +14,45 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/directfs/runsc/pkg/volume/blob"
 	"github.com/directfs/runsc/pkg/volume/blob/internal/disk"
 	"github.com/directfs/runsc/pkg/volume/blob/internal/volumed/settings"
 )
 
-// sweepEvery is how often the daemon looks for what workers left, beside the
-// times when one has ended.
-const sweepEvery = time.Minute
+const (
+	// sweepEvery is how often the daemon looks for what workers left, beside the
+	// times when one has ended.
+	sweepEvery = time.Minute
 
-// sweeper uploads what workers left that did not end in good order, and removes
-// their directories. What cannot be uploaded stays, and is logged once.
+	// retryAfter is when it tries again to upload what could not be: most reasons
+	// are for people to remove.
+	retryAfter = 10 * time.Minute
+)
+
+// sweeper uploads what workers left that were killed, and removes the
+// directories of all that have ended. What cannot be uploaded stays.
 type sweeper struct {
 	server *server
 	ctx    context.Context // of the daemon: sweeps outlast who waits for them
-	count  func(volume string, r recovered)
+
+	// These are told what became of each file, and how many stay.
+	count func(volume string, o blob.Outcome)
+	kept  func(volume string, n int)
 
 	mu      sync.Mutex
 	running map[string]chan struct{} // by volume; closed when the sweep has ended
-	told    map[string]bool          // what was logged
+	last    map[string]attempt       // by directory: where files had to stay
 	sweeps  sync.WaitGroup
 }
 
-func newSweeper(ctx context.Context, s *server, count func(string, recovered)) *sweeper {
-	return &sweeper{server: s, ctx: ctx, count: count, running: map[string]chan struct{}{}, told: map[string]bool{}}
+type attempt struct {
+	at   time.Time
+	kept int
+}
+
+func newSweeper(ctx context.Context, s *server, e *events) *sweeper {
+	return &sweeper{server: s, ctx: ctx, count: e.countRecovered, kept: e.setKept,
+		running: map[string]chan struct{}{}, last: map[string]attempt{}}
 }
 
 // run sweeps all volumes now, when woken, and now and then, until the context
@@ -95,59 +111,88 @@ func (w *sweeper) sweep(volume string) {
 	if err != nil {
 		log.Error("looking for what workers left", "error", err)
 	}
+	total := 0
 	for _, dir := range uses {
 		if w.ctx.Err() != nil {
 			return
 		}
-		if err := w.sweepUse(volume, dir, log); err != nil {
-			w.tell(dir+err.Error(), func() {
-				log.Error("files that a worker left stay where they are", "directory", dir, "error", err)
-			})
-		}
+		total += w.sweepUse(volume, dir, log)
 	}
+	w.kept(volume, total)
 }
 
-// sweepUse does nothing for a directory that is in use.
-func (w *sweeper) sweepUse(volume, dir string, log *slog.Logger) error {
-	lock, err := lockDir(dir)
-	if err != nil {
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil
-		}
-		return err
+// sweepUse returns how many files stay in a directory. One that is in use is
+// left alone, and one in which files had to stay, for a while.
+func (w *sweeper) sweepUse(volume, dir string, log *slog.Logger) (kept int) {
+	w.mu.Lock()
+	last, ok := w.last[dir]
+	w.mu.Unlock()
+	if ok && time.Since(last.at) < retryAfter {
+		return last.kept
 	}
-	defer lock.Close()
+	lock, err := lockDir(dir)
+	if err == nil {
+		defer lock.Close()
+		kept, err = w.sweepLocked(volume, dir, log)
+	}
+	if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, disk.ErrBusy) {
+		return 0
+	}
+	if err != nil {
+		log.Error("files that a worker left stay where they are", "directory", dir, "error", err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if kept > 0 {
+		w.last[dir] = attempt{time.Now(), kept}
+	} else {
+		delete(w.last, dir)
+	}
+	return kept
+}
+
+func (w *sweeper) sweepLocked(volume, dir string, log *slog.Logger) (kept int, err error) {
 	n, err := staged(dir)
-	switch {
-	case errors.Is(err, disk.ErrBusy):
-		return nil
-	case err != nil:
-		return err
-	case n == 0:
-		return os.RemoveAll(dir)
+	if err != nil {
+		return 0, err
 	}
 	v := w.server.settings.Volumes[volume]
-	if err := mayUpload(v, dir); err != nil {
-		return fmt.Errorf("%d staged files: %w", n, err)
+	if n == 0 || storeScheme(v) == "mem" {
+		return 0, os.RemoveAll(dir) // what is in memory ended with its worker
 	}
-	return w.recover(volume, v, dir, log)
+	if err := mayUpload(v, dir); err != nil {
+		return n, fmt.Errorf("%d staged files: %w", n, err)
+	}
+	if kept, err = w.recover(volume, v, dir, log); err != nil {
+		return n, err
+	}
+	return kept, nil
 }
 
-func (w *sweeper) recover(volume string, v settings.Volume, dir string, log *slog.Logger) error {
-	log.Info("uploading what a worker left", "directory", dir)
+// recover uploads what is staged, and removes the directory if nothing is left.
+func (w *sweeper) recover(volume string, v settings.Volume, dir string, log *slog.Logger) (kept int, err error) {
 	store, err := openStore(w.ctx, v)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer store.Bucket.Close()
 	o := &observer{progress: newProgress(log, w.server.progress)}
-	r, err := recoverFiles(w.ctx, config(v, store, filepath.Join(dir, "data"), log, o))
-	w.count(volume, r)
-	log.Info("uploaded what a worker left", "directory", dir, "uploaded", r.uploaded, "kept", r.kept)
-	if err != nil || r.kept > 0 {
-		return err
+	files, err := blob.Recover(w.ctx, config(v, store, filepath.Join(dir, "data"), log, o))
+	if err != nil {
+		return 0, err
 	}
-	return os.RemoveAll(dir)
+	for _, f := range files {
+		w.count(volume, f.Outcome)
+		switch f.Outcome {
+		case blob.Uploaded, blob.Present, blob.Discarded:
+		default:
+			kept++
+		}
+	}
+	if kept > 0 {
+		return kept, nil
+	}
+	return 0, os.RemoveAll(dir)
 }
 
 // staged returns how many files a directory of a use has that are perhaps not in
@@ -188,15 +233,5 @@ func (w *sweeper) reportUnknown() {
 		}
 		w.server.log.Warn("there are files of a volume that is not in the settings; they stay where they are",
 			"volume", e.Name(), "directory", filepath.Join(w.server.dir.volumes(), e.Name()))
-	}
-}
-
-func (w *sweeper) tell(what string, f func()) {
-	w.mu.Lock()
-	told := w.told[what]
-	w.told[what] = true
-	w.mu.Unlock()
-	if !told {
-		f()
 	}
 }

@@ -1,0 +1,73 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+
+	"gocloud.dev/gcerrors"
+)
+
+// StoreError is a request that the store did not do. It unwraps to what the
+// application gets: the text of the store, and whatever a driver wraps, are for
+// the log.
+type StoreError struct {
+	Request Request
+	Key     string
+	Errno   error // a syscall.Errno, or context.DeadlineExceeded, or context.Canceled
+	Err     error
+}
+
+func (e *StoreError) Error() string {
+	return fmt.Sprintf("%s of object %q: %v: %v", e.Request, e.Key, e.Errno, e.Err)
+}
+
+// Unwrap returns the errno only: a driver's error may wrap one of its own, such
+// as ECONNREFUSED, that means nothing to who reads a file.
+func (e *StoreError) Unwrap() error { return e.Errno }
+
+// storeError returns nil for nil.
+func storeError(r Request, key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if done := (*StoreError)(nil); errors.As(err, &done) || errors.Is(err, errShrunk) {
+		return err
+	}
+	return &StoreError{Request: r, Key: key, Errno: errnoOf(err), Err: err}
+}
+
+func errnoOf(err error) error {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return context.DeadlineExceeded
+	case errors.Is(err, context.Canceled):
+		return context.Canceled
+	}
+	switch gcerrors.Code(err) {
+	case gcerrors.NotFound:
+		return syscall.ENOENT
+	case gcerrors.PermissionDenied:
+		return syscall.EACCES
+	case gcerrors.FailedPrecondition, gcerrors.AlreadyExists:
+		return syscall.ESTALE
+	case gcerrors.DeadlineExceeded:
+		return context.DeadlineExceeded
+	case gcerrors.Canceled:
+		return context.Canceled
+	default:
+		return syscall.EIO
+	}
+}
+
+// isNotFound reports whether the store has no such object.
+func isNotFound(err error) bool { return errors.Is(err, syscall.ENOENT) }
+
+// isConflict reports whether the store refused an upload because of a condition.
+func isConflict(err error) bool { return errors.Is(err, syscall.ESTALE) }
+
+// isFull reports whether the host's disk, or what is allowed of it, is full.
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}

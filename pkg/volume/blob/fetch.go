@@ -1,0 +1,129 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"syscall"
+
+	"github.com/directfs/runsc/pkg/volume/blob/internal/disk"
+)
+
+// cached returns the cached file of an object, to be released, or fetches it. An
+// error that isFull means that there is no room, and syscall.EFBIG that the object
+// is too large: then it is read in ranges.
+func (v *tree) cached(ctx context.Context, key string, want version) (*disk.File, error) {
+	for range 3 {
+		if f := v.disk.Acquire(key); f != nil {
+			if want.same(f.Version.(version)) {
+				v.c.Observer.Cached(CacheHit)
+				return f, nil
+			}
+			f.Release()
+			v.disk.Drop(key)
+		}
+		t, mine := v.fetch(key, want)
+		if mine {
+			v.c.Observer.Cached(CacheMiss)
+		}
+		if err := t.wait(ctx); err != nil {
+			return nil, err
+		}
+		if f := v.disk.Acquire(key); f != nil {
+			return f, nil // perhaps newer than want
+		}
+	}
+	return nil, syscall.ENOSPC // evicted at once, again and again
+}
+
+// fetch begins to fetch an object into the cache, or joins who does.
+func (v *tree) fetch(key string, want version) (t *task, mine bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if t := v.fetches[key]; t != nil {
+		return t, false
+	}
+	ready := make(chan struct{})
+	t = v.start(func(ctx context.Context) error {
+		<-ready
+		return v.fill(ctx, t, key, want)
+	})
+	v.fetches[key] = t
+	close(ready)
+	return t, true
+}
+
+func (v *tree) fill(ctx context.Context, t *task, key string, want version) error {
+	defer v.endFetch(t, key)
+	w, err := v.disk.Fill()
+	if err != nil {
+		return err
+	}
+	got, err := v.s.download(ctx, key, want, v.c.CacheObjectBytes, w)
+	if err != nil {
+		w.Abort()
+		return err
+	}
+	if want.same(got) {
+		got = got.merge(want)
+	}
+	if !v.endFetch(t, key) {
+		w.Abort()
+		return nil
+	}
+	w.Commit(key, got).Release()
+	return nil
+}
+
+// endFetch reports whether a fetch is still wanted.
+func (v *tree) endFetch(t *task, key string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.fetches[key] != t {
+		return false
+	}
+	delete(v.fetches, key)
+	return true
+}
+
+// outdate forgets what is cached, or being fetched, of an object that this process
+// changed.
+func (v *tree) outdate(key string) {
+	v.mu.Lock()
+	delete(v.fetches, key)
+	v.mu.Unlock()
+	v.disk.Drop(key)
+}
+
+// load makes a file's content ready: in the cache where it is small enough.
+func (in *inode) load(ctx context.Context) error {
+	if in.localNow() {
+		return nil
+	}
+	if err := in.busy.lock(ctx); err != nil {
+		return err
+	}
+	defer in.busy.unlock()
+	if in.file != nil || in.size > in.v.c.CacheObjectBytes {
+		return nil
+	}
+	key := in.keyNow()
+	f, err := in.v.cached(ctx, key, in.base)
+	switch {
+	case isFull(err) || errors.Is(err, syscall.EFBIG) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE):
+		in.v.c.Logger.Warn("reading without the cache", "key", key, "error", err)
+		return nil
+	case err != nil:
+		return err
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	got := f.Version.(version)
+	in.file, in.size = f, f.Size()
+	if in.base.same(got) {
+		got = in.base.merge(got)
+	} else {
+		in.v.seen(entryOf(key, got))
+	}
+	in.base = got
+	return nil
+}

@@ -1,0 +1,164 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/directfs/runsc/pkg/volume/blob/internal/ids"
+	"github.com/directfs/runsc/pkg/volume/blob/internal/names"
+)
+
+// runDir moves a directory, while no other name is changed. All objects are
+// copied before the first is deleted: an error up to then changes nothing, and a
+// crash leaves both directories.
+func (m *move) runDir(ctx context.Context) error {
+	if err := m.look(ctx); err != nil {
+		return err
+	}
+	if !m.old.dir {
+		return fs.ErrNotExist // somebody put a file in its place
+	}
+	from, to := m.old.key, m.to+m.newName+"/"
+	inUse, release, err := m.v.holdBelow(ctx, from)
+	if err != nil {
+		return err
+	}
+	defer release()
+	objects, more, err := m.v.s.list(ctx, from, true, m.v.c.RenameObjects)
+	switch {
+	case err != nil:
+		return err
+	case more:
+		return fmt.Errorf("directory %q has more than %d objects: %w", from, m.v.c.RenameObjects, syscall.EXDEV)
+	case len(objects) == 0:
+		return fs.ErrNotExist
+	}
+	if err := m.v.keepParent(ctx, m.from, m.oldName); err != nil {
+		return err
+	}
+	now, err := m.copyAll(ctx, objects, from, to, inUse)
+	if err != nil {
+		return err
+	}
+	if err := m.v.deleteAll(ctx, objects, func(o object) string { return o.key }); err != nil {
+		m.v.lists.forget(m.from)
+		m.v.lists.forget(to)
+		return fmt.Errorf("both directories are there: %w", err)
+	}
+	m.movedDir(objects, from, to, inUse, now)
+	return nil
+}
+
+// holdBelow uploads what is not in the store of a directory, and takes busy of
+// its files that are in use.
+func (v *writable) holdBelow(ctx context.Context, dir string) (held map[string]*inode, release func(), err error) {
+	held = map[string]*inode{}
+	release = func() {
+		for _, in := range held {
+			in.busy.unlock()
+		}
+	}
+	v.mu.Lock()
+	var below []*inode
+	for key, in := range v.byKey {
+		if strings.HasPrefix(key, dir) {
+			below = append(below, in)
+		}
+	}
+	v.mu.Unlock()
+	for _, in := range below {
+		err := in.sync(ctx)
+		if err == nil {
+			err = in.busy.lock(ctx)
+		}
+		if err != nil {
+			release()
+			return nil, nil, err
+		}
+		held[in.keyNow()] = in
+	}
+	return held, release, nil
+}
+
+// copyAll copies objects, or removes the copies again. It returns the versions of
+// those that are in use.
+func (m *move) copyAll(ctx context.Context, objects []object, from, to string, inUse map[string]*inode) (map[string]version, error) {
+	now := make(map[string]version, len(inUse))
+	versions := make([]version, len(objects))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(m.v.c.Requests)
+	for i, o := range objects {
+		key := to + strings.TrimPrefix(o.key, from)
+		g.Go(func() error {
+			if err := checkKey(key); err != nil {
+				return err
+			}
+			if err := m.v.s.copy(gctx, key, o.key, o.size); err != nil || inUse[o.key] == nil {
+				return err
+			}
+			a, err := m.v.s.attributes(gctx, key)
+			if err == nil {
+				versions[i] = versionOf(a)
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		undo := m.v.deleteAll(context.WithoutCancel(ctx), objects, func(o object) string { return to + strings.TrimPrefix(o.key, from) })
+		m.v.lists.forget(to)
+		return nil, errors.Join(err, undo)
+	}
+	for i, o := range objects {
+		if inUse[o.key] != nil {
+			now[o.key] = versions[i]
+		}
+	}
+	return now, nil
+}
+
+func (v *tree) deleteAll(ctx context.Context, objects []object, key func(object) string) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(v.c.Requests)
+	for _, o := range objects {
+		g.Go(func() error { return v.s.delete(ctx, key(o)) })
+	}
+	return g.Wait()
+}
+
+// movedDir gives everything in memory the new keys.
+func (m *move) movedDir(objects []object, from, to string, inUse map[string]*inode, now map[string]version) {
+	v := m.v
+	moved := map[string]byte{from: ids.Dir}
+	for _, o := range objects {
+		if o.key == from {
+			continue
+		}
+		if !strings.HasSuffix(o.key, "/") || o.size > 0 {
+			moved[o.key] = ids.File
+		}
+		for dir, _ := names.Split(o.key, false); dir != from; dir, _ = names.Split(dir, true) {
+			moved[dir] = ids.Dir
+		}
+		if inUse[o.key] == nil {
+			v.outdate(o.key)
+		}
+	}
+	for key, in := range inUse {
+		if n, ok := now[key]; ok {
+			v.rekey(in, key, to+strings.TrimPrefix(key, from), n)
+		} else {
+			v.retire(in) // somebody else removed it
+		}
+	}
+	v.ids.MoveTree(from, to, moved)
+	v.lists.forget(from)
+	v.lists.forget(to)
+	v.lists.set(m.from, entry{name: m.oldName, absent: true})
+	v.lists.set(m.to, entry{name: m.newName, key: to, dir: true})
+}

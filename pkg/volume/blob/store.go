@@ -1,0 +1,234 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"syscall"
+	"time"
+
+	"gocloud.dev/blob"
+)
+
+// store makes requests to the bucket, bounds their time, and tells the observer.
+type store struct {
+	bucket *blob.Bucket
+	c      *Config
+}
+
+// request runs one request that moves about size bytes.
+func (s store) request(ctx context.Context, r Request, key string, size int64, f func(context.Context) error) error {
+	timeout := s.c.RequestTimeout + time.Duration(float64(size)/float64(s.c.MinRate)*float64(time.Second))
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	start := time.Now()
+	err := storeError(r, key, f(ctx))
+	seen := err
+	if isNotFound(err) {
+		seen = nil
+	}
+	s.c.Observer.Requested(r, time.Since(start), seen)
+	if seen != nil && !errors.Is(seen, context.Canceled) {
+		s.c.Logger.Warn("request failed", "request", string(r), "key", key, "error", err)
+	}
+	return err
+}
+
+// object is one result of a listing: an object, or a common prefix.
+type object struct {
+	key    string
+	prefix bool
+	version
+}
+
+// pageSize is what S3, GCS and Azure return at most in one request.
+const pageSize = 1000
+
+// list returns the objects below a prefix, up to about most, and whether there
+// are more. With deep unset it ends at the next slash.
+func (s store) list(ctx context.Context, prefix string, deep bool, most int) (all []object, more bool, err error) {
+	o := &blob.ListOptions{Prefix: prefix}
+	if !deep {
+		o.Delimiter = "/"
+	}
+	token := blob.FirstPageToken
+	for len(token) > 0 {
+		if len(all) >= most {
+			return all, true, nil
+		}
+		var page []*blob.ListObject
+		err := s.request(ctx, RequestList, prefix, 0, func(ctx context.Context) (err error) {
+			page, token, err = s.bucket.ListPage(ctx, token, min(pageSize, most-len(all)), o)
+			return err
+		})
+		if isNotFound(err) {
+			err = &StoreError{Request: RequestList, Key: prefix, Errno: syscall.EIO, Err: err}
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		for _, p := range page {
+			all = append(all, object{p.Key, p.IsDir, version{size: p.Size, mod: p.ModTime, md5: p.MD5}})
+		}
+	}
+	return all, false, nil
+}
+
+func (s store) attributes(ctx context.Context, key string) (a *blob.Attributes, err error) {
+	err = s.request(ctx, RequestAttributes, key, 0, func(ctx context.Context) error {
+		a, err = s.bucket.Attributes(ctx, key)
+		return err
+	})
+	return a, err
+}
+
+func (s store) readerOptions(want version) *blob.ReaderOptions {
+	o := &blob.ReaderOptions{}
+	if s.c.ReadIfMatch != nil && want.etag != "" {
+		s.c.ReadIfMatch(o, want.etag)
+	}
+	return o
+}
+
+func (s store) versionRead(r *blob.Reader) version {
+	got := version{size: r.Size(), mod: r.ModTime()}
+	if s.c.ReaderETag != nil {
+		got.etag = s.c.ReaderETag(r)
+	}
+	return got
+}
+
+// read fills p with content at an offset of the wanted version. A store that
+// sends less is EIO, another version ESTALE.
+func (s store) read(ctx context.Context, key string, want version, p []byte, off int64) error {
+	return s.request(ctx, RequestRead, key, int64(len(p)), func(ctx context.Context) error {
+		r, err := s.bucket.NewRangeReader(ctx, key, off, int64(len(p)), s.readerOptions(want))
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		if got := s.versionRead(r); !want.same(got) {
+			s.c.Observer.Conflict(key)
+			return changedError(RequestRead, key, want, got)
+		}
+		n, err := io.ReadFull(r, p)
+		s.c.Observer.Transferred(int64(n), 0)
+		return lengthError(key, err, off+int64(n), off+int64(len(p)))
+	})
+}
+
+// download writes a whole object to w, if it is not larger than most (EFBIG),
+// and returns its version.
+func (s store) download(ctx context.Context, key string, want version, most int64, w io.Writer) (got version, err error) {
+	err = s.request(ctx, RequestRead, key, max(want.size, 0), func(ctx context.Context) error {
+		r, err := s.bucket.NewReader(ctx, key, s.readerOptions(want))
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		got = s.versionRead(r)
+		if got.size > most {
+			return &StoreError{RequestRead, key, syscall.EFBIG, fmt.Errorf("%d bytes, more than %d", got.size, most)}
+		}
+		n, err := copyBuffer(w, io.LimitReader(r, got.size+1))
+		s.c.Observer.Transferred(n, 0)
+		return lengthError(key, err, n, got.size)
+	})
+	return got, err
+}
+
+// lengthError is EIO where the store sent more or less than it announced. A full
+// disk stays one.
+func lengthError(key string, err error, got, want int64) error {
+	switch {
+	case isFull(err):
+		return &StoreError{RequestRead, key, syscall.ENOSPC, err}
+	case err == nil && got == want:
+		return nil
+	case err == nil || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
+		return &StoreError{RequestRead, key, syscall.EIO, fmt.Errorf("the store sent %d bytes and announced %d", got, want)}
+	}
+	return err
+}
+
+func changedError(r Request, key string, want, got version) error {
+	return &StoreError{r, key, syscall.ESTALE, fmt.Errorf("another writer replaced the object: "+
+		"%d bytes of %v became %d bytes of %v", want.size, want.mod, got.size, got.mod)}
+}
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 128<<10); return &b }}
+
+// copyBuffer copies without the buffer of 1 MiB that the library makes for each.
+func copyBuffer(w io.Writer, r io.Reader) (int64, error) {
+	b := buffers.Get().(*[]byte)
+	defer buffers.Put(b)
+	type onlyWriter struct{ io.Writer }
+	type onlyReader struct{ io.Reader }
+	return io.CopyBuffer(onlyWriter{w}, onlyReader{r}, *b)
+}
+
+// errShrunk means that the source of an upload was truncated meanwhile.
+var errShrunk = errors.New("the file became shorter during its upload")
+
+// put uploads size bytes of src. Unless it returns nil, the object is as before,
+// or complete where only the answer was lost.
+func (s store) put(ctx context.Context, key string, src io.ReaderAt, size int64, o *blob.WriterOptions) error {
+	err := s.request(ctx, RequestWrite, key, size, func(ctx context.Context) error {
+		ctx, abort := context.WithCancel(ctx)
+		defer abort()
+		w, err := s.bucket.NewWriter(ctx, key, o)
+		if err != nil {
+			return err
+		}
+		p := &progress{w: w, s: s, key: key, size: size}
+		n, err := copyBuffer(p, io.NewSectionReader(src, 0, size))
+		if err == nil && n != size {
+			err = errShrunk
+		}
+		if err != nil {
+			abort()
+			w.Close()
+			return err
+		}
+		return w.Close()
+	})
+	s.c.Observer.Uploading(key, size, size, err)
+	return err
+}
+
+// progress tells the observer how far an upload is.
+type progress struct {
+	w          io.Writer
+	s          store
+	key        string
+	done, size int64
+}
+
+func (p *progress) Write(b []byte) (int, error) {
+	n, err := p.w.Write(b)
+	p.done += int64(n)
+	p.s.c.Observer.Transferred(0, int64(n))
+	if p.done < p.size {
+		p.s.c.Observer.Uploading(p.key, p.done, p.size, nil)
+	}
+	return n, err
+}
+
+func (s store) copy(ctx context.Context, to, from string, size int64) error {
+	return s.request(ctx, RequestCopy, from, size, func(ctx context.Context) error {
+		return s.bucket.Copy(ctx, to, from, nil)
+	})
+}
+
+// delete removes an object. One that is not there is removed already.
+func (s store) delete(ctx context.Context, key string) error {
+	err := s.request(ctx, RequestDelete, key, 0, func(ctx context.Context) error {
+		return s.bucket.Delete(ctx, key)
+	})
+	if isNotFound(err) {
+		return nil
+	}
+	return err
+}
