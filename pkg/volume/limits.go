@@ -10,7 +10,8 @@ type Limits struct {
 	CallTimeout time.Duration
 
 	// Calls is how many calls may be running at once, abandoned ones included.
-	// Above it, the application gets EAGAIN at once.
+	// Above it, the application gets EBUSY at once. (Not EAGAIN: the sandbox
+	// would wait for a file to become ready, for ever.)
 	Calls int
 
 	// Files is how many files the sandbox may refer to, and OpenFiles how many

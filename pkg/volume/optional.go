@@ -79,9 +79,15 @@ type RootDonor interface {
 // shared cache can neither be mapped nor executed from.
 type FileDonor interface {
 	// HostFile returns a regular file that is open for reading only, and still
-	// the handle's to close, or nil if there is none this time. What is read
-	// from it must at every moment be what ReadAt returns, also after writes by
-	// other handles; and no longer than that: a file that is not of this volume
-	// alone must never be written again. It is called once, right after Open.
+	// the handle's to close, or nil if there is none this time. It is called
+	// once, right after an Open that was not for writing.
+	//
+	// The sandbox keeps its own FD of the file, and reads by it until no handle
+	// of this file is open any more, not only this one: also while other
+	// handles write or truncate, and after the application closed the file and
+	// opened it again. All that time it must have the content that ReadAt
+	// returns. So a writable volume donates the file that it writes to, or
+	// none; and a file whose content is replaced in any other way must have
+	// another ID from then on.
 	HostFile() *os.File
 }
