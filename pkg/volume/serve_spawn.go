@@ -19,7 +19,7 @@ import (
 // is a worker of. The FDs of a worker are where exec.Cmd puts extra files.
 const (
 	workerVariable = "DIRECTFS_VOLUME_WORKER"
-	controlFD      = 3 // a packet socket: orders and reports
+	orderFD      = 3 // a packet socket: orders and reports
 	crashFD        = 4 // a pipe: what the Go runtime says of a crash
 )
 

@@ -15,10 +15,10 @@ import (
 
 // inherit takes up what the daemon has left open for its worker.
 func inherit() (*net.UnixConn, error) {
-	for _, fd := range []int{controlFD, crashFD} {
+	for _, fd := range []int{orderFD, crashFD} {
 		unix.CloseOnExec(fd)
 	}
-	control, err := packet.Conn(os.NewFile(controlFD, "control"))
+	control, err := packet.Conn(os.NewFile(orderFD, "control"))
 	if err != nil {
 		return nil, fmt.Errorf("%s is set, but the process was not started by a daemon: %w", workerVariable, err)
 	}
