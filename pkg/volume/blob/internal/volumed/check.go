@@ -90,7 +90,7 @@ func print(out io.Writer, all []report) (err error) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "VOLUME\tSTORE\tLIST\tWRITE\tTWO WRITERS\tNAMES")
 	for _, r := range all {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.name, r.store, r.list, r.write, r.conditions, r.names)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.name, r.place, r.list, r.write, r.conditions, r.names)
 	}
 	table.Flush()
 	for _, r := range all {

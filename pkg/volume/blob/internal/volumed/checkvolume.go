@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	gocloud "gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
@@ -16,7 +17,8 @@ import (
 
 // report is what was found about one volume: a line of the table, and texts.
 type report struct {
-	name, store                    string
+	name                           string
+	place, store                   string // without and with parameters
 	list, write, conditions, names string
 	errors                         []error
 	warnings                       []string
@@ -29,7 +31,9 @@ func (r *report) fail(what string, err error) string {
 }
 
 func (c *check) volume(ctx context.Context, name string, v settings.Volume) report {
-	r := report{name: name, store: storeName(v), list: "ok", write: "not tried", conditions: "-", names: "not tried"}
+	r := report{name: name, list: "ok", write: "not tried", conditions: "-", names: "not tried"}
+	r.store = storeName(v)
+	r.place, _, _ = strings.Cut(r.store, "?")
 	if v.ReadOnly {
 		r.write = "read-only"
 	}
