@@ -53,10 +53,10 @@ func (d stateDir) prepare() error {
 	if owner := info.Sys().(*syscall.Stat_t).Uid; int(owner) != os.Geteuid() {
 		return fmt.Errorf("state directory %s belongs to user %d; choose another, or run chown %d on it", d, owner, os.Geteuid())
 	}
+	// It may be a directory that others need, such as /proc: its mode is not this
+	// program's to change.
 	if info.Mode().Perm() != 0o700 {
-		if err := os.Chmod(string(d), 0o700); err != nil {
-			return err
-		}
+		return fmt.Errorf("state directory %s has the mode %04o; choose another, or run chmod 0700 on it", d, info.Mode().Perm())
 	}
 	return os.MkdirAll(d.volumes(), 0o700)
 }

@@ -25,11 +25,14 @@ func TestPrepare(t *testing.T) {
 	if err := os.Chmod(string(d), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.prepare(); err != nil {
-		t.Fatal(err)
+	if err := d.prepare(); err == nil || !strings.Contains(err.Error(), "has the mode 0755") {
+		t.Errorf("a directory that others use: %v", err)
 	}
-	if info, err := os.Stat(string(d)); err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
+	if info, err := os.Stat(string(d)); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("its mode is %v now, %v", info.Mode(), err)
+	}
+	if err := os.Chmod(string(d), 0o700); err != nil {
+		t.Fatal(err)
 	}
 	if err := stateDir("relative").prepare(); err == nil {
 		t.Error("a relative path was accepted")
