@@ -132,6 +132,7 @@ func TestUsage(t *testing.T) {
 		"no file":         {[]string{"check", "--config", "/nowhere"}, "/nowhere", 1},
 		"foreign state":   {[]string{"serve", "--socket", "x.sock", "--state-dir", "/proc", "--volume", "a=mem://"}, "/proc", 1},
 		"help":            {[]string{"help"}, "serve object stores", 0},
+		"version":         {[]string{"version"}, "volumed devel", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := program(tt.args...)

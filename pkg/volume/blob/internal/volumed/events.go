@@ -36,8 +36,8 @@ func newEvents(wake chan<- struct{}) *events {
 	}
 }
 
-func (e *events) register(r *prometheus.Registry) {
-	r.MustRegister(e.workers, e.ended, e.mounts, e.refused, e.recovered, e.kept)
+func (e *events) collectors() []prometheus.Collector {
+	return []prometheus.Collector{e.workers, e.ended, e.mounts, e.refused, e.recovered, e.kept}
 }
 
 // observe is that of volume.ServeOptions.

@@ -15,9 +15,9 @@ func Main(ctx context.Context, args []string) int {
 	top := flag.NewFlagSet("volumed", flag.ExitOnError)
 	c := subcommands.NewCommander(top, "volumed")
 	c.Register(c.HelpCommand(), "")
-	c.Register(c.FlagsCommand(), "")
 	c.Register(new(serve), "")
 	c.Register(new(check), "")
+	c.Register(version{}, "")
 	top.Usage = func() { c.Explain(os.Stderr) }
 	if err := top.Parse(args); err != nil {
 		return int(subcommands.ExitUsageError)

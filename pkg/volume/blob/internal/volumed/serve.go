@@ -142,7 +142,7 @@ func (d *daemonProcess) prepare(ctx context.Context) (err error) {
 	if d.lock, err = d.dir.lock(); err != nil {
 		return err
 	}
-	if err := d.dir.removeBegun(); err != nil {
+	if err := errors.Join(d.dir.awaitWorkers(ctx), d.dir.removeBegun()); err != nil {
 		return err
 	}
 	d.wake = make(chan struct{}, 1)
@@ -163,7 +163,7 @@ func (d *daemonProcess) serveMetrics(ctx context.Context, e *events) error {
 	}
 	r := prometheus.NewRegistry()
 	r.MustRegister(c)
-	e.register(r)
+	r.MustRegister(e.collectors()...)
 	l, err := metrics.Listen(d.settings.Metrics)
 	if err != nil {
 		return fmt.Errorf("metrics: %w", err)
@@ -184,7 +184,7 @@ func (d *daemonProcess) serve(ctx context.Context, l *volume.Listener) error {
 	err := volume.Serve(ctx, l, d.resolve, d.options)
 	d.stop()
 	d.tasks.Wait()
-	return errors.Join(err, d.lock.Close())
+	return errors.Join(err, d.dir.removeEmpty(), d.lock.Close())
 }
 
 func (d *daemonProcess) warn() {

@@ -1,6 +1,7 @@
 package volumed
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -122,5 +123,38 @@ func TestDefaultStateDir(t *testing.T) {
 	}
 	if got := defaultStateDir(); got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// A daemon that starts waits for the last one's workers to be gone, and removes
+// at its end what holds nothing.
+func TestWorkersOfTheLast(t *testing.T) {
+	d := newStateDir(t)
+	data, release, err := d.use("photos", "box", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !busy(filepath.Dir(data)) {
+		t.Error("a directory in use is not busy")
+	}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := d.awaitWorkers(cancelled); err != nil { // gives up
+		t.Error(err)
+	}
+	waited := make(chan error)
+	go func() { waited <- d.awaitWorkers(t.Context()) }()
+	release()
+	if err := <-waited; err != nil {
+		t.Error(err)
+	}
+	if busy(filepath.Dir(data)) {
+		t.Error("it did not wait until the directory was free")
+	}
+	if err := d.removeEmpty(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Dir(data)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is still there: %v", err)
 	}
 }

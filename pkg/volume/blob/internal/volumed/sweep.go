@@ -195,17 +195,6 @@ func (w *sweeper) recover(volume string, v settings.Volume, dir string, log *slo
 	return 0, os.RemoveAll(dir)
 }
 
-// staged returns how many files a directory of a use has that are perhaps not in
-// the store. disk.ErrBusy: a worker has it.
-func staged(dir string) (int, error) {
-	d, err := disk.Open(filepath.Join(dir, "data"), disk.Limits{Changed: func(int64, int64) {}, Evicted: func() {}})
-	if err != nil {
-		return 0, err
-	}
-	left, err := d.Leftovers()
-	return len(left), errors.Join(err, d.Close())
-}
-
 // mayUpload refuses to write files of one store into another.
 func mayUpload(v settings.Volume, dir string) error {
 	of, err := os.ReadFile(filepath.Join(dir, "store"))

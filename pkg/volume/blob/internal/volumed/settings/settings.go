@@ -41,16 +41,16 @@ type Volume struct {
 	Containers []string `json:"containers,omitempty" doc:"patterns of container IDs that may have the volume; all if not set"`
 	Sandboxes  []string `json:"sandboxes,omitempty" doc:"the same for sandbox IDs"`
 
-	CacheSize       Size     `json:"cache-size,omitzero" doc:"disk for cached objects, for each mount"`
+	CacheSize       Size     `json:"cache-size,omitzero" doc:"disk for cached objects, for each sandbox"`
 	CacheObjectSize Size     `json:"cache-object-size,omitzero" doc:"larger objects are read in ranges and not cached"`
-	StagedSize      Size     `json:"staged-size,omitzero" doc:"disk for files that are being written, for each mount"`
-	MemorySize      Size     `json:"memory-size,omitzero" doc:"memory for ranged reads, for each mount"`
+	StagedSize      Size     `json:"staged-size,omitzero" doc:"disk for files that are being written, for each sandbox"`
+	MemorySize      Size     `json:"memory-size,omitzero" doc:"memory for ranged reads, for each sandbox"`
 	ListTTL         Duration `json:"list-ttl,omitzero" doc:"how long listings and attributes are believed"`
-	ListEntries     int      `json:"list-entries,omitempty" doc:"names that are remembered, for each mount"`
+	ListEntries     int      `json:"list-entries,omitempty" doc:"names that are remembered, for each sandbox"`
 
 	RequestTimeout     Duration `json:"request-timeout,omitzero" doc:"bound of one request, beside the time for its bytes"`
 	MinRate            Size     `json:"min-rate,omitzero" doc:"bytes per second below which a transfer is given up"`
-	Requests           int      `json:"requests,omitempty" doc:"requests in the background at once, for each mount"`
+	Requests           int      `json:"requests,omitempty" doc:"requests in the background at once, for each sandbox"`
 	PartSize           Size     `json:"part-size,omitzero" doc:"parts of a large upload"`
 	PartRequests       int      `json:"part-requests,omitempty" doc:"parts that are uploaded at once"`
 	PrefetchObjectSize Size     `json:"prefetch-object-size,omitzero" doc:"objects up to this are fetched with a neighbour"`
