@@ -30,6 +30,9 @@ func openAzure(ctx context.Context, u url.URL, c Credentials) (*blob.Bucket, err
 			ServiceURLOptions: *azureblob.NewDefaultServiceURLOptions()}).OpenBucketURL(ctx, &u)
 	}
 	if text := vars["AZURE_STORAGE_CONNECTION_STRING"]; text != "" {
+		if u.RawQuery != "" || len(vars) > 1 {
+			return nil, errConnectionString
+		}
 		client, err := container.NewClientFromConnectionString(text, u.Host, azureOptions())
 		if err != nil {
 			// The library's error may have the string in it.

@@ -3,7 +3,9 @@ package stores
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -45,14 +47,25 @@ var allowedFiles = map[string][]string{
 	"azblob": {"azure-connection-file", "env-file"},
 }
 
-// Check says what is wrong with credentials for a kind of store, without
-// reading them.
-func (c Credentials) Check(scheme string) error {
+// errConnectionString is for parameters that would have no effect.
+var errConnectionString = errors.New("a connection string says where the storage account is; remove what follows the question mark in the URL, and the other variables")
+
+// Check says what is wrong with credentials for a store, without reading them.
+func (c Credentials) Check(l Location) error {
+	scheme, q := l.Scheme(), l.url.Query()
 	files, allowed := c.files(), allowedFiles[scheme]
 	for key := range files {
 		if !slices.Contains(allowed, key) {
 			return fmt.Errorf("%s is not for %s stores; allowed: %s", key, scheme, orNone(allowed))
 		}
+	}
+	if len(files) > 0 {
+		if err := checkOwnCredentials(q); err != nil {
+			return err
+		}
+	}
+	if c.AzureConnectionFile != "" && len(q) > 0 {
+		return errConnectionString
 	}
 	if len(files) > 1 {
 		return fmt.Errorf("there are two sources of credentials; keep one of %s", strings.Join(allowed, ", "))
@@ -68,6 +81,19 @@ func orNone(words []string) string {
 		return "none"
 	}
 	return strings.Join(words, ", ")
+}
+
+// ownCredentials are keys of URLs that choose credentials. Beside a file they
+// would have no effect.
+var ownCredentials = []string{"anonymous", "profile", "role", "web_identity_token_file"}
+
+func checkOwnCredentials(q url.Values) error {
+	for _, key := range ownCredentials {
+		if q.Has(key) {
+			return fmt.Errorf("the URL's key %q chooses credentials, and so does a file in the settings; remove one", key)
+		}
+	}
+	return nil
 }
 
 // readSecret reads a file with credentials, which must be a secret on this

@@ -9,22 +9,30 @@ import (
 
 func TestCredentialsCheck(t *testing.T) {
 	for name, tt := range map[string]struct {
-		scheme string
-		c      Credentials
-		want   string
+		url  string
+		c    Credentials
+		want string
 	}{
-		"none":                 {"s3", Credentials{}, ""},
-		"env":                  {"s3", Credentials{EnvFile: "f"}, ""},
-		"profile":              {"s3", Credentials{AWSFile: "f", AWSProfile: "p"}, ""},
-		"profile without file": {"s3", Credentials{AWSProfile: "p"}, "profile=p in the URL"},
-		"two":                  {"s3", Credentials{AWSFile: "f", EnvFile: "f"}, "two sources"},
-		"gcs for s3":           {"s3", Credentials{GCSKeyFile: "f"}, "gcs-key-file is not for s3"},
-		"aws for gs":           {"gs", Credentials{AWSFile: "f"}, "allowed: gcs-key-file"},
-		"env for a directory":  {"file", Credentials{EnvFile: "f"}, "allowed: none"},
-		"azure":                {"azblob", Credentials{AzureConnectionFile: "f"}, ""},
+		"none":                 {"s3://b", Credentials{}, ""},
+		"env":                  {"s3://b", Credentials{EnvFile: "f"}, ""},
+		"profile":              {"s3://b", Credentials{AWSFile: "f", AWSProfile: "p"}, ""},
+		"profile without file": {"s3://b", Credentials{AWSProfile: "p"}, "profile=p in the URL"},
+		"two":                  {"s3://b", Credentials{AWSFile: "f", EnvFile: "f"}, "two sources"},
+		"gcs for s3":           {"s3://b", Credentials{GCSKeyFile: "f"}, "gcs-key-file is not for s3"},
+		"aws for gs":           {"gs://b", Credentials{AWSFile: "f"}, "allowed: gcs-key-file"},
+		"env for a directory":  {"file:///b", Credentials{EnvFile: "f"}, "allowed: none"},
+		"role and file":        {"s3://b?role=arn:x", Credentials{EnvFile: "f"}, `"role" chooses credentials`},
+		"role":                 {"s3://b?role=arn:x", Credentials{}, ""},
+		"anonymous and key":    {"gs://b?anonymous=true", Credentials{GCSKeyFile: "f"}, `"anonymous" chooses`},
+		"two accounts":         {"azblob://b?storage_account=me", Credentials{AzureConnectionFile: "f"}, "says where the storage account is"},
+		"azure":                {"azblob://b", Credentials{AzureConnectionFile: "f"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := tt.c.Check(tt.scheme)
+			l, err := Parse(tt.url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = tt.c.Check(l)
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}

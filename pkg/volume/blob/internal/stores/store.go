@@ -27,7 +27,7 @@ type Store struct {
 
 // Open opens a store. Nothing is asked of it yet.
 func Open(ctx context.Context, l Location, c Credentials) (*Store, error) {
-	if err := c.Check(l.Scheme()); err != nil {
+	if err := c.Check(l); err != nil {
 		return nil, err
 	}
 	s := &Store{Location: l}

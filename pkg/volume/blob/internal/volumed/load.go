@@ -23,7 +23,6 @@ func (s *source) setFlags(f *flag.FlagSet) {
 	s.volumes = settings.VolumeFlag{}
 	f.StringVar(&s.file, "config", "", "read volumes and other settings from `FILE` (JSON)")
 	f.Var(s.volumes, "volume", "serve a volume, `NAME=URL[,read-only][,prefix=DIR/]`; may be repeated")
-	f.StringVar(&s.over.StateDir, "state-dir", "", "`DIR` for cached and staged files (default "+defaultStateDir()+")")
 }
 
 // load returns the settings, checked.

@@ -95,14 +95,20 @@ func (s *server) open(ctx context.Context, r volume.Request, v settings.Volume, 
 func (s *server) openOn(ctx context.Context, r volume.Request, v settings.Volume, store *stores.Store, log *slog.Logger) (volume.Volume, error) {
 	data, release, err := s.dir.use(r.Volume, r.Sandbox, identity(v))
 	if err != nil {
-		return nil, err
+		return nil, s.diskProblem(err)
 	}
 	defer release()
 	o := &observer{progress: newProgress(log, s.progress)}
 	if s.settings.Metrics != "" {
 		if o.counter, err = metrics.NewCounter(s.dir.counts(), r.Volume); err != nil {
-			return nil, err
+			return nil, s.diskProblem(err)
 		}
 	}
 	return blob.Open(ctx, config(v, store, data, log, o))
+}
+
+// diskProblem is for what is not the store's fault.
+func (s *server) diskProblem(err error) error {
+	return &stores.Problem{Reason: "volumed cannot use its state directory",
+		Remedy: "check the space and the permissions of " + string(s.dir), Err: err}
 }

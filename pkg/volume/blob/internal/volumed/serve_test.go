@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -207,4 +208,27 @@ func TestAskErrors(t *testing.T) {
 		t.Errorf("the log does not say where: %v", line)
 	}
 	d.stop()
+}
+
+// The service manager is told.
+func TestNotify(t *testing.T) {
+	dir := shortDir(t)
+	path := filepath.Join(dir, "notify.sock")
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manager.Close()
+	t.Setenv("NOTIFY_SOCKET", path)
+	d := startDaemon(t, dir, "--volume", "a=mem://")
+	for _, want := range []string{"READY=1", "STOPPING=1"} {
+		text := make([]byte, 100)
+		n, err := manager.Read(text)
+		if err != nil || string(text[:n]) != want {
+			t.Errorf("got %q, %v, want %q", text[:n], err, want)
+		}
+		if want == "READY=1" {
+			d.stop()
+		}
+	}
 }

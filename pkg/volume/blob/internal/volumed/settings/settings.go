@@ -111,7 +111,7 @@ func (v Volume) check() (all []error) {
 	l, err := stores.Parse(v.URL)
 	if err != nil {
 		fail("url: %w", err)
-	} else if err := v.Credentials().Check(l.Scheme()); err != nil {
+	} else if err := v.Credentials().Check(l); err != nil {
 		all = append(all, err)
 	}
 	if v.Prefix != "" && (!strings.HasSuffix(v.Prefix, "/") || strings.HasPrefix(v.Prefix, "/")) {
