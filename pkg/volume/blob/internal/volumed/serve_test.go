@@ -232,3 +232,26 @@ func TestNotify(t *testing.T) {
 		}
 	}
 }
+
+// A daemon that stops while a mount is served ends it, and leaves nothing.
+func TestStopWithMount(t *testing.T) {
+	dir, objects := shortDir(t), t.TempDir()
+	d := startDaemon(t, dir, "--config", writeConfig(t, dir,
+		`{"drain": "1ms", "volumes": {"shelf": {"url": "file://%s"}}}`, objects))
+	box := mount(t, d, "shelf", "box")
+	defer box.Close()
+	f, err := box.create("note", []byte("text"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Flush(gcontext.Background()); err != nil {
+		t.Fatal(err)
+	}
+	d.stop()
+	if text, err := os.ReadFile(filepath.Join(objects, "note")); err != nil || string(text) != "text" {
+		t.Errorf("in the store: %q, %v", text, err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "state", "volumes", "shelf", "*")); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
