@@ -11,7 +11,7 @@ import (
 
 // engineFree are the packages for other programs that have nothing to do with
 // an engine. Some are still to come.
-var engineFree = []string{"pkg/ociconfig", "pkg/kubepolicy", "pkg/overlaymount", "pkg/admission"}
+var engineFree = []string{"pkg/ociconfig", "pkg/kubepolicy", "pkg/overlaymount", "pkg/admission", "pkg/volume/handoff", "pkg/volume/internal/packet"}
 
 // foreign are beginnings of import paths: clients of clouds, Kubernetes and
 // containerd. What needs one is a module of its own.

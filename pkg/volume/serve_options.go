@@ -22,7 +22,8 @@ type ServeOptions struct {
 	// with: setrlimit(2), RLIMIT_DATA. One that wants more is ended by the Go
 	// runtime, and the mounts of its sandbox with it. At three quarters of it,
 	// garbage is collected more often. Go takes memory from the system in pieces
-	// of 64 MiB, so less than twice that is refused.
+	// of 64 MiB, so less than twice that is refused. In a program with cgo, the
+	// stacks of its threads count too, 8 MiB each.
 	Memory int64
 
 	// OpenFiles is how many FDs a worker may have, unless the daemon itself may

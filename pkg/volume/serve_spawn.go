@@ -1,26 +1,29 @@
 package volume
 
 import (
-	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/directfs/runsc/pkg/volume/internal/packet"
 	"golang.org/x/sys/unix"
 )
 
 // workerVariable is, in a worker's environment, the path of the listener that it
-// is a worker of. The FDs of a worker are where exec.Cmd puts extra files.
+// is a worker of. controlFD is its end of a pair of sockets, where exec.Cmd puts
+// an extra file.
 const (
 	workerVariable = "DIRECTFS_VOLUME_WORKER"
-	orderFD      = 3 // a packet socket: orders and reports
-	crashFD        = 4 // a pipe: what the Go runtime says of a crash
+	controlFD      = 3
 )
 
 // spawner starts workers from a thread of its own, which lives as long as they
@@ -48,7 +51,7 @@ func (s *spawner) stop() { close(s.start) }
 type process struct {
 	cmd     *exec.Cmd
 	control *net.UnixConn
-	crash   *os.File
+	words   lastWords
 }
 
 // spawn starts this program again.
@@ -62,21 +65,17 @@ func (s *spawner) spawn(path string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	crash, crashEnd, err := crashPipe()
-	if err != nil {
-		control.Close()
-		return nil, err
-	}
-	defer crashEnd.Close()
-	p := &process{control: control, crash: crash, cmd: &exec.Cmd{
+	p := &process{control: control, words: lastWords{out: os.Stderr}}
+	p.cmd = &exec.Cmd{
 		Path:        "/proc/self/exe",
 		Args:        os.Args,
 		Env:         append(os.Environ(), workerVariable+"="+path),
 		Stdout:      os.Stdout,
-		Stderr:      os.Stderr,
-		ExtraFiles:  []*os.File{theirs, crashEnd},
+		Stderr:      &p.words,
+		WaitDelay:   time.Second, // for stderr: the worker may have left a child
+		ExtraFiles:  []*os.File{theirs},
 		SysProcAttr: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
-	}}
+	}
 	started := make(chan error)
 	s.start <- func() {
 		err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -87,52 +86,45 @@ func (s *spawner) spawn(path string) (*process, error) {
 	}
 	if err := <-started; err != nil {
 		control.Close()
-		crash.Close()
 		return nil, fmt.Errorf("starting a worker: %w", err)
 	}
 	return p, nil
 }
 
-// crashPipe returns a pipe that never blocks its writer, who is about to die.
-func crashPipe() (r, w *os.File, err error) {
-	var fds [2]int
-	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
-		return nil, nil, os.NewSyscallError("pipe2", err)
-	}
-	return os.NewFile(uintptr(fds[0]), "crash"), os.NewFile(uintptr(fds[1]), "crash"), nil
-}
-
 // wait returns, when the process has ended, how it did unless in good order.
 func (p *process) wait() error {
 	err := p.cmd.Wait()
-	defer p.crash.Close()
-	if err == nil {
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
 		return nil
 	}
-	if said := p.lastWords(); said != "" {
-		return fmt.Errorf("%w: %s", err, said)
+	if p.words.crash != "" {
+		return fmt.Errorf("%w: %s", err, p.words.crash)
 	}
 	return err
 }
 
-// lastWords returns the first line of what the Go runtime said of a crash:
-// "fatal error: ..." or "panic: ...".
-func (p *process) lastWords() string {
-	raw, err := p.crash.SyscallConn()
-	if err != nil {
-		return ""
+// lastWords passes on what a process writes to stderr, and remembers what the Go
+// runtime says of a crash. (debug.SetCrashOutput would leave that line out.)
+type lastWords struct {
+	out   io.Writer
+	line  []byte // the one that is not complete
+	crash string
+}
+
+// crashes are how such a line begins. Without memory the runtime may also fail in
+// other ways than it should.
+var crashes = []string{"fatal error: ", "panic: ", "runtime/cgo: ", "SIG"}
+
+func (w *lastWords) Write(b []byte) (int, error) {
+	for part := range bytes.Lines(b) {
+		w.line = append(w.line, part[:min(len(part), max(0, 512-len(w.line)))]...)
+		if part[len(part)-1] != '\n' {
+			break
+		}
+		if w.crash == "" && slices.ContainsFunc(crashes, func(c string) bool { return strings.HasPrefix(string(w.line), c) }) {
+			w.crash = string(bytes.TrimSpace(w.line))
+		}
+		w.line = w.line[:0]
 	}
-	var words [512]byte
-	n := 0
-	// Nobody else has the pipe now, unless the worker has left a child: what it
-	// does not hold must not be waited for.
-	_ = raw.Read(func(fd uintptr) bool {
-		n, err = unix.Read(int(fd), words[:])
-		return true
-	})
-	if n <= 0 || errors.Is(err, unix.EAGAIN) {
-		return ""
-	}
-	line, _ := bufio.NewReader(strings.NewReader(string(words[:n]))).ReadString('\n')
-	return strings.TrimSpace(line)
+	return w.out.Write(b)
 }

@@ -33,7 +33,7 @@ type worker struct {
 
 	// Protected by the pool's mutex.
 	orders map[uint64]*pending
-	idle   *time.Timer // runs while there are no orders
+	idle   *time.Timer // runs since there are no orders
 }
 
 // pending is an order of which no end was reported.
@@ -80,7 +80,6 @@ func (p *pool) order(r handoff.Request, c *net.UnixConn) (*worker, uint64, error
 	if len(w.orders) >= p.o.Mounts {
 		return nil, 0, fmt.Errorf("the sandbox has %d mounts already, as many as the daemon allows", p.o.Mounts)
 	}
-	w.idle.Stop()
 	p.lastID++
 	w.orders[p.lastID] = &pending{r, c}
 	return w, p.lastID, nil

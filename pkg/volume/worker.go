@@ -85,9 +85,8 @@ func (s *server) receive() {
 			packet.Close(files)
 			continue
 		}
-		ready := make(chan struct{})
-		go s.obey(o, files, sync.OnceFunc(func() { close(ready) }))
-		<-ready // so that the end of orders comes after them
+		end, err := s.mounts.begin(o.id) // before the end of orders is seen
+		go s.obey(o, files, end, err)
 	}
 }
 
@@ -117,21 +116,18 @@ func done(c <-chan struct{}, d time.Duration) bool {
 	}
 }
 
-// obey does all that an order needs, from its answer to the end of the mount. It
-// calls counted when the mount can no longer be overlooked.
-func (s *server) obey(o order, files []*os.File, counted func()) {
-	defer counted()
+// obey does all that an order needs, from its answer to the end of the mount,
+// unless there is an error already. It calls end last.
+func (s *server) obey(o order, files []*os.File, end func(), err error) {
+	defer end()
 	defer packet.Close(files[1:])
-	client, err := packet.Conn(files[0])
-	if err != nil {
-		s.report(refusedReport(o.id, err))
+	client, connErr := packet.Conn(files[0])
+	if connErr != nil {
+		s.report(refusedReport(o.id, connErr))
 		return
 	}
 	defer client.Close()
-	end, err := s.mounts.begin(o.id)
-	counted()
 	if err == nil {
-		defer end()
 		err = s.serve(o, client, files[1:])
 	}
 	if err != nil {

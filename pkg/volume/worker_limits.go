@@ -2,12 +2,11 @@ package volume
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"runtime/debug"
 	"strconv"
 	"strings"
-
-	"net"
 
 	"github.com/directfs/runsc/pkg/volume/internal/packet"
 	"golang.org/x/sys/unix"
@@ -15,19 +14,12 @@ import (
 
 // inherit takes up what the daemon has left open for its worker.
 func inherit() (*net.UnixConn, error) {
-	for _, fd := range []int{orderFD, crashFD} {
-		unix.CloseOnExec(fd)
-	}
-	control, err := packet.Conn(os.NewFile(orderFD, "control"))
+	unix.CloseOnExec(controlFD)
+	control, err := packet.Conn(os.NewFile(controlFD, "control"))
 	if err != nil {
 		return nil, fmt.Errorf("%s is set, but the process was not started by a daemon: %w", workerVariable, err)
 	}
-	if err := unix.SetNonblock(crashFD, true); err != nil {
-		return nil, os.NewSyscallError("fcntl", err)
-	}
-	crash := os.NewFile(crashFD, "crash")
-	defer crash.Close() // the runtime has another FD of it
-	return control, debug.SetCrashOutput(crash, debug.CrashOptions{})
+	return control, nil
 }
 
 // limit bounds what this process may use. LisaFS allocates as much as a message's

@@ -10,12 +10,12 @@ type mounts struct {
 	stopping bool
 }
 
-// begin adds a mount, which the caller ends.
+// begin adds a mount. The caller ends it, also on error.
 func (m *mounts) begin(id uint64) (end func(), err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.gone != nil {
-		return nil, unavailable(errStopping)
+		return func() {}, unavailable(errStopping)
 	}
 	if m.stops == nil {
 		m.stops = map[uint64]func(){}

@@ -93,6 +93,9 @@ func (vs *volumes) start(v *openVolume, open func(context.Context) (Volume, erro
 	if v.err == nil && v.volume == nil {
 		v.err = errors.New("the backend returned no volume")
 	}
+	if v.err != nil {
+		vs.forget(v) // who waits for it has failed, and the next one tries again
+	}
 }
 
 // release ends a use. The last one closes the volume, and returns when that is
@@ -111,6 +114,7 @@ func (vs *volumes) close(v *openVolume) {
 	_, err := within(context.Background(), vs.o.Logger, vs.o.CloseTimeout, func(ctx context.Context) (any, error) {
 		var err error
 		v.closing.Do(func() {
+			defer close(v.closed)
 			defer vs.forget(v) // also if the backend panics
 			<-v.ready
 			if v.err == nil {
@@ -124,11 +128,13 @@ func (vs *volumes) close(v *openVolume) {
 	}
 }
 
+// forget takes a volume out of the list, unless its place is taken.
 func (vs *volumes) forget(v *openVolume) {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
-	delete(vs.all, v.key)
-	close(v.closed)
+	if vs.all[v.key] == v {
+		delete(vs.all, v.key)
+	}
 }
 
 // closeAll closes the volumes that are still in use: the process is about to

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -13,8 +12,6 @@ import (
 	"github.com/directfs/runsc/pkg/volume/internal/packet"
 	"golang.org/x/sys/unix"
 )
-
-func lockThread() { runtime.LockOSThread() }
 
 func asError(err error, e **Error) bool { return errors.As(err, e) }
 

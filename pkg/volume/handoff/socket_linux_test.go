@@ -111,50 +111,39 @@ func TestUntrustedServer(t *testing.T) {
 	fails(t, err, a, Untrusted, "is user 4711's")
 }
 
-// listenAs listens as another user, on a thread that ends with it.
+// listenAs listens as another user.
 func listenAs(t *testing.T, a Address, uid int) {
 	t.Helper()
-	made := make(chan error)
-	go func() {
-		lockThread()
-		// The raw call changes the thread's user, and not the process's.
-		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), uintptr(uid), ^uintptr(0)); errno != 0 {
-			made <- errno
-			return
-		}
+	do(t, asUser(t, uid, 0, func() error {
 		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
-		if err == nil {
-			t.Cleanup(func() { unix.Close(fd) })
-			err = unix.Bind(fd, &unix.SockaddrUnix{Name: a.path})
+		if err != nil {
+			return err
 		}
-		if err == nil {
-			err = unix.Listen(fd, 1)
+		t.Cleanup(func() { unix.Close(fd) })
+		if err := unix.Bind(fd, &unix.SockaddrUnix{Name: a.path}); err != nil {
+			return err
 		}
-		made <- err
-	}()
-	do(t, <-made)
+		return unix.Listen(fd, 1)
+	}))
 }
 
 func TestOtherUsers(t *testing.T) {
 	needRoot(t)
 	a := daemon(t, func(Incoming) (Reply, *os.File) { return Reply{}, nil })
 	do(t, os.Chmod(a.path, 0o660))
-	as := func(uid, gid uint32) *syscall.SysProcAttr {
-		return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: gid}}
+	askAs := func(uid, gid int) error {
+		return asUser(t, uid, gid, func() error { _, err := Ask(within(t), a, plain); return err })
 	}
-	if out := askAs(t, a, as(stranger, 0)); out != "<nil>" {
-		t.Errorf("somebody of the socket's group: %s", out)
+	if err := askAs(stranger, 0); err != nil {
+		t.Errorf("somebody of the socket's group: %v", err)
 	}
-	if out := askAs(t, a, as(stranger, stranger)); !strings.Contains(out, "permission denied") {
-		t.Errorf("somebody else: %s", out)
-	}
+	fails(t, askAs(stranger, stranger), a, Unavailable, "permission denied")
 	do(t, os.Chown(a.path, stranger, -1))
-	if out := askAs(t, a, as(stranger, stranger)); !strings.Contains(out, "user 0's") {
-		t.Errorf("another user's daemon at one's own socket: %s", out)
-	}
+	fails(t, askAs(stranger, stranger), a, Untrusted, "is user 0's") // another user's daemon at one's own socket
 }
 
-// In a user namespace, the host's root is nobody.
+// In a user namespace that does not map the host's root, this is nobody, and so
+// may be the one who asks.
 func TestUserNamespace(t *testing.T) {
 	needRoot(t)
 	a := daemon(t, func(Incoming) (Reply, *os.File) { return Reply{}, nil })
@@ -162,10 +151,10 @@ func TestUserNamespace(t *testing.T) {
 		ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: host, Size: 1}}
 		return &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER, UidMappings: ids, GidMappings: ids}
 	}
-	if out := askAs(t, a, in(0)); out != "<nil>" {
+	if out := askIn(t, a, in(0)); out != "<nil>" {
 		t.Errorf("with root mapped: %s", out)
 	}
-	if out := askAs(t, a, in(stranger)); !strings.Contains(out, "overflow ID 65534") {
+	if out := askIn(t, a, in(stranger)); !strings.Contains(out, "overflow ID 65534") {
 		t.Errorf("with root not mapped: %s", out)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -33,8 +34,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// askAs asks in a process with the given attributes, and returns its error.
-func askAs(t *testing.T, a Address, attr *syscall.SysProcAttr) string {
+// askIn asks in a process with the given attributes, and returns its error.
+func askIn(t *testing.T, a Address, attr *syscall.SysProcAttr) string {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), roleVariable+"="+a.String(), "GORACE=atexit_sleep_ms=0")
@@ -44,6 +45,29 @@ func askAs(t *testing.T, a Address, attr *syscall.SysProcAttr) string {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return string(out)
+}
+
+// asUser calls f on a thread of another user, and of one group.
+func asUser(t *testing.T, uid, gid int, f func() error) error {
+	t.Helper()
+	result := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends
+		keep := ^uintptr(0)
+		// The raw calls change the thread, and not the process: credentials(7).
+		for _, call := range [][4]uintptr{
+			{unix.SYS_SETGROUPS, 0, 0, 0},
+			{unix.SYS_SETRESGID, keep, uintptr(gid), keep},
+			{unix.SYS_SETRESUID, keep, uintptr(uid), keep},
+		} {
+			if _, _, errno := unix.RawSyscall(call[0], call[1], call[2], call[3]); errno != 0 {
+				result <- errno
+				return
+			}
+		}
+		result <- f()
+	}()
+	return <-result
 }
 
 func within(t *testing.T) context.Context {
