@@ -82,8 +82,8 @@ type Config struct {
 	FileMode, DirMode fs.FileMode
 	UID, GID          uint32
 
-	// KeepStaged is how long Recover keeps what it cannot upload. Zero is for
-	// ever.
+	// KeepStaged is how long Recover keeps what it cannot upload. Nobody was told
+	// that it is stored.
 	KeepStaged time.Duration
 
 	// IfMatch, if not nil, makes an upload fail with gcerrors.FailedPrecondition
@@ -120,6 +120,7 @@ var DefaultConfig = Config{
 	PrefetchObjectBytes: 128 << 10,
 	PrefetchFiles:       128,
 	RenameObjects:       1000,
+	KeepStaged:          7 * 24 * time.Hour,
 	FileMode:            0o644,
 	DirMode:             0o755,
 }
@@ -144,6 +145,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.PrefetchObjectBytes, d.PrefetchObjectBytes)
 	setDefault(&c.PrefetchFiles, d.PrefetchFiles)
 	setDefault(&c.RenameObjects, d.RenameObjects)
+	setDefault(&c.KeepStaged, d.KeepStaged)
 	setDefault(&c.FileMode, d.FileMode)
 	setDefault(&c.DirMode, d.DirMode)
 	if c.Logger == nil {
@@ -186,6 +188,7 @@ func (c Config) check() error {
 		"request timeout": int64(c.RequestTimeout), "minimum rate": c.MinRate,
 		"requests": int64(c.Requests), "part size": int64(c.PartBytes),
 		"part requests": int64(c.PartRequests), "rename objects": int64(c.RenameObjects),
+		"time for staged files": int64(c.KeepStaged),
 	} {
 		if n < 0 {
 			return fail("%s is negative", name)

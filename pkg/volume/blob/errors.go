@@ -32,7 +32,7 @@ func storeError(r Request, key string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if done := (*StoreError)(nil); errors.As(err, &done) || errors.Is(err, errShrunk) {
+	if done := (*StoreError)(nil); errors.As(err, &done) || errors.Is(err, errShrunk) || errors.Is(err, errDiffers) {
 		return err
 	}
 	return &StoreError{Request: r, Key: key, Errno: errnoOf(err), Err: err}

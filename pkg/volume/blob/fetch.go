@@ -22,23 +22,32 @@ func (v *tree) cached(ctx context.Context, key string, want version) (*disk.File
 			v.disk.Drop(key)
 		}
 		t, mine := v.fetch(key, want)
+		if t == nil {
+			continue
+		}
 		if mine {
 			v.c.Observer.Cached(CacheMiss)
 		}
-		if err := t.wait(ctx); err != nil {
+		if err := t.wait(ctx); err != nil && !mine && ctx.Err() == nil {
+			continue // another's failure
+		} else if err != nil {
 			return nil, err
 		}
 		if f := v.disk.Acquire(key); f != nil {
 			return f, nil // perhaps newer than want
 		}
 	}
-	return nil, syscall.ENOSPC // evicted at once, again and again
+	return nil, syscall.ENOSPC // evicted at once, or not to be had: read without the cache
 }
 
-// fetch begins to fetch an object into the cache, or joins who does.
+// fetch begins to fetch an object into the cache, or joins who does. It returns nil
+// if the object was cached meanwhile.
 func (v *tree) fetch(key string, want version) (t *task, mine bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.disk.Has(key) {
+		return nil, false
+	}
 	if t := v.fetches[key]; t != nil {
 		return t, false
 	}
@@ -66,23 +75,23 @@ func (v *tree) fill(ctx context.Context, t *task, key string, want version) erro
 	if want.same(got) {
 		got = got.merge(want)
 	}
-	if !v.endFetch(t, key) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.fetches[key] != t { // this process changed the object meanwhile
 		w.Abort()
 		return nil
 	}
+	delete(v.fetches, key)
 	w.Commit(key, got).Release()
 	return nil
 }
 
-// endFetch reports whether a fetch is still wanted.
-func (v *tree) endFetch(t *task, key string) bool {
+func (v *tree) endFetch(t *task, key string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.fetches[key] != t {
-		return false
+	if v.fetches[key] == t {
+		delete(v.fetches, key)
 	}
-	delete(v.fetches, key)
-	return true
 }
 
 // outdate forgets what is cached, or being fetched, of an object that this process
@@ -125,5 +134,6 @@ func (in *inode) load(ctx context.Context) error {
 		in.v.seen(entryOf(key, got))
 	}
 	in.base = got
+	in.epoch++
 	return nil
 }

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"sync"
 	"syscall"
 
 	"github.com/directfs/runsc/pkg/volume"
-	"github.com/directfs/runsc/pkg/volume/blob/internal/ids"
 )
 
 // handle is an open file. It implements volume.WritableHandle, for who opened it
@@ -22,81 +20,6 @@ type handle struct {
 
 	mu   sync.Mutex
 	host *os.File
-}
-
-// Open implements volume.Volume.
-func (v *tree) Open(ctx context.Context, id volume.ID, how volume.OpenHow) (volume.Handle, error) {
-	if how.Write && v.c.ReadOnly {
-		return nil, syscall.EROFS
-	}
-	in, err := v.use(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if how.Truncate {
-		err = in.truncate(ctx, 0)
-	} else {
-		v.prefetch(in.keyNow())
-		err = in.load(ctx)
-	}
-	if err != nil {
-		if isNotFound(err) {
-			v.forgetMissing(in.keyNow())
-		}
-		in.release(ctx)
-		return nil, err
-	}
-	return v.newHandle(in, how), nil
-}
-
-func (v *tree) newHandle(in *inode, how volume.OpenHow) *handle {
-	if how.Write {
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		in.writers++
-	}
-	return &handle{in: in, how: how}
-}
-
-// use returns the file of an identity with one handle more.
-func (v *tree) use(ctx context.Context, id volume.ID) (*inode, error) {
-	if in := v.hold(id, func() *inode { return nil }); in != nil {
-		return in, nil
-	}
-	kind, key, ok := v.ids.Key(string(id))
-	switch {
-	case !ok:
-		return nil, fs.ErrNotExist
-	case kind != ids.File:
-		return nil, syscall.EISDIR
-	}
-	dir, e, err := v.findKey(ctx, kind, key)
-	if err == nil {
-		e, err = v.keepTime(ctx, dir, e)
-	}
-	switch {
-	case err != nil:
-		return nil, err
-	case e.absent:
-		return nil, fs.ErrNotExist
-	}
-	in := v.hold(id, func() *inode {
-		if _, now, ok := v.ids.Key(string(id)); !ok || now != key || v.byKey[key] != nil {
-			return nil // renamed or removed meanwhile
-		}
-		return &inode{v: v, id: id, key: key, busy: newMutex(), size: e.size, mod: e.kept, base: e.version, exists: true}
-	})
-	if in == nil {
-		return nil, syscall.ESTALE
-	}
-	return in, nil
-}
-
-// forgetMissing is called when an object that a listing has is not in the store.
-func (v *tree) forgetMissing(key string) {
-	e := entryOf(key, version{})
-	e.absent = true
-	v.seen(e)
 }
 
 // ReadAt implements volume.Handle.
@@ -121,7 +44,7 @@ func (h *handle) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	case err != nil && in.localNow():
 		return h.ReadAt(ctx, p, off) // it was staged meanwhile
 	case errors.Is(err, syscall.ESTALE) || isNotFound(err):
-		in.v.retire(in)
+		in.v.retire(in, in.keyNow(), in.state())
 		return got, &StoreError{RequestRead, in.keyNow(), syscall.ESTALE, err}
 	case err == nil && n < len(p):
 		err = io.EOF

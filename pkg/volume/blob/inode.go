@@ -1,8 +1,8 @@
 package blob
 
 import (
-	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/directfs/runsc/pkg/volume"
@@ -26,6 +26,10 @@ type inode struct {
 	writers int // handles that may write
 	named   bool
 
+	// pins counts work that is under way. It may be raised without a lock by who
+	// has a handle or a pin.
+	pins atomic.Int32
+
 	// busy is held while the object or the file's kind changes: fetching,
 	// staging, uploading, renaming, removing.
 	busy mutex
@@ -45,6 +49,8 @@ type inode struct {
 	seq      uint64 // counts changes
 	saved    uint64 // how many of them are in the store
 	removed  bool
+	moving   bool   // its object is being removed, moved or replaced by this process
+	epoch    uint64 // counts what this process did to the object
 	conflict bool
 	record   disk.Record
 	up       *upload
@@ -66,7 +72,30 @@ func (in *inode) attr() volume.Attr {
 func (in *inode) is(e entry) bool {
 	in.mu.RLock()
 	defer in.mu.RUnlock()
-	return in.dirty || !e.absent && in.base.same(e.version)
+	return in.dirty || in.moving || in.removed || !e.absent && in.base.same(e.version)
+}
+
+// state returns a number that is another one after this process did something to
+// the object.
+func (in *inode) state() uint64 {
+	in.mu.RLock()
+	defer in.mu.RUnlock()
+	return in.epoch
+}
+
+// setMoving is for who has busy.
+func (in *inode) setMoving(moving bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.moving = moving
+	in.epoch++
+}
+
+// doneMoving ends what quiesce or hold began.
+func (in *inode) doneMoving() {
+	in.setMoving(false)
+	in.v.changes.Add(1)
+	in.busy.unlock()
 }
 
 // openInode returns the file of an identity, if it is in use.
@@ -104,23 +133,6 @@ func (in *inode) keyNow() string {
 	return in.key
 }
 
-// hold returns the file of an identity with one handle more. If it is not in use,
-// it begins with what make returns.
-func (v *tree) hold(id volume.ID, begin func() *inode) *inode {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	in := v.inodes[id]
-	if in == nil {
-		if in = begin(); in == nil {
-			return nil
-		}
-		v.inodes[id], v.byKey[in.key] = in, in
-		in.named = true
-	}
-	in.handles++
-	return in
-}
-
 // unname takes the name from a file: it was removed, or replaced in the store.
 // The identity is not that of the name any more. tree.mu is held.
 func (v *tree) unname(in *inode) {
@@ -131,9 +143,6 @@ func (v *tree) unname(in *inode) {
 	delete(v.byKey, in.key)
 	v.setFresh(in.key, false)
 	v.ids.Forget(ids.File, in.key)
-	if in.handles == 0 {
-		delete(v.inodes, in.id)
-	}
 }
 
 // setFresh notes whether a file is not in the store yet. tree.mu is held.
@@ -154,91 +163,17 @@ func (v *tree) setFresh(key string, fresh bool) {
 // retire is for a file whose object another writer replaced or removed. Its
 // handles go on with what they have, as if the file had been removed; the name is
 // that of a new file.
-func (v *tree) retire(in *inode) {
+//
+// It reports false, and does nothing, if this process did something to the file
+// since it had that key and that state.
+func (v *tree) retire(in *inode, key string, state uint64) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if in.named {
-		v.c.Observer.Conflict(in.key)
-		v.disk.Drop(in.key)
-		v.unname(in)
-	}
-}
-
-// release ends the use of a handle. The last one of a changed file tries to
-// upload it once more; what is not in the store then stays staged.
-func (in *inode) release(ctx context.Context) error {
-	var err error
-	for {
-		in.v.mu.Lock()
-		last := in.handles == 1
-		if !last {
-			in.handles--
-			in.v.mu.Unlock()
-			return err
-		}
-		in.v.mu.Unlock()
-		if err = in.sync(ctx); err != nil {
-			break
-		}
-		if in.v.drop(in) {
-			return nil
-		}
-	}
-	in.v.mu.Lock()
-	in.handles--
-	in.v.mu.Unlock()
-	in.v.abandon(in)
-	return err
-}
-
-// drop ends the use of a clean file that has one handle, and reports whether it
-// was that.
-func (v *tree) drop(in *inode) bool {
-	v.mu.Lock()
-	if in.handles != 1 {
-		v.mu.Unlock()
+	if now := in.state(); now != state || in.key != key || !in.named {
 		return false
 	}
-	in.mu.Lock()
-	if in.dirty && !in.removed {
-		in.mu.Unlock()
-		v.mu.Unlock()
-		return false
-	}
-	key, named := in.key, in.named
-	in.handles = 0
-	delete(v.inodes, in.id)
-	if named {
-		delete(v.byKey, key)
-		in.named = false
-	}
-	v.mu.Unlock()
-	defer in.mu.Unlock()
-	v.ranges.drop(in)
-	if in.file != nil {
-		if named && in.file.Staged() && in.size <= v.c.CacheObjectBytes {
-			in.file.Unstage(key, in.base)
-		}
-		in.file.Release()
-		in.file = nil
-	}
-	return true
-}
-
-// abandon is for a file that nobody has open and whose upload failed. If another
-// writer was the reason, trying again is in vain: the name is that of the store's
-// object, and the content stays for Recover.
-func (v *tree) abandon(in *inode) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	v.c.Logger.Error("content is not in the store", "key", in.key, "bytes", in.size, "conflict", in.conflict)
-	if !in.conflict || in.handles > 0 || in.file == nil {
-		return
-	}
+	v.c.Observer.Conflict(key)
+	v.disk.Drop(key)
 	v.unname(in)
-	delete(v.inodes, in.id)
-	in.file.Keep()
-	in.file = nil
+	return true
 }

@@ -94,10 +94,13 @@ func (v *tree) fetchAhead(e entry) {
 			return err
 		}
 		defer v.idle.Release(1)
-		if v.disk.Has(e.key) || v.unsaved(e.key) != nil {
+		if v.unsaved(e.key) != nil {
 			return nil
 		}
 		t, mine := v.fetch(e.key, e.version)
+		if t == nil {
+			return nil
+		}
 		if mine {
 			v.c.Observer.Cached(CachePrefetch)
 		}

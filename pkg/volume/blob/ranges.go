@@ -76,21 +76,25 @@ func (r *ranges) read(ctx context.Context, h *handle, base version, p []byte, of
 	done := 0
 	for done < len(p) {
 		at := off + int64(done)
-		c := r.get(h.in, base, at/chunkBytes)
+		c, mine := r.get(h.in, base, at/chunkBytes)
 		for i := int64(1); i <= ahead; i++ {
 			r.get(h.in, base, at/chunkBytes+i)
 		}
-		if c == nil { // no memory is left
-			n, err := r.direct(ctx, h.in, base, p[done:min(len(p), done+chunkBytes)], at)
-			if done += n; err != nil {
+		if c != nil {
+			err := c.wait(ctx)
+			if err == nil {
+				done += copy(p[done:], c.data[at%chunkBytes:])
+				continue
+			}
+			if mine || ctx.Err() != nil {
 				return done, err
 			}
-			continue
 		}
-		if err := c.wait(ctx); err != nil {
+		// No memory is left, or what was fetched ahead failed.
+		n, err := r.direct(ctx, h.in, base, p[done:min(len(p), done+chunkBytes)], at)
+		if done += n; err != nil {
 			return done, err
 		}
-		done += copy(p[done:], c.data[at%chunkBytes:])
 	}
 	return done, nil
 }
@@ -120,24 +124,24 @@ func (in *inode) readRange(ctx context.Context, base version, p []byte, off int6
 	}
 }
 
-// get returns a chunk, which it begins to fetch if needed, or nil if there is no
+// get returns a chunk, and whether it began to fetch it, or nil if there is no
 // such chunk or no memory for it.
-func (r *ranges) get(in *inode, base version, i int64) *chunk {
+func (r *ranges) get(in *inode, base version, i int64) (c *chunk, mine bool) {
 	size := min(chunkBytes, base.size-i*chunkBytes)
 	if size <= 0 {
-		return nil
+		return nil, false
 	}
 	key := chunkKey{in, base.etag, base.size, i}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if c := r.chunks[key]; c != nil {
 		r.lru.MoveToBack(c.place)
-		return c
+		return c, false
 	}
 	if !r.reserve(size) {
-		return nil
+		return nil, false
 	}
-	c := &chunk{key: key, data: make([]byte, size)}
+	c = &chunk{key: key, data: make([]byte, size)}
 	c.task = in.v.start(func(ctx context.Context) error {
 		err := in.readRange(ctx, base, c.data, i*chunkBytes)
 		if err != nil {
@@ -147,7 +151,7 @@ func (r *ranges) get(in *inode, base version, i int64) *chunk {
 	})
 	c.place = r.lru.PushBack(c)
 	r.chunks[key] = c
-	return c
+	return c, true
 }
 
 // reserve makes room for a chunk. Those that are being fetched stay.

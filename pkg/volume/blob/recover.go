@@ -1,12 +1,16 @@
 package blob
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"time"
+
+	"gocloud.dev/blob"
 
 	"github.com/directfs/runsc/pkg/volume/blob/internal/disk"
 )
@@ -85,7 +89,7 @@ func (s store) recover(ctx context.Context, l disk.Leftover) (Outcome, error) {
 		return Failed, l.Err
 	}
 	o, err := s.replay(ctx, l)
-	old := s.c.KeepStaged > 0 && time.Since(l.ModTime) > s.c.KeepStaged
+	old := time.Since(l.ModTime) > s.c.KeepStaged
 	if old && !s.c.ReadOnly && (o == Incomplete || o == Conflict) {
 		return Discarded, nil
 	}
@@ -105,6 +109,12 @@ func (s store) replay(ctx context.Context, l disk.Leftover) (Outcome, error) {
 		base:   version{etag: l.BaseETag, size: l.BaseSize, mod: l.BaseTime},
 		object: &objectProperties{metadata: l.Metadata}, mod: parseTime(l.Metadata[mtimeKey]),
 	}
+	f, ferr := os.Open(l.Path)
+	if ferr != nil {
+		return Failed, ferr
+	}
+	defer f.Close()
+	c.src = f
 	if err == nil {
 		mark := a.Metadata[uploadKey]
 		last := len(l.Uploads) > 0 && mark == l.Uploads[len(l.Uploads)-1]
@@ -113,7 +123,7 @@ func (s store) replay(ctx context.Context, l disk.Leftover) (Outcome, error) {
 			return Present, nil
 		case slices.Contains(l.Uploads, mark): // an earlier attempt
 		case !l.Exists, !c.base.same(versionOf(a)):
-			return Conflict, nil
+			return s.compare(ctx, c, a)
 		}
 		c.object = propertiesOf(a)
 	} else if l.Exists {
@@ -122,12 +132,6 @@ func (s store) replay(ctx context.Context, l disk.Leftover) (Outcome, error) {
 	if s.c.ReadOnly {
 		return Incomplete, errors.New("the volume is read-only now")
 	}
-	f, err := os.Open(l.Path)
-	if err != nil {
-		return Failed, err
-	}
-	defer f.Close()
-	c.src = f
 	switch _, err = s.upload(ctx, c); {
 	case err == nil:
 		return Uploaded, nil
@@ -135,4 +139,37 @@ func (s store) replay(ctx context.Context, l disk.Leftover) (Outcome, error) {
 		return Conflict, err
 	}
 	return Failed, err
+}
+
+// compare is for an object that is not what the file was made from. A store that
+// keeps no metadata does not say whose upload that was, but the content does.
+func (s store) compare(ctx context.Context, c *content, a *blob.Attributes) (Outcome, error) {
+	if _, marked := a.Metadata[uploadKey]; marked || a.Size != c.size {
+		return Conflict, nil
+	}
+	d := &differ{src: c.src}
+	if _, err := s.download(ctx, c.key, versionOf(a), c.size, d); err != nil && !errors.Is(err, errDiffers) {
+		return Failed, err
+	} else if err != nil {
+		return Conflict, nil
+	}
+	return Present, nil
+}
+
+var errDiffers = errors.New("another content")
+
+// differ fails when what is written is not what src has.
+type differ struct {
+	src io.ReaderAt
+	off int64
+}
+
+func (d *differ) Write(p []byte) (int, error) {
+	b := make([]byte, len(p))
+	n, err := d.src.ReadAt(b, d.off)
+	if n < len(p) && err != nil || !bytes.Equal(b, p) {
+		return 0, errDiffers
+	}
+	d.off += int64(n)
+	return n, nil
 }

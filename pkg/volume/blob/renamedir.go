@@ -18,7 +18,7 @@ import (
 // copied before the first is deleted: an error up to then changes nothing, and a
 // crash leaves both directories.
 func (m *move) runDir(ctx context.Context) error {
-	if err := m.look(ctx); err != nil {
+	if err := m.look(ctx); err != nil || m.onItself {
 		return err
 	}
 	if !m.old.dir {
@@ -59,19 +59,23 @@ func (m *move) runDir(ctx context.Context) error {
 // its files that are in use.
 func (v *writable) holdBelow(ctx context.Context, dir string) (held map[string]*inode, release func(), err error) {
 	held = map[string]*inode{}
-	release = func() {
-		for _, in := range held {
-			in.busy.unlock()
-		}
-	}
 	v.mu.Lock()
 	var below []*inode
 	for key, in := range v.byKey {
 		if strings.HasPrefix(key, dir) {
+			in.pins.Add(1)
 			below = append(below, in)
 		}
 	}
 	v.mu.Unlock()
+	release = func() {
+		for _, in := range held {
+			in.doneMoving()
+		}
+		for _, in := range below {
+			in.unpin()
+		}
+	}
 	for _, in := range below {
 		err := in.sync(ctx)
 		if err == nil {
@@ -81,6 +85,7 @@ func (v *writable) holdBelow(ctx context.Context, dir string) (held map[string]*
 			release()
 			return nil, nil, err
 		}
+		in.setMoving(true)
 		held[in.keyNow()] = in
 	}
 	return held, release, nil
@@ -152,8 +157,9 @@ func (m *move) movedDir(objects []object, from, to string, inUse map[string]*ino
 	for key, in := range inUse {
 		if n, ok := now[key]; ok {
 			v.rekey(in, key, to+strings.TrimPrefix(key, from), n)
+			delete(moved, key)
 		} else {
-			v.retire(in) // somebody else removed it
+			v.retire(in, key, in.state()) // somebody else removed it
 		}
 	}
 	v.ids.MoveTree(from, to, moved)

@@ -38,7 +38,7 @@ func (in *inode) stage(ctx context.Context, empty bool) error {
 	if err := in.busy.lock(ctx); err != nil {
 		return err
 	}
-	t := in.v.start(func(ctx context.Context) error {
+	t := in.start(func(ctx context.Context) error {
 		defer in.busy.unlock()
 		return in.stageBusy(ctx, empty)
 	})
@@ -93,7 +93,10 @@ func (in *inode) fillStaged(ctx context.Context, f *disk.File) error {
 
 // confirm learns the ETag of the object that the file is, and that it still is.
 func (in *inode) confirm(ctx context.Context) error {
-	if !in.exists {
+	in.mu.RLock()
+	stored := in.exists && !in.removed
+	in.mu.RUnlock()
+	if !stored {
 		return nil
 	}
 	key := in.keyNow()
@@ -106,7 +109,7 @@ func (in *inode) confirm(ctx context.Context) error {
 	}
 	got := versionOf(a)
 	if !in.base.same(got) {
-		in.v.retire(in)
+		in.v.retire(in, in.keyNow(), in.state())
 		return changedError(RequestAttributes, key, in.base, got)
 	}
 	in.mu.Lock()
@@ -148,6 +151,9 @@ func (in *inode) write(ctx context.Context, p []byte, off int64) (int, error) {
 	}
 	if off > math.MaxInt64-int64(len(p)) {
 		return 0, syscall.EFBIG
+	}
+	if len(p) == 0 { // which extends no file
+		return 0, nil
 	}
 	if err := in.stage(ctx, false); err != nil {
 		return 0, err

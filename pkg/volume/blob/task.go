@@ -106,8 +106,8 @@ func (l *keyLocks) unlock(keys []string) {
 	}
 }
 
-// change holds the names of directories, for a change of one.
-func (v *tree) change(ctx context.Context, dirs ...string) (done func(), err error) {
+// holdNames holds the names of directories, for a change of one.
+func (v *tree) holdNames(ctx context.Context, dirs ...string) (done func(), err error) {
 	if err := v.names.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -39,6 +40,8 @@ type tree struct {
 	names  *semaphore.Weighted
 	idle   *semaphore.Weighted // for requests ahead of need
 	locked keyLocks
+
+	changes atomic.Uint64 // of objects, by this process
 
 	mu      sync.Mutex
 	inodes  map[volume.ID]*inode       // open, or with content that is not in the store
@@ -142,23 +145,24 @@ func (v *tree) current(ctx context.Context, dir, key string, e entry) (volume.At
 // fileOf returns the file in use that an entry is, or nil. One whose object was
 // replaced by another writer is not that of the name any more.
 func (v *tree) fileOf(ctx context.Context, dir, key string, e entry) (entry, *inode, error) {
-	in := v.named(key)
-	if in == nil || e.dir {
-		return e, nil, nil
+	for {
+		in := v.named(key)
+		if in == nil || e.dir {
+			return e, nil, nil
+		}
+		if in.is(e) {
+			return e, in, nil
+		}
+		// What was found may be older than what was done since.
+		before := in.state()
+		again, err := v.find(ctx, dir, e.name)
+		if err != nil {
+			return e, nil, err
+		}
+		if e = again; !in.is(e) && v.retire(in, key, before) {
+			return e, nil, nil
+		}
 	}
-	if in.is(e) {
-		return e, in, nil
-	}
-	// What was found may be older than what was uploaded since.
-	e, err := v.find(ctx, dir, e.name)
-	if err != nil {
-		return e, nil, err
-	}
-	if in.is(e) {
-		return e, in, nil
-	}
-	v.retire(in)
-	return e, nil, nil
 }
 
 // Stat implements volume.Volume.

@@ -1,0 +1,85 @@
+// Package blob serves a volume from a bucket of an object store, by way of
+// gocloud.dev/blob.
+//
+// # What is stored
+//
+// An object is a file; its key, after Config.Prefix, is its path. A directory is
+// an empty object whose key ends with a slash, or exists because objects are below
+// it. When the last name of such a directory goes, the volume makes the empty
+// object, so that the directory stays until rmdir(2).
+//
+// Uploads add the metadata key "runsc-upload", by which an upload is recognised
+// when its answer was lost, and with Config.KeepTimes "mtime". Other metadata and
+// the content type of an object that is overwritten are kept.
+//
+// # What is promised
+//
+// Writes go to a file in Config.Dir. Sync and Flush, which are fsync(2) and
+// close(2), upload the whole object if anything was changed, and then ask the store
+// for it: after nil, the object is there and complete. After an error the file
+// stays as it is, and the next Sync or Flush tries again. Where the caller's time
+// ends before the upload does, the upload goes on and the next call joins it.
+// Nothing else is acknowledged: a crash loses at most what was never synced or
+// closed, and leaves it in Config.Dir for Recover.
+//
+// Writers are not held up by an upload. What they write meanwhile is in the next
+// one, and the object may have some of it, as after a crash of any file system.
+//
+// Other writers of the bucket are noticed, not merged. An upload of an object that
+// somebody else made, changed or removed since this volume read it is ESTALE; the
+// content stays staged, and after the last close in Config.Dir as a conflict. With
+// Config.IfMatch, and for new files, the store checks that itself; otherwise it is
+// looked up right before, which leaves a moment. An object that was replaced is a
+// new file: what is open goes on with the old content, or gets ESTALE if that is
+// read in ranges. Listings and attributes may be as old as Config.ListTTL.
+//
+// # What a file operation does
+//
+//	read, stat, readdir   yes, see below for impossible names
+//	mmap, exec            up to CacheObjectBytes; Dir must not be on a mount with noexec
+//	create, O_EXCL        yes; against other writers only when the file is uploaded
+//	write, append         yes; changing one byte of a large object downloads it and uploads all
+//	truncate(2)           uploads at once unless the file is open for writing
+//	fsync, close          upload; the error is the upload's
+//	rename, file          copy and delete: not atomic, a crash can leave both names
+//	rename, directory     object by object up to RenameObjects, EXDEV above; not atomic
+//	unlink, rmdir         yes; what is open stays readable
+//	link, symlink, mknod  not supported
+//	chmod, chown          EPERM, except to what the file has: Config.FileMode, UID, GID
+//	mode of a new file    accepted and not kept
+//	utimes                with KeepTimes: the modification time, by a new upload; without:
+//	                      EPERM except for the present (touch). Never for directories, for an
+//	                      access time alone, or for what is larger than CacheObjectBytes and clean
+//	statfs                the space for staged files: a bucket has no size
+//	xattr                 not supported
+//
+// A file's time is that of its upload in whole seconds unless KeepTimes is set, so
+// that tar and cp -p complain without it, and rsync -t transfers again.
+//
+// A directory that is renamed while its objects are deleted in vain is there
+// twice, which is an error. A rename of a file over another one replaces it
+// whatever another writer did to it.
+//
+// # Names that no path can have
+//
+// Keys with an empty component, ".", "..", a zero byte, or a component of more than
+// 255 bytes, an object beside a directory of its name, and a directory's object
+// with content are shown under a name that has "~object-" and a hash of the key in
+// it. They can be read, written, renamed and removed by that name. Other files
+// cannot be given such a name (EINVAL). Audit lists them.
+//
+// # What is bounded
+//
+// CacheBytes bounds the whole objects on disk, those in use included: where no more
+// fits, objects are read in ranges without the cache. StageBytes bounds files that
+// are written until they are closed, and what crashes left: above it, ENOSPC. A full
+// disk is the same. MemoryBytes bounds the buffers of ranged reads, ListEntries what
+// is remembered of directories; a directory with more is EFBIG to list. For each
+// file that the process makes, renames or removes it remembers some 20 to 200 bytes.
+//
+// # Errors
+//
+// A *StoreError is ENOENT, EACCES, ESTALE or a deadline where the store says so, and
+// EIO for everything else, including an object that has not the length that was
+// announced.
+package blob

@@ -1,0 +1,105 @@
+package blob
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"syscall"
+	"testing"
+
+	"gocloud.dev/blob"
+
+	"github.com/directfs/runsc/pkg/volume"
+)
+
+func large(n int) string {
+	r := rand.New(rand.NewPCG(1, 2))
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(r.Uint32())
+	}
+	return string(b)
+}
+
+// smallCache makes objects above 1 KiB ones that are read in ranges.
+func smallCache(c *Config) { c.CacheObjectBytes, c.CacheBytes = 1<<10, 1<<20 }
+
+func TestRangedReads(t *testing.T) {
+	k := newKit(t, func(c *Config) { smallCache(c); c.MemoryBytes = 4 * chunkBytes })
+	content := large(10*chunkBytes + 77)
+	k.put("big", content)
+	h := k.openFile("big", ro)
+	defer h.Close(k.ctx)
+	if h.(volume.FileDonor).HostFile() != nil {
+		t.Fatal("donated a file that is not there")
+	}
+	k.wantContent(h, content)
+	for _, c := range []struct{ off, n int }{{5, 10}, {9 * chunkBytes, 100}, {chunkBytes - 3, 9}, {len(content) - 5, 5}, {3 << 20, 5 << 20}} {
+		p := make([]byte, c.n)
+		if n, err := h.ReadAt(k.ctx, p, int64(c.off)); n != c.n || err != nil || string(p) != content[c.off:c.off+c.n] {
+			t.Fatalf("read %d at %d: %d, %v", c.n, c.off, n, err)
+		}
+	}
+	p := make([]byte, 10)
+	if n, err := h.ReadAt(k.ctx, p, int64(len(content)-5)); n != 5 || err != io.EOF {
+		t.Fatalf("at the end: %d, %v", n, err)
+	}
+	if n, err := h.ReadAt(k.ctx, p, int64(len(content))); n != 0 || err != io.EOF {
+		t.Fatalf("behind the end: %d, %v", n, err)
+	}
+	if used := k.v.(*writable).ranges.used; used > 4*chunkBytes {
+		t.Fatalf("%d bytes of memory", used)
+	}
+}
+
+func TestSequentialReadsAreFetchedAhead(t *testing.T) {
+	k := newKit(t, smallCache)
+	content := large(16 * chunkBytes)
+	k.put("big", content)
+	h := k.openFile("big", ro)
+	defer h.Close(k.ctx)
+	k.requests()
+	k.wantContent(h, content)
+	if n := k.requests()[RequestRead]; n != 16 {
+		t.Fatalf("%d requests for 16 chunks", n)
+	}
+	random := k.openFile("big", ro)
+	defer random.Close(k.ctx)
+	p := make([]byte, 4096)
+	for _, off := range []int64{9 << 20, 3 << 20, 14 << 20} {
+		random.ReadAt(k.ctx, p, off)
+	}
+}
+
+func TestReplacedDuringRangedReads(t *testing.T) {
+	k := newKit(t, smallCache)
+	k.put("big", large(4*chunkBytes))
+	h := k.openFile("big", ro)
+	defer h.Close(k.ctx)
+	if _, err := h.ReadAt(k.ctx, make([]byte, 10), 0); err != nil {
+		t.Fatal(err)
+	}
+	k.must(k.inner.WriteAll(k.ctx, "big", []byte(strings.Repeat("y", 4*chunkBytes)), &blob.WriterOptions{}))
+	_, err := h.ReadAt(k.ctx, make([]byte, chunkBytes), 3*chunkBytes)
+	k.wantErr(err, syscall.ESTALE)
+}
+
+func TestPrefetch(t *testing.T) {
+	c := &counter{}
+	k := newKit(t, func(cfg *Config) { cfg.PrefetchFiles, cfg.Observer = 64, c })
+	const n = 200
+	for i := range n {
+		k.put(fmt.Sprintf("d/%03d", i), strings.Repeat("x", i))
+	}
+	k.names("d")
+	for i := range n {
+		k.wantFile(fmt.Sprintf("d/%03d", i), strings.Repeat("x", i))
+	}
+	if ahead := c.get(string(CachePrefetch)); ahead < n/2 {
+		t.Fatalf("%d of %d objects were fetched ahead", ahead, n)
+	}
+	if reads := k.requests()[RequestRead]; reads != n {
+		t.Fatalf("%d reads of %d objects", reads, n)
+	}
+}

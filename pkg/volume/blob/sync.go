@@ -1,0 +1,138 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// upload is an upload of a file that is under way. Changes up to seq are in it.
+type upload struct {
+	*task
+	seq uint64
+}
+
+// sync returns nil when all changes made before the call are in the store.
+func (in *inode) sync(ctx context.Context) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for want := in.seq; ; {
+		if in.removed || !in.dirty || in.saved >= want {
+			return nil
+		}
+		u := in.up
+		if u == nil {
+			u = &upload{}
+			u.task = in.start(func(ctx context.Context) error { return in.upload(ctx, u) })
+			in.up = u
+		}
+		in.mu.Unlock()
+		err := u.wait(ctx)
+		in.mu.Lock()
+		switch {
+		case err == nil || in.removed:
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, context.Canceled) && in.v.ctx.Err() == nil: // by who removes the file, or tried to
+		case errors.Is(err, errShrunk) && in.seq > u.seq: // by who writes all the time: until the context ends
+		case u.seq >= want || u.seq == 0:
+			return err
+		}
+	}
+}
+
+// upload runs one upload of what the file has now. Writers are not held up.
+func (in *inode) upload(ctx context.Context, u *upload) (err error) {
+	defer func() {
+		in.mu.Lock()
+		in.up = nil
+		in.conflict = isConflict(err)
+		in.mu.Unlock()
+	}()
+	if err := in.busy.lock(ctx); err != nil {
+		return err
+	}
+	defer in.busy.unlock()
+	return in.uploadBusy(ctx, u, in.keyNow(), false)
+}
+
+// uploadBusy uploads to a key, which is the file's unless it is being renamed.
+// busy is held.
+func (in *inode) uploadBusy(ctx context.Context, u *upload, key string, replace bool) error {
+	in.mu.Lock()
+	if in.removed || !in.dirty {
+		in.mu.Unlock()
+		return nil
+	}
+	u.seq = in.seq
+	c := in.contentNow(key, replace)
+	in.mu.Unlock()
+	got, err := in.v.s.upload(ctx, c)
+	if err != nil {
+		return err
+	}
+	in.uploaded(u.seq, got, c)
+	return nil
+}
+
+// contentNow notes in the record what is being uploaded. in.mu is held.
+func (in *inode) contentNow(key string, replace bool) *content {
+	c := &content{
+		key: key, src: in.file, size: in.size, exists: in.exists, base: in.base, replace: replace,
+		marks: in.record.Uploads, mark: newMark(), object: in.object,
+	}
+	if key != in.key { // a rename
+		c.exists, c.base, c.marks = false, version{}, nil
+	}
+	if in.v.c.KeepTimes {
+		c.mod = in.mod
+	}
+	r := in.record
+	r.Complete, r.Uploads = true, append(slices.Clone(r.Uploads), c.mark)
+	r.Metadata = in.v.s.writerOptions(c).Metadata
+	if err := in.file.Mark(r); err != nil {
+		// Then a crash reports the file as incomplete or as a conflict.
+		in.v.c.Logger.Warn("cannot update the record of a staged file", "key", key, "error", err)
+		in.record.Uploads = r.Uploads
+		return c
+	}
+	in.record = r
+	return c
+}
+
+// uploaded is called when the changes up to seq are in the store.
+func (in *inode) uploaded(seq uint64, got version, c *content) {
+	in.mu.Lock()
+	e := entryOf(c.key, got)
+	e.looked, e.kept = true, c.mod
+	in.v.seen(e)
+	in.base, in.exists, in.saved = got, true, seq
+	in.epoch++
+	in.v.changes.Add(1)
+	in.record.Uploads = nil
+	if in.object == nil {
+		in.object = &objectProperties{}
+	}
+	var err error
+	if in.seq == seq {
+		in.dirty = false
+		if !in.v.c.KeepTimes {
+			in.mod = time.Time{}
+		}
+		err = in.file.Unmark()
+	} else {
+		r := in.record
+		r.Exists, r.BaseETag, r.BaseSize, r.BaseTime, r.Complete = true, got.etag, got.size, got.mod, false
+		if err = in.file.Mark(r); err == nil {
+			in.record = r
+		}
+	}
+	in.mu.Unlock()
+	in.v.mu.Lock()
+	in.v.setFresh(c.key, false)
+	in.v.mu.Unlock()
+	if err != nil {
+		in.v.c.Logger.Warn("the record of an uploaded file is out of date", "key", c.key, "error", err)
+	}
+}
