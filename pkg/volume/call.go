@@ -57,7 +57,7 @@ func attempt[T any](c *calls, fn func(context.Context) (T, error), late func(T))
 	case <-r.done:
 		return r.value, r.err
 	case <-ctx.Done():
-		return r.overdue(ctx, late)
+		return r.overdue()
 	}
 }
 
@@ -99,7 +99,7 @@ func panicked(v any) error {
 }
 
 // overdue waits a moment for a call whose time is over.
-func (r *result[T]) overdue(ctx context.Context, late func(T)) (T, error) {
+func (r *result[T]) overdue() (T, error) {
 	t := time.NewTimer(grace)
 	defer t.Stop()
 	select {

@@ -167,5 +167,10 @@ func TestReporterLimits(t *testing.T) {
 		if want := "suppressed=980"; !log.has(want) || strings.Count(log.String(), "later") != 1 {
 			t.Errorf("want one more, with %q: %s", want, log)
 		}
+		time.Sleep(reportInterval)
+		r.warn("last")
+		if want := "msg=last mount=/data suppressed=1\n"; !log.has(want) {
+			t.Errorf("want %q: %s", want, log)
+		}
 	})
 }

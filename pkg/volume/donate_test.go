@@ -70,6 +70,9 @@ func TestDonation(t *testing.T) {
 			if test.host {
 				wantHost(t, host)
 			}
+			if _, err := unix.FcntlInt(test.file.Fd(), unix.F_GETFD, 0); err != nil && test.file != nil && test.file != closed {
+				t.Errorf("the volume's own file: %v", err)
+			}
 			if err := c.hangUp(); err != nil {
 				t.Error(err)
 			}
@@ -106,5 +109,33 @@ func TestNewFilesAreNotDonated(t *testing.T) {
 		if _, _, fd, err := c.root.OpenCreateAt(background, name, flags, 0o644, 1, 2); fd != -1 || err != nil {
 			t.Errorf("%s: FD %d, %v", name, fd, err)
 		}
+	}
+}
+
+// TestLateDonation: what an abandoned Open donates is closed when it comes.
+func TestLateDonation(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	host := openHost(t, path, os.O_RDONLY)
+	v := newFake()
+	v.put("file", &fakeFile{})
+	v.wrap = func(h Handle) Handle { return donor{h.(*fakeHandle), host} }
+	c := dial(t, v, MountOptions{Limits: Limits{CallTimeout: short}})
+	f, _ := c.walk("file")
+	before := openFDs(t)
+	s := v.stick("open")
+	_, _, err := f.OpenAt(background, unix.O_RDONLY)
+	c.wantErrno("open", err, unix.ETIMEDOUT)
+	s.release()
+	if err := c.mount.calls.drain(); err != nil {
+		t.Fatal(err)
+	}
+	if n := v.openHandles(); n != 0 {
+		t.Errorf("%d handles are open", n)
+	}
+	if after := openFDs(t); after != before {
+		t.Errorf("%d FDs before, %d after", before, after)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/lisafs"
@@ -22,7 +23,14 @@ type raw struct {
 func dialRaw(t testing.TB, v Volume, o MountOptions) *raw {
 	t.Helper()
 	m, _, fd, served := start(t, v, o)
-	return &raw{os.NewFile(uintptr(fd), "client"), m, served}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fd), "client")
+	if err := f.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return &raw{f, m, served}
 }
 
 // header is that of a message on a socket (pkg/lisafs/sock.go, sockHeader).
@@ -71,7 +79,12 @@ func (r *raw) mountRoot(t testing.TB) {
 func (r *raw) end(t testing.TB) error {
 	t.Helper()
 	r.File.Close()
-	err := <-r.served
+	var err error
+	select {
+	case err = <-r.served:
+	case <-time.After(10 * time.Second):
+		t.Fatal("Serve does not return")
+	}
 	if err := r.mount.calls.drain(); err != nil {
 		t.Error(err)
 	}

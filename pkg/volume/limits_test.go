@@ -3,7 +3,7 @@ package volume
 import (
 	"context"
 	"fmt"
-	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -117,29 +117,39 @@ func TestPanics(t *testing.T) {
 
 // TestAbandonedBuffersAreNotReused: what a late ReadAt and WriteAt use is theirs.
 func TestAbandonedBuffersAreNotReused(t *testing.T) {
+	// A pool keeps what one processor put from the others.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	v := newFake()
 	v.put("file", &fakeFile{content: []byte("content")})
 	held, leave := make(chan []byte, 1), make(chan struct{})
 	v.wrap = func(h Handle) Handle { return &keeper{h.(*fakeHandle), held, leave} }
 	c := dial(t, v, MountOptions{Limits: Limits{CallTimeout: short}})
-	o := c.open("file", unix.O_RDONLY)
-	_, err := o.Read(background, make([]byte, 7), 0)
-	c.wantErrno("read", err, unix.ETIMEDOUT)
-	late := <-held
-	for range 100 {
-		b := c.mount.buffers.get(len(late))
-		if &b.p[0] == &late[0] {
-			t.Fatal("the buffer is used again")
+	o := c.open("file", unix.O_RDWR)
+	for call, do := range map[string]func() error{
+		"read":  func() error { _, err := o.Read(background, make([]byte, 7), 0); return err },
+		"write": func() error { _, err := o.Write(background, make([]byte, 7), 0); return err },
+	} {
+		c.wantErrno(call, do(), unix.ETIMEDOUT)
+		late := <-held
+		for range 100 {
+			b := c.mount.buffers.get(len(late))
+			if &b.p[0] == &late[0] {
+				t.Fatalf("%s: the buffer is used again", call)
+			}
 		}
 	}
 	close(leave)
 }
 
-// keeper is a handle whose first read does not return in time.
+// keeper is a handle whose reads and writes do not return in time.
 type keeper struct {
 	*fakeHandle
 	held  chan []byte
 	leave chan struct{}
+}
+
+func (h *keeper) WriteAt(ctx context.Context, p []byte, off int64) (int, error) {
+	return h.ReadAt(ctx, p, off)
 }
 
 func (h *keeper) ReadAt(_ context.Context, p []byte, _ int64) (int, error) {
@@ -231,40 +241,3 @@ type noWriter struct{}
 
 func (noWriter) ReadAt(context.Context, []byte, int64) (int, error) { return 0, nil }
 func (noWriter) Close(context.Context) error                        { return nil }
-
-// TestHangUp: a client that goes away leaves nothing, and a call that does not
-// return is told of.
-func TestHangUp(t *testing.T) {
-	before := openFDs(t)
-	v := newFake()
-	v.put("file", &fakeFile{content: []byte("x")})
-	c := dial(t, v, MountOptions{Limits: Limits{CallTimeout: short}})
-	for range 20 {
-		c.open("file", unix.O_RDWR)
-		c.openFD(c.root, unix.O_RDONLY)
-	}
-	s := v.stick("close")
-	defer s.release()
-	if err := c.hangUp(); err == nil || !strings.Contains(err.Error(), `mount "/data": calls to the volume have not returned`) {
-		t.Errorf("got %v", err)
-	}
-	s.release()
-	if err := c.mount.calls.drain(); err != nil {
-		t.Error(err)
-	}
-	if n := v.openHandles(); n != 0 {
-		t.Errorf("%d handles are open", n)
-	}
-	if after := openFDs(t); after != before {
-		t.Errorf("%d FDs before, %d after", before, after)
-	}
-}
-
-func openFDs(t *testing.T) int {
-	t.Helper()
-	all, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(all)
-}

@@ -28,6 +28,9 @@ func TestListing(t *testing.T) {
 		if err != nil || len(all) != len(want) {
 			t.Fatalf("%d entries, want %d, %v", len(all), len(want), err)
 		}
+		if all[0].Off != 1 {
+			t.Errorf("the first entry has the offset %d", all[0].Off)
+		}
 		off := uint64(0)
 		for _, d := range all {
 			if want[string(d.Name)] != uint8(d.Type) || uint64(d.Off) <= off {

@@ -121,7 +121,8 @@ func (m *Mount) findRoot(ctx context.Context) (Attr, error) {
 //
 // In a gofer it runs behind a filter that kills the process for a system call
 // that is not listed (runsc/fsgofer/filter/config/config_main.go). So there is
-// none here, nor in what it calls, that the stock file server does not make.
+// none here, nor in what it calls, that the stock file server does not make for
+// LisaFS.
 func (m *Mount) Serve(socket *os.File) error {
 	if !m.served.CompareAndSwap(false, true) {
 		socket.Close()

@@ -152,7 +152,8 @@ func TestRefusals(t *testing.T) {
 
 // TestSpecialFiles is about what the sentry makes itself, which it does on EPERM.
 func TestSpecialFiles(t *testing.T) {
-	c := dial(t, newFake(), MountOptions{})
+	v := newFake()
+	c := dial(t, v, MountOptions{})
 	for name, mode := range map[string]uint16{"pipe": unix.S_IFIFO, "socket": unix.S_IFSOCK, "character device": unix.S_IFCHR, "block device": unix.S_IFBLK} {
 		_, err := c.root.MknodAt(background, "node", lisafsMode(mode|0o644), 1, 2, 0, 0)
 		c.wantErrno(name, err, unix.EPERM)
@@ -163,6 +164,12 @@ func TestSpecialFiles(t *testing.T) {
 	c.wantErrno("regular file", err, 0)
 	if i.Stat.Mode != unix.S_IFREG|0o640 || i.Stat.UID != 1 || i.Stat.GID != 2 {
 		t.Errorf("made %v", &i.Stat)
+	}
+	if err := c.mount.calls.drain(); err != nil {
+		t.Fatal(err)
+	}
+	if n := v.openHandles(); n != 0 {
+		t.Errorf("%d handles are open", n)
 	}
 }
 

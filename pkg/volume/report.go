@@ -33,7 +33,7 @@ func newReporter(logger *slog.Logger, mount string) *reporter {
 	// The zone is read from a file the first time a time is formatted. Behind
 	// the gofer's filter that would be the container's.
 	now := time.Now()
-	now.Zone()
+	_, _ = now.Zone()
 	return &reporter{logger: logger.With("mount", mount), saved: reportBurst, since: now}
 }
 
