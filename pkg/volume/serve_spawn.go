@@ -19,11 +19,11 @@ import (
 )
 
 // workerVariable is, in a worker's environment, the path of the listener that it
-// is a worker of. controlFD is its end of a pair of sockets, where exec.Cmd puts
+// is a worker of. orderFD is its end of a pair of sockets, where exec.Cmd puts
 // an extra file.
 const (
 	workerVariable = "DIRECTFS_VOLUME_WORKER"
-	controlFD      = 3
+	orderFD        = 3
 )
 
 // spawner starts workers from a thread of its own, which lives as long as they

@@ -14,8 +14,8 @@ import (
 
 // inherit takes up what the daemon has left open for its worker.
 func inherit() (*net.UnixConn, error) {
-	unix.CloseOnExec(controlFD)
-	control, err := packet.Conn(os.NewFile(controlFD, "control"))
+	unix.CloseOnExec(orderFD)
+	control, err := packet.Conn(os.NewFile(orderFD, "control"))
 	if err != nil {
 		return nil, fmt.Errorf("%s is set, but the process was not started by a daemon: %w", workerVariable, err)
 	}
