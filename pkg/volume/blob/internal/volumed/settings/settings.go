@@ -57,7 +57,7 @@ type Volume struct {
 	PrefetchFiles      int      `json:"prefetch-files,omitempty" doc:"how many are fetched ahead; -1 for none"`
 	RenameObjects      int      `json:"rename-objects,omitempty" doc:"objects up to which a directory can be renamed"`
 	KeepTimes          bool     `json:"keep-times,omitempty" doc:"keep modification times, a request for each file"`
-	KeepStaged         Duration `json:"keep-staged,omitzero" doc:"how long files are kept that cannot be uploaded after a crash; for ever if not set"`
+	KeepStaged         Duration `json:"keep-staged,omitzero" doc:"how long files are kept that cannot be uploaded after a crash"`
 
 	FileMode Mode   `json:"file-mode,omitzero" doc:"permissions of files, octal"`
 	DirMode  Mode   `json:"dir-mode,omitzero" doc:"permissions of directories, octal"`
