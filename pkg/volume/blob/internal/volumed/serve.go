@@ -181,8 +181,10 @@ func (d *daemonProcess) serve(ctx context.Context, l *volume.Listener) error {
 	// The socket is there: whoever connects now is served in a moment.
 	d.log.Info("listening", "socket", d.settings.Socket, "volumes", strings.Join(d.settings.Names(), " "), "state-dir", string(d.dir))
 	notify(daemon.SdNotifyReady)
-	context.AfterFunc(ctx, func() { notify(daemon.SdNotifyStopping) })
+	stopping := sync.OnceFunc(func() { notify(daemon.SdNotifyStopping) })
+	context.AfterFunc(ctx, stopping)
 	err := volume.Serve(ctx, l, d.resolve, d.options)
+	stopping() // waits for the other call
 	d.stop()
 	d.tasks.Wait()
 	return errors.Join(err, d.dir.removeEmpty(), d.lock.Close())

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	gcontext "gvisor.dev/gvisor/pkg/context"
 )
@@ -18,6 +19,9 @@ func TestNotify(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer manager.Close()
+	if err := manager.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
 	t.Setenv("NOTIFY_SOCKET", path)
 	d := startDaemon(t, dir, "--volume", "a=mem://")
 	for _, want := range []string{"READY=1", "STOPPING=1"} {
