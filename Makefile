@@ -13,6 +13,12 @@ LDFLAGS := -s -w -X github.com/directfs/runsc/runsc/cli.Version=$(VERSION)
 # Packages that do not link the engine: building them with -race is cheap.
 PURE := ./directfspolicy/... ./pkg/...
 
+# The module of object stores, whose dependencies are its own.
+BLOB        := pkg/volume/blob
+# BLOBPURE are its packages that do not link the stores' libraries.
+BLOBPURE    := . ./internal/disk ./internal/ids ./internal/names ./internal/volumed/metrics
+BLOBLDFLAGS := -s -w -X github.com/directfs/runsc/pkg/volume/blob/internal/volumed.Version=$(VERSION)
+
 # One set of flags for all that links the engine, so that it is compiled once.
 # The version comes from git describe above; Go need not ask git again, which
 # fails in a checkout that belongs to another user.
@@ -26,9 +32,16 @@ export RUNSC_BIN := $(CURDIR)/bin/runsc
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: check-go ## build bin/runsc, static
+build: check-go bin/runsc bin/volumed ## build bin/runsc and bin/volumed, static
+
+.PHONY: bin/runsc bin/volumed
+bin/runsc:
 	@echo "building bin/runsc (the first time takes some minutes)"
 	@go build -ldflags '$(LDFLAGS)' -o bin/runsc ./runsc
+
+bin/volumed:
+	@echo "building bin/volumed"
+	@go build -C $(BLOB) -ldflags '$(BLOBLDFLAGS)' -o $(CURDIR)/bin/volumed ./cmd/volumed
 
 demo: check-machine build ## run containers with mixed decisions and look at their sandboxes (root)
 	@go run ./runsc/internal/e2e/demo $(DEMOFLAGS)
@@ -37,6 +50,9 @@ demo: check-machine build ## run containers with mixed decisions and look at the
 test: check-machine build ## all tests: vet, unit with -race, fuzz seeds, engine drift, end to end (root)
 	go vet ./...
 	$(call race,$(PURE))
+	cd $(BLOB) && go vet ./...
+	$(call race,$(BLOBPURE),$(BLOB))
+	cd $(BLOB) && go test ./...
 	cd benchmarks && go vet ./... && go test ./...
 	go test -count=1 -timeout 20m $$(go list ./... | grep -vxF "$$(go list $(PURE))")
 
@@ -44,6 +60,7 @@ lint: check-go ## gofmt, go vet, staticcheck
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not formatted, run gofmt -w:"; echo "$$files"; exit 1; }
 	go vet ./...
 	go run $(STATICCHECK) ./...
+	cd $(BLOB) && go vet ./... && go run $(STATICCHECK) ./...
 	cd benchmarks && go vet ./... && go run $(STATICCHECK) ./...
 
 fuzz-short: check-go ## every fuzz target with FUZZCOUNT inputs (default 3000)
@@ -72,8 +89,10 @@ check-machine: check-go
 	@go run ./runsc/internal/e2e/demo --check
 
 # -race needs cgo, which Go turns off where there is no C compiler.
+# In a directory, by default this one.
 define race
-@if [ "$$(env -u CGO_ENABLED go env CGO_ENABLED)" = 1 ]; then set -- env CGO_ENABLED=1 go test -race; \
+@cd $(or $(2),.); \
+ if [ "$$(env -u CGO_ENABLED go env CGO_ENABLED)" = 1 ]; then set -- env CGO_ENABLED=1 go test -race; \
  else echo "no C compiler: testing without -race"; set -- go test; fi; \
  set -- "$$@" $(1); echo "$$*"; "$$@"
 endef

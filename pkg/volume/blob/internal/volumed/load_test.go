@@ -1,0 +1,70 @@
+package volumed
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/directfs/runsc/pkg/volume/blob/internal/volumed/settings"
+)
+
+func load(t *testing.T, args ...string) (settings.Settings, error) {
+	t.Helper()
+	var c serve
+	f := flag.NewFlagSet("serve", flag.ContinueOnError)
+	c.SetFlags(f)
+	if err := f.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	return c.settings()
+}
+
+// A flag counts more than the file.
+func TestFlagsOverFile(t *testing.T) {
+	t.Setenv(settingsVariable, "")
+	config := writeConfig(t, t.TempDir(), `{"socket": "/run/a.sock", "metrics": "127.0.0.1:1", "state-dir": "/srv/a",
+		"volumes": {"a": {"url": "mem://"}}}`)
+	s, err := load(t, "--config", config, "--socket", "b.sock", "--volume", "b=mem://")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := settings.Settings{Socket: filepath.Join(dir, "b.sock"), StateDir: "/srv/a", Metrics: "127.0.0.1:1", Memory: defaultMemory,
+		Volumes: map[string]settings.Volume{"a": {URL: "mem://"}, "b": {URL: "mem://"}}}
+	if !reflect.DeepEqual(s, want) {
+		t.Errorf("got %+v, want %+v", s, want)
+	}
+}
+
+func TestMemoryOfVolumes(t *testing.T) {
+	t.Setenv(settingsVariable, "")
+	config := writeConfig(t, t.TempDir(), `{"socket": "/run/a.sock", "volumes": {"a": {"url": "mem://", "memory-size": "1GiB"}}}`)
+	if _, err := load(t, "--config", config); err == nil || !strings.Contains(err.Error(), "half of worker-memory") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// A worker has its daemon's settings, whatever the file says by now.
+func TestHanded(t *testing.T) {
+	t.Setenv(settingsVariable, "")
+	s := settings.Settings{Socket: "/run/a.sock", Volumes: map[string]settings.Volume{"a": {URL: "mem://", CacheSize: 1 << 20}}}
+	if err := hand(s); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := handed(); ok || err != nil {
+		t.Errorf("this process is no worker of itself: %v, %v", ok, err)
+	}
+	_, text, _ := strings.Cut(os.Getenv(settingsVariable), " ")
+	t.Setenv(settingsVariable, strconv.Itoa(os.Getppid())+" "+text)
+	got, err := load(t, "--config", "/nowhere")
+	if err != nil || !reflect.DeepEqual(got, s) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
