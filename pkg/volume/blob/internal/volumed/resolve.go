@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/directfs/runsc/pkg/volume"
@@ -31,7 +32,8 @@ func (s *server) resolve(_ context.Context, r volume.Request) (volume.Source, er
 	if !ok {
 		return volume.Source{}, fmt.Errorf("no volume is called %q: %w", r.Volume, fs.ErrNotExist)
 	}
-	if !v.Admits(r.Container, r.Sandbox) {
+	// Without a container, somebody only wants to know what one would get.
+	if r.Container != "" && !v.Admits(r.Container, r.Sandbox) {
 		return volume.Source{}, fmt.Errorf("volume %s is not for container %s in sandbox %s: %w",
 			r.Volume, r.Container, r.Sandbox, fs.ErrPermission)
 	}
@@ -39,7 +41,7 @@ func (s *server) resolve(_ context.Context, r volume.Request) (volume.Source, er
 	return volume.Source{
 		ReadOnly: v.ReadOnly,
 		Check:    func(ctx context.Context) error { return s.check(ctx, r.Volume, v, log) },
-		Open:     func(ctx context.Context) (volume.Volume, error) { return s.open(ctx, r, v, log) },
+		Open:     func(ctx context.Context, _ []*os.File) (volume.Volume, error) { return s.open(ctx, r, v, log) },
 	}, nil
 }
 
