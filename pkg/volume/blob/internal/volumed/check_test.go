@@ -3,6 +3,7 @@ package volumed
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -116,6 +117,10 @@ func TestCheckCommand(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
+	shared := t.TempDir()
+	if err := os.Chmod(shared, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	for name, tt := range map[string]struct {
 		args   []string
 		want   string
@@ -130,7 +135,7 @@ func TestUsage(t *testing.T) {
 		"bad volume":      {[]string{"check", "--volume", "a=mem://,readonly"}, "only read-only", 2},
 		"bad log format":  {[]string{"serve", "--log-format", "xml"}, "allowed: text, json", 2},
 		"no file":         {[]string{"check", "--config", "/nowhere"}, "/nowhere", 1},
-		"foreign state":   {[]string{"serve", "--socket", "x.sock", "--state-dir", "/proc", "--volume", "a=mem://"}, "/proc", 1},
+		"foreign state":   {[]string{"serve", "--socket", "x.sock", "--state-dir", shared, "--volume", "a=mem://"}, "has the mode 0755", 1},
 		"help":            {[]string{"help"}, "serve object stores", 0},
 		"version":         {[]string{"version"}, "volumed devel", 0},
 	} {
