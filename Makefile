@@ -27,7 +27,7 @@ export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false -t
 export RUNSC_BIN := $(CURDIR)/bin/runsc
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint fuzz-short mutants bench bench-quick clean check-go check-machine
+.PHONY: help build demo demo-blob test lint fuzz-short mutants bench bench-quick clean check-go check-machine
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bin/volumed:
 
 demo: check-machine build ## run containers with mixed decisions and look at their sandboxes (root)
 	@go run ./runsc/internal/e2e/demo $(DEMOFLAGS)
+
+demo-blob: check-machine build ## run a container with a directfs mount and a bucket, and look at all processes (root)
+	@go run ./runsc/internal/e2e/demo -volumed=$(CURDIR)/bin/volumed
 
 # The last command's output ends with go test's summary lines.
 test: check-machine build ## all tests: vet, unit with -race, fuzz seeds, engine drift, end to end (root)

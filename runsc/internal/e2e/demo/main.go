@@ -18,17 +18,18 @@ import (
 func main() {
 	directfs := flag.String("directfs", "both", "run the scenes with this --directfs: true, false or both")
 	check := flag.Bool("check", false, "only check what the machine has")
+	volumed := flag.String("volumed", "", "run one scene with a bucket, served by this program")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM, unix.SIGHUP, unix.SIGPIPE)
 	defer stop()
-	if err := run(ctx, *directfs, *check); err != nil {
+	if err := run(ctx, *directfs, *volumed, *check); err != nil {
 		stop()
 		fmt.Fprintf(os.Stderr, "demo: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, directfs string, check bool) (err error) {
+func run(ctx context.Context, directfs, volumed string, check bool) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*harness.Deadline)
 	defer cancel()
 	scenes, err := scenesFor(directfs)
@@ -55,6 +56,12 @@ func run(ctx context.Context, directfs string, check bool) (err error) {
 	// So that a umask of 0 can be told from the runtime's own.
 	unix.Umask(0o022)
 	s := stage{dir: dir, built: built}
+	if volumed != "" {
+		if err := s.playBlob(ctx, volumed); err != nil {
+			return err
+		}
+		scenes = nil
+	}
 	for i, sc := range scenes {
 		fmt.Printf("\n%s\nScene %d of %d: %s\n%[1]s\n", ruler, i+1, len(scenes), sc.title)
 		if err := s.play(ctx, sc); err != nil {
