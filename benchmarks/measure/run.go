@@ -57,12 +57,16 @@ type run struct {
 	result   *results.Results
 }
 
+func newRun(o Options) *run {
+	return &run{Options: o, result: &results.Results{
+		Version: results.Version, Started: time.Now().UTC().Truncate(time.Second), Rounds: o.Rounds,
+	}}
+}
+
 // Run measures. Containers, mounts and processes are gone when it returns, with
 // or without an error; files are the caller's to remove.
 func Run(ctx context.Context, o Options) (res *results.Results, err error) {
-	r := &run{Options: o, result: &results.Results{
-		Version: results.Version, Started: time.Now().UTC().Truncate(time.Second), Rounds: o.Rounds,
-	}}
+	r := newRun(o)
 	before, err := r.scope().Snapshot()
 	if err != nil {
 		return nil, err
