@@ -83,17 +83,27 @@ func (r *volumeRun) measure(ctx context.Context, s *seat, g *guest, c cell) erro
 	if _, err := g.measure(request); err != nil {
 		return err
 	}
-	var warm []float64
-	for range workload.OperationPasses {
-		a, err := g.measure(request)
-		if err != nil {
-			return err
-		}
-		warm = append(warm, a.Nanoseconds)
+	warm, err := warmSamples(g, request)
+	if err != nil {
+		return err
 	}
 	r.run.result.Add(s.Name, c.Name+coldSuffix, c.workers, cold.Nanoseconds)
 	r.run.result.Add(s.Name, c.Name+warmSuffix, c.workers, stats.Median(warm).Median)
 	return nil
+}
+
+// warmTime is after how long no further warm sample begins: long ones need fewer.
+const warmTime = 2 * time.Second
+
+func warmSamples(g *guest, request workload.Request) (samples []float64, err error) {
+	for began := time.Now(); len(samples) < workload.OperationPasses && (len(samples) == 0 || time.Since(began) < warmTime); {
+		a, err := g.measure(request)
+		if err != nil {
+			return nil, err
+		}
+		samples = append(samples, a.Nanoseconds)
+	}
+	return samples, nil
 }
 
 // write has one sample: a new file, which is removed from the store after the

@@ -30,9 +30,9 @@ var Volumes = []Workload{
 	slow(readAll("seq-read-512", bigSequential)),
 	writeAll("seq-write-64", smallSequential),
 	slow(writeAll("seq-write-512", bigSequential)),
-	each("stat", "lstat(2) of 10,000 files in 100 directories, directory by directory: one file", treeDir, len(treeFiles), startStatTree, 1),
-	each("small", "open, read of 4 KiB, close of 1,000 files, directory by directory: one file", treeDir, smallReads, startReadTree, 1, manyWorkers),
-	each("import", "readdir of 40 directories; stat, open, read, close of all their files, 2,000 of some KiB: one file", moduleDir, len(moduleFiles), startImportTree, 1),
+	each("stat-storm", "lstat(2) of 10,000 files in 100 directories, directory by directory: one file", treeDir, len(treeFiles), startStatTree, 1),
+	each("small-files", "open, read of 4 KiB, close of 1,000 files, directory by directory: one file", treeDir, smallReads, startReadTree, 1, manyWorkers),
+	each("import-storm", "readdir of 40 directories; stat, open, read, close of all their files, 2,000 of some KiB: one file", moduleDir, len(moduleFiles), startImportTree, 1),
 	gitStatus,
 }
 
@@ -116,7 +116,12 @@ func writeJob(f sequential, name string) job {
 
 func startStatTree(int, Request) (job, error) {
 	var st unix.Stat_t
-	return job{func(i int) error { return unix.Lstat(treeFiles[i], &st) }, nothing}, nil
+	return job{func(i int) error {
+		if err := unix.Lstat(treeFiles[i], &st); err != nil {
+			return fmt.Errorf("lstat %s: %w", treeFiles[i], err)
+		}
+		return nil
+	}, nothing}, nil
 }
 
 func startReadTree(int, Request) (job, error) {
