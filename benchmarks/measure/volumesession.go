@@ -62,7 +62,13 @@ func (r *volumeRun) session(ctx context.Context, s *seat, use func(*guest) error
 	if err := s.volume.Start(ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.volume.Stop(), s.clean()) }()
+	defer func() {
+		if err != nil {
+			// A container that is left would hold the mount.
+			err = errors.Join(err, s.place.close())
+		}
+		err = errors.Join(err, s.volume.Stop(), s.clean())
+	}()
 	return r.run.inGuests(ctx, []*place{s.place}, (*exec.Cmd).Start, func(g []*guest) error { return use(g[0]) })
 }
 

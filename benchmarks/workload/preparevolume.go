@@ -21,7 +21,7 @@ var (
 
 const (
 	treeDir    = "tree"
-	smallReads = 1000
+	smallReads = 500
 
 	moduleDir        = "modules"
 	modulesInPackage = 50

@@ -31,7 +31,7 @@ var Volumes = []Workload{
 	writeAll("seq-write-64", smallSequential),
 	slow(writeAll("seq-write-512", bigSequential)),
 	each("stat-storm", "lstat(2) of 10,000 files in 100 directories, directory by directory: one file", treeDir, len(treeFiles), startStatTree, 1),
-	each("small-files", "open, read of 4 KiB, close of 1,000 files, directory by directory: one file", treeDir, smallReads, startReadTree, 1, manyWorkers),
+	each("small-files", "open, read of 4 KiB, close of 500 files, directory by directory: one file", treeDir, smallReads, startReadTree, 1, manyWorkers),
 	each("import-storm", "readdir of 40 directories; stat, open, read, close of all their files, 2,000 of some KiB: one file", moduleDir, len(moduleFiles), startImportTree, 1),
 	gitStatus,
 }
