@@ -81,8 +81,8 @@ func testGitNotices(t *testing.T, tools Tools) {
 
 // Every operation is done once, by whichever worker.
 func TestShare(t *testing.T) {
-	const total, workers = 100, 7
-	var done [total]atomic.Int32
+	const total, workers = 200_000, 7
+	done := make([]atomic.Int32, total)
 	jobs := make([]job, workers)
 	for i := range jobs {
 		jobs[i] = job{func(i int) error { done[i].Add(1); return nil }, nothing}
