@@ -136,6 +136,9 @@ func benchmarkVolumes(ctx context.Context, c volumesCommand, p *measure.Progress
 	if c.configs, skipped, err = measure.FindClients(ctx, &c.clients, c.configs, p.Say); err != nil {
 		return nil, err
 	}
+	if len(c.configs) == 0 {
+		return nil, fmt.Errorf("nothing can be measured: %s", strings.Join(skipped, "; "))
+	}
 	o := measure.VolumeOptions{Configs: c.configs, Rounds: c.count, Clients: c.clients, Progress: p}
 	var missing []string
 	o.Tools, missing = measure.FindGit()

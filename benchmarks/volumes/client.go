@@ -112,27 +112,31 @@ func (v *Volume) Stop() error {
 	if v.process == nil {
 		return nil
 	}
-	var err error
-	if v.client.volumed {
-		err = v.process.end(syscall.SIGTERM)
-	} else {
-		err = errors.Join(v.unmount(), v.process.end(0))
+	// A FUSE client ends with its mount, when its uploads are over.
+	mounted, err := v.unmount()
+	end := syscall.SIGTERM
+	if mounted {
+		end = 0
 	}
+	err = errors.Join(err, v.process.end(end))
 	v.process = nil
 	return errors.Join(err, os.RemoveAll(v.cache()))
 }
 
-// unmount waits for the last file to be closed: a sandbox that is killed takes
-// its time. One that is busy for too long is detached, which is an error.
-func (v *Volume) unmount() error {
+// unmount says whether there was a mount. It waits for the last file to be
+// closed: a sandbox that is killed takes its time. A mount that is busy for too
+// long is detached, which is an error.
+func (v *Volume) unmount() (mounted bool, err error) {
 	deadline := time.Now().Add(endTime)
 	for {
 		err := unix.Unmount(v.mountPoint(), unix.UMOUNT_NOFOLLOW)
 		switch {
-		case err == nil, errors.Is(err, unix.EINVAL): // or it was no mount point
-			return nil
+		case err == nil:
+			return true, nil
+		case errors.Is(err, unix.EINVAL):
+			return false, nil
 		case !errors.Is(err, unix.EBUSY) || time.Now().After(deadline):
-			return errors.Join(fmt.Errorf("unmount %s: %w", v.mountPoint(), err), unix.Unmount(v.mountPoint(), unix.MNT_DETACH))
+			return true, errors.Join(fmt.Errorf("unmount %s: %w", v.mountPoint(), err), unix.Unmount(v.mountPoint(), unix.MNT_DETACH))
 		}
 		time.Sleep(pause)
 	}

@@ -188,3 +188,25 @@ func TestStored(t *testing.T) {
 		t.Errorf("a directory of the host: %v", err)
 	}
 }
+
+// A client that cannot serve says why, and the next start finds nothing of it.
+func TestStartFails(t *testing.T) {
+	c := Client{Name: "broken", command: func(*Volume) (args, env []string, err error) {
+		return []string{"/bin/sh", "-c", "echo no credentials; exit 1"}, nil, nil
+	}}
+	v, err := NewVolume(c, Programs{}, &Store{}, "b", filepath.Join(t.TempDir(), "v"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := v.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "no credentials") {
+			t.Errorf("got %v, want what it said", err)
+		}
+	}
+	if _, err := os.Stat(v.cache()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the cache is left: %v", err)
+	}
+	if err := v.Stop(); err != nil {
+		t.Errorf("stop what was not started: %v", err)
+	}
+}

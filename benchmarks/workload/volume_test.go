@@ -3,6 +3,7 @@ package workload
 import (
 	"os"
 	"os/exec"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -79,13 +80,23 @@ func testGitNotices(t *testing.T, tools Tools) {
 	}
 }
 
-// Every operation is done once, by whichever worker.
+// Every operation is done once, by whichever worker, and all work at once: the
+// first operation of each waits for those of the others.
 func TestShare(t *testing.T) {
 	const total, workers = 200_000, 7
 	done := make([]atomic.Int32, total)
 	jobs := make([]job, workers)
+	var begun sync.WaitGroup
+	begun.Add(workers)
 	for i := range jobs {
-		jobs[i] = job{func(i int) error { done[i].Add(1); return nil }, nothing}
+		jobs[i] = job{func(i int) error {
+			if i < workers {
+				begun.Done()
+				begun.Wait()
+			}
+			done[i].Add(1)
+			return nil
+		}, nothing}
 	}
 	a, err := together(jobs, share(total))
 	if err != nil || a.Operations != total {
