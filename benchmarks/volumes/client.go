@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/moby/sys/mountinfo"
@@ -112,13 +111,15 @@ func (v *Volume) Stop() error {
 	if v.process == nil {
 		return nil
 	}
-	// A FUSE client ends with its mount, when its uploads are over.
 	mounted, err := v.unmount()
-	end := syscall.SIGTERM
-	if mounted {
-		end = 0
+	switch {
+	case !mounted:
+		err = errors.Join(err, v.process.end())
+	case !v.process.ends(lingerTime):
+		// A mount namespace that somebody made meanwhile has a copy of the
+		// mount, and the client serves that.
+		v.process.kill()
 	}
-	err = errors.Join(err, v.process.end(end))
 	v.process = nil
 	return errors.Join(err, os.RemoveAll(v.cache()))
 }

@@ -15,9 +15,11 @@ const (
 	// startTime bounds how long a program may take until it serves.
 	startTime = 30 * time.Second
 
-	// endTime bounds how long it may take to end. It finishes its uploads
-	// meanwhile.
+	// endTime bounds how long it may take to end.
 	endTime = 30 * time.Second
+
+	// lingerTime is how long a client may go on after its mount is gone.
+	lingerTime = 5 * time.Second
 
 	// pause is between two looks at something that cannot be waited for.
 	pause = 2 * time.Millisecond
@@ -86,20 +88,30 @@ func (p *process) failure(what string) error {
 
 // end asks the process to end and waits for it. One that does not is killed,
 // which is an error.
-func (p *process) end(s syscall.Signal) error {
-	if s != 0 {
-		// It may have ended by itself.
-		_ = p.cmd.Process.Signal(s)
+func (p *process) end() error {
+	// It may have ended by itself.
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	if p.ends(endTime) {
+		return nil
 	}
-	late := time.NewTimer(endTime)
+	err := p.failure("did not end and was killed")
+	p.kill()
+	return err
+}
+
+// ends waits for the process to end by itself.
+func (p *process) ends(limit time.Duration) bool {
+	late := time.NewTimer(limit)
 	defer late.Stop()
 	select {
 	case <-p.ended:
-		return nil
+		return true
 	case <-late.C:
+		return false
 	}
-	err := p.failure("did not end and was killed")
-	_ = p.cmd.Process.Kill()
+}
+
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill() // or it has just ended
 	<-p.ended
-	return err
 }

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -101,7 +100,7 @@ func (s *Store) Stop() error {
 	if s.process == nil {
 		return nil
 	}
-	return s.process.end(syscall.SIGTERM)
+	return s.process.end()
 }
 
 // Fill creates a bucket that has the files of a directory.

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -141,8 +140,15 @@ func TestProcess(t *testing.T) {
 		}
 	})
 	t.Run("a signal ends it", func(t *testing.T) {
-		if err := shell(t, "exec sleep 60").end(syscall.SIGTERM); err != nil {
+		p := shell(t, "exec sleep 60")
+		if p.ends(time.Millisecond) {
+			t.Error("it ended by itself")
+		}
+		if err := p.end(); err != nil {
 			t.Error(err)
+		}
+		if !p.ends(time.Minute) {
+			t.Error("it did not end")
 		}
 	})
 }
