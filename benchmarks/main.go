@@ -1,5 +1,7 @@
 // Command benchmarks compares this module's runsc with upstream's, with runc
-// and with the host itself. docs/benchmarks.md says what is measured and how.
+// and with the host itself, or, with the argument volumes, its volumes with FUSE
+// clients. docs/benchmarks.md and docs/benchmarks-volumes.md say what is measured
+// and how.
 package main
 
 import (

@@ -54,6 +54,10 @@ func RunVolumes(ctx context.Context, o VolumeOptions) (res *results.Results, err
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.close(), r.run.close(before)) }()
+	// Filling the buckets is load as well.
+	if r.run.result.Noise.LoadBefore, err = load(); err != nil {
+		return nil, err
+	}
 	if err = r.prepare(ctx); err == nil {
 		err = r.run.watch(func() error { return r.rounds(ctx) })
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/directfs/runsc/benchmarks/results"
 )
 
-// MaxWorkers is the greatest number of concurrent workers.
+// MaxWorkers is the greatest number of concurrent workers of the workloads in
+// List.
 const MaxWorkers = 8
 
 // Workload is one thing to measure.
