@@ -19,6 +19,9 @@ type program struct {
 
 	// install says how else to get it.
 	install string
+
+	// device is what it needs of the kernel.
+	device string
 }
 
 var (
@@ -27,7 +30,7 @@ var (
 	gcsServerProgram = program{name: "fake-gcs-server", pkg: "github.com/fsouza/fake-gcs-server@v1.56.1"}
 	gcsfuseProgram   = program{name: "gcsfuse", pkg: "github.com/googlecloudplatform/gcsfuse/v3@v3.13.0"}
 	s3fsProgram      = program{name: "s3fs", install: "apt-get install s3fs"}
-	fuseProgram      = program{name: "fusermount3", install: "apt-get install fuse3"}
+	fuseProgram      = program{name: "fusermount3", install: "apt-get install fuse3", device: "/dev/fuse"}
 )
 
 // Programs are the paths of those that were found or built, by their names.
@@ -76,28 +79,47 @@ func (p *Programs) find(ctx context.Context, q program, say func(string)) error 
 	if p.paths[q.name] != "" {
 		return nil
 	}
+	var path string
+	var err error
 	if q.pkg == "" {
-		path, err := exec.LookPath(q.name)
-		if err != nil {
-			return fmt.Errorf("%s is not installed; on Debian: %s", q.name, q.install)
-		}
-		p.paths[q.name] = path
-		return nil
+		path, err = q.lookUp()
+	} else {
+		path, err = p.build(ctx, q, say)
 	}
-	_, version, _ := strings.Cut(q.pkg, "@")
-	dir := filepath.Join(p.Dir, q.name+"-"+version)
-	path := filepath.Join(dir, q.name)
-	if _, err := os.Stat(path); err != nil {
-		if err := install(ctx, q, dir, say); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
 	p.paths[q.name] = path
 	return nil
 }
 
-// install builds a program into a directory, as it is released: with its own dependencies,
-// and with a newer Go where it wants one.
+// lookUp finds a program of the distribution.
+func (q program) lookUp() (string, error) {
+	if q.device != "" {
+		if _, err := os.Stat(q.device); err != nil {
+			return "", fmt.Errorf("%s is not there: the kernel has no FUSE, or this container no device for it", q.device)
+		}
+	}
+	path, err := exec.LookPath(q.name)
+	if err != nil {
+		return "", fmt.Errorf("%s is not installed; on Debian: %s", q.name, q.install)
+	}
+	return path, nil
+}
+
+// build returns a program that is built once for each version.
+func (p *Programs) build(ctx context.Context, q program, say func(string)) (string, error) {
+	_, version, _ := strings.Cut(q.pkg, "@")
+	dir := filepath.Join(p.Dir, q.name+"-"+version)
+	path := filepath.Join(dir, q.name)
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	return path, install(ctx, q, dir, say)
+}
+
+// install builds a program into a directory, as it is released: with its own
+// dependencies, and with a newer Go where it wants one.
 func install(ctx context.Context, q program, dir string, say func(string)) error {
 	say("building " + q.pkg + ", once; some minutes")
 	cmd := exec.CommandContext(ctx, "go", "install", "-trimpath", "-ldflags=-s -w", q.pkg)
