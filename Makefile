@@ -27,10 +27,10 @@ export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false -t
 export RUNSC_BIN := $(CURDIR)/bin/runsc
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-blob test lint fuzz-short mutants bench bench-quick clean check-go check-machine
+.PHONY: help build demo demo-blob test lint fuzz-short mutants bench bench-quick bench-volumes clean check-go check-machine
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: check-go bin/runsc bin/volumed ## build bin/runsc and bin/volumed, static
 
@@ -78,6 +78,10 @@ bench: check-machine ## compare with upstream's runsc, runc and the host, half a
 
 bench-quick: ## the same with few and short samples, three minutes
 	@$(MAKE) --no-print-directory bench BENCHFLAGS='-quick $(BENCHFLAGS)'
+
+bench-volumes: check-machine build ## compare our object store volumes with FUSE clients (root, FUSE; BENCHFLAGS)
+	@go build -C benchmarks -o ../bin/bench .
+	@bin/bench volumes $(BENCHFLAGS)
 
 clean: ## remove what make build leaves
 	rm -rf bin

@@ -1,5 +1,7 @@
 // Command benchmarks compares this module's runsc with upstream's, with runc
-// and with the host itself. docs/benchmarks.md says what is measured and how.
+// and with the host itself, or, with the argument volumes, its volumes with FUSE
+// clients. docs/benchmarks.md and docs/benchmarks-volumes.md say what is measured
+// and how.
 package main
 
 import (
@@ -41,6 +43,9 @@ func closeHighFDs() {
 }
 
 func run(ctx context.Context) error {
+	if len(os.Args) > 1 && os.Args[1] == volumesWord {
+		return runVolumes(ctx, os.Args[2:])
+	}
 	c, err := parse(os.Args[1:])
 	if err != nil {
 		return err
@@ -51,8 +56,7 @@ func run(ctx context.Context) error {
 		}
 		return show(c.report, c.out)
 	}
-	progress := measure.NewProgress(os.Stderr, isTerminal(os.Stderr), time.Now)
-	r, err := benchmark(ctx, c, progress)
+	r, err := benchmark(ctx, c, newProgress())
 	if err != nil {
 		return err
 	}
@@ -65,16 +69,20 @@ func run(ctx context.Context) error {
 	return show(filepath.Join(c.out, report.ResultsFile), c.out)
 }
 
-// benchmark builds and measures, in a new directory of its own.
-func benchmark(ctx context.Context, c command, p *measure.Progress) (r *results.Results, err error) {
-	module, err := filepath.Abs(c.module)
-	if err != nil {
-		return nil, err
+func newProgress() *measure.Progress {
+	return measure.NewProgress(os.Stderr, isTerminal(os.Stderr), time.Now)
+}
+
+// inDir calls do with the main module's directory and a new one to work in,
+// which has one for programs.
+func inDir(module, parent string, do func(module, dir, bin string) error) (err error) {
+	if module, err = filepath.Abs(module); err != nil {
+		return err
 	}
 	// The path of sockets below it is limited, so the name is short.
-	dir, err := os.MkdirTemp(c.dir, "rb")
+	dir, err := os.MkdirTemp(parent, "rb")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() {
 		// With a mount left below, removing all could reach what is mounted.
@@ -83,27 +91,37 @@ func benchmark(ctx context.Context, c command, p *measure.Progress) (r *results.
 		}
 	}()
 	if err := os.Chmod(dir, 0o711); err != nil {
-		return nil, err
+		return err
 	}
 	bin := filepath.Join(dir, "bin")
 	if err := os.Mkdir(bin, 0o755); err != nil {
-		return nil, err
+		return err
 	}
+	return do(module, dir, bin)
+}
+
+// benchmark builds and measures, in a new directory of its own.
+func benchmark(ctx context.Context, c command, p *measure.Progress) (r *results.Results, err error) {
 	o := measure.Options{Configs: c.configs, Workloads: c.workloads, OneCPU: c.oneCPU, Rounds: c.count,
-		Starts: c.starts(), Memory: c.memory, Sample: c.sample, Dir: dir, Progress: p}
+		Starts: c.starts(), Memory: c.memory, Sample: c.sample, Progress: p}
 	var skipped []string
 	o.Tools, skipped = measure.FindTools(ctx)
-	if o.Programs, err = measure.Build(ctx, module, bin, o.Configs, p.Say); err != nil {
-		return nil, err
-	}
-	skipped = append(skipped, o.SkipMissing()...)
-	for _, s := range skipped {
-		p.Say(s)
-	}
-	if err := harness.Requirements(ctx, o.Programs.Worker); err != nil {
-		return nil, err
-	}
-	if r, err = measure.Run(ctx, o); err != nil {
+	err = inDir(c.module, c.dir, func(module, dir, bin string) error {
+		o.Dir = dir
+		if o.Programs, err = measure.Build(ctx, module, bin, o.Configs, p.Say); err != nil {
+			return err
+		}
+		skipped = append(skipped, o.SkipMissing()...)
+		for _, s := range skipped {
+			p.Say(s)
+		}
+		if err := harness.Requirements(ctx, o.Programs.Worker); err != nil {
+			return err
+		}
+		r, err = measure.Run(ctx, o)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	r.Skipped, r.Quick = skipped, c.quick

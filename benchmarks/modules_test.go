@@ -47,20 +47,28 @@ func TestSameGo(t *testing.T) {
 	}
 }
 
-// TestDocs expects the report in the documentation to be what the stored
+// TestDocs expects the reports in the documentation to be what the stored
 // results say.
 func TestDocs(t *testing.T) {
 	dir := filepath.Join("..", "docs", "benchmarks")
-	r, err := results.Read(filepath.Join(dir, report.ResultsFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(filepath.Join(dir, report.TableFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(text) != report.Markdown(r) {
-		t.Errorf("%s is not the report of %s; write it again: make bench BENCHFLAGS='-report docs/benchmarks/%s -out docs/benchmarks'",
-			report.TableFile, report.ResultsFile, report.ResultsFile)
+	for _, test := range []struct {
+		stored, table, again string
+		text                 func(*results.Results) string
+	}{
+		{report.ResultsFile, report.TableFile, "make bench", report.Markdown},
+		{report.VolumesFile, report.VolumesTableFile, "make bench-volumes", report.VolumesMarkdown},
+	} {
+		r, err := results.Read(filepath.Join(dir, test.stored))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(filepath.Join(dir, test.table))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(text) != test.text(r) {
+			t.Errorf("%s is not the report of %s; write it again: %s BENCHFLAGS='-report docs/benchmarks/%s -out docs/benchmarks'",
+				test.table, test.stored, test.again, test.stored)
+		}
 	}
 }

@@ -42,6 +42,9 @@ type Config struct {
 	// Options are the mount options of each measured mount.
 	Options []string
 
+	// Served are more options, of the measured directory alone: what serves it.
+	Served []string
+
 	// OtherOff adds a mount with directfs=off, which makes the sandbox mixed.
 	OtherOff bool
 

@@ -74,6 +74,11 @@ func (g *guest) read(answer any) error {
 	return nil
 }
 
+// guestError is what a guest says of a workload that failed. The guest goes on.
+type guestError string
+
+func (e guestError) Error() string { return string(e) }
+
 // measure asks for one sample.
 func (g *guest) measure(r workload.Request) (workload.Answer, error) {
 	var a workload.Answer
@@ -84,7 +89,7 @@ func (g *guest) measure(r workload.Request) (workload.Answer, error) {
 		return a, err
 	}
 	if a.Error != "" {
-		return a, errors.New(a.Error)
+		return a, guestError(a.Error)
 	}
 	return a, nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,7 +73,7 @@ func (l *place) mount(destination, source string, options ...string) harness.Opt
 // serving builds the bundle with the measured directory and the tools.
 func (l *place) serving() (*harness.Bundle, error) {
 	options := []harness.Option{
-		l.mount(dataDir, l.data, append([]string{"rw"}, l.Options...)...),
+		l.mount(dataDir, l.data, slices.Concat([]string{"rw"}, l.Options, l.Served)...),
 		harness.Edit(func(s *specs.Spec) { s.Process.Cwd = dataDir }),
 	}
 	dirs, links, err := toolDirs(l.tools)

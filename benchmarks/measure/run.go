@@ -57,17 +57,24 @@ type run struct {
 	result   *results.Results
 }
 
+func newRun(o Options) *run {
+	return &run{Options: o, result: &results.Results{
+		Version: results.Version, Started: time.Now().UTC().Truncate(time.Second), Rounds: o.Rounds,
+	}}
+}
+
 // Run measures. Containers, mounts and processes are gone when it returns, with
 // or without an error; files are the caller's to remove.
 func Run(ctx context.Context, o Options) (res *results.Results, err error) {
-	r := &run{Options: o, result: &results.Results{
-		Version: results.Version, Started: time.Now().UTC().Truncate(time.Second), Rounds: o.Rounds,
-	}}
+	r := newRun(o)
 	before, err := r.scope().Snapshot()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.close(before)) }()
+	if r.result.Noise.LoadBefore, err = load(); err != nil {
+		return nil, err
+	}
 	if err := r.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -150,13 +157,8 @@ func (r *run) addBundles(l *place) error {
 	return err
 }
 
-// watch notes what tells about noise around the run, and how long it took.
+// watch notes how much time was stolen from the run, and how long it took.
 func (r *run) watch(measure func() error) error {
-	n := &r.result.Noise
-	var err error
-	if n.LoadBefore, err = load(); err != nil {
-		return err
-	}
 	before, err := readCPUTime()
 	if err != nil {
 		return err
@@ -167,7 +169,7 @@ func (r *run) watch(measure func() error) error {
 	}
 	r.result.Seconds = time.Since(began).Round(time.Second).Seconds()
 	after, err := readCPUTime()
-	n.StealPercent = after.stealPercentSince(before)
+	r.result.Noise.StealPercent = after.stealPercentSince(before)
 	return err
 }
 

@@ -36,6 +36,19 @@ func FindTools(ctx context.Context) (t workload.Tools, missing []string) {
 	return t, missing
 }
 
+// FindGit looks for the host's git, of which a container has all files by /usr.
+func FindGit() (t workload.Tools, missing []string) {
+	path, err := exec.LookPath("git")
+	if err == nil {
+		path, err = filepath.EvalSymlinks(path)
+	}
+	if err != nil || !strings.HasPrefix(path, "/usr/") {
+		return t, []string{workload.GitStatus + ": git is not installed below /usr: skipped"}
+	}
+	t.Git = path
+	return t, nil
+}
+
 // findPython prefers the distribution's, whose files are all below /usr.
 func findPython(ctx context.Context, t *workload.Tools) error {
 	for _, name := range []string{"/usr/bin/python3", "/usr/local/bin/python3"} {
@@ -58,7 +71,7 @@ func findPython(ctx context.Context, t *workload.Tools) error {
 // first, and the symbolic links of the host's root that lead there.
 func toolDirs(t workload.Tools) (dirs []string, links map[string]string, err error) {
 	links = map[string]string{}
-	if t.Python != "" {
+	if t.Python != "" || t.Git != "" {
 		dirs = append(dirs, "/usr")
 		for _, name := range []string{"lib", "lib32", "lib64"} {
 			fi, err := os.Lstat("/" + name)
@@ -90,7 +103,7 @@ func (o *Options) SkipMissing() (skipped []string) {
 		return missing
 	})
 	o.Workloads = slices.DeleteFunc(slices.Clone(o.Workloads), func(w workload.Workload) bool {
-		return w.Tool == workload.ToolGo && o.Tools.Go == "" || w.Tool == workload.ToolPython && o.Tools.Python == ""
+		return w.Tool == workload.ToolGo && o.Tools.Go == "" || w.Tool == workload.ToolPython && o.Tools.Python == "" || w.Tool == workload.ToolGit && o.Tools.Git == ""
 	})
 	return skipped
 }

@@ -2,9 +2,11 @@ package report
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/directfs/runsc/benchmarks/results"
 	"github.com/directfs/runsc/benchmarks/stats"
+	"github.com/directfs/runsc/benchmarks/volumes"
 )
 
 // A machine is too noisy above any of these. docs/benchmarks.md says why.
@@ -24,8 +26,11 @@ const (
 	maxFloorSpread = 0.25
 )
 
-// floor is the configuration whose own spread is the machine's.
+// floor is the configuration whose own spread is the machine's: the host itself,
+// or for volumes a directory of the host.
 const floor = "native"
+
+var floors = []string{floor, volumes.HostClient}
 
 // Noisy returns what says that the machine had other things to do, in plain
 // lines. Without any, the figures are as good as their intervals.
@@ -46,6 +51,8 @@ func Noisy(r *results.Results) (reasons []string) {
 // shaky says whether the host's own figures for a workload spread so much that
 // those of containers say little.
 func shaky(r *results.Results, workload string, workers int) bool {
-	values := r.Values(floor, workload, workers)
-	return len(values) > 0 && stats.Spread(values) > maxFloorSpread
+	return slices.ContainsFunc(floors, func(f string) bool {
+		values := r.Values(f, workload, workers)
+		return len(values) > 0 && stats.Spread(values) > maxFloorSpread
+	})
 }

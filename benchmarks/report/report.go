@@ -4,6 +4,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,19 +24,11 @@ const base = measure.UpstreamDirectFS
 
 // Markdown returns the report's text.
 func Markdown(r *results.Results) string {
-	var b strings.Builder
-	section := func(title, text, table string) {
-		if table != "" {
-			fmt.Fprintf(&b, "\n## %s\n\n", title)
-			if text != "" {
-				fmt.Fprintf(&b, "%s\n\n", text)
-			}
-			b.WriteString(table)
-		}
-	}
-	b.WriteString(header(r))
+	b := document{}
+	b.WriteString(header(r, "Results", "make bench"))
+	section := b.section
 	section("Goals", "The ratio of the two times, pair by pair. *Undecided*: the limit is in the interval.",
-		table([]string{"goal", "limit", "measured", ""}, goalRows(r)))
+		table([]string{"goal", "limit", "measured", ""}, goalRows(r, Goals(r))))
 	section("Configurations", "", table([]string{"name", "what"}, configRows(r)))
 	section("Workloads", "", table([]string{"name", "what"}, workloadRows(r)))
 	for _, part := range parts {
@@ -45,9 +38,24 @@ func Markdown(r *results.Results) string {
 	return b.String()
 }
 
-func header(r *results.Results) string {
+// document is a text of sections.
+type document struct{ strings.Builder }
+
+// section adds one, unless its table is empty.
+func (d *document) section(title, text, table string) {
+	if table == "" {
+		return
+	}
+	fmt.Fprintf(d, "\n## %s\n\n", title)
+	if text != "" {
+		fmt.Fprintf(d, "%s\n\n", text)
+	}
+	d.WriteString(table)
+}
+
+func header(r *results.Results, title, command string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Results\n\n<!-- written by make bench; do not edit -->\n\n")
+	fmt.Fprintf(&b, "# %s\n\n<!-- written by %s; do not edit -->\n\n", title, command)
 	m := r.Machine
 	fmt.Fprintf(&b, "%s, %d rounds in %s. %s, %d CPUs, %s of memory, Linux %s, %s, files on %s, gVisor %s.\n",
 		r.Started.Format("2006-01-02"), r.Rounds, time.Duration(r.Seconds*float64(time.Second)), m.CPU, m.CPUs,
@@ -89,24 +97,24 @@ func workloadRows(r *results.Results) (rows [][]string) {
 type part struct {
 	title, text string
 	kinds       []results.Kind
-	concurrent  bool // more than one worker
-	ratios      bool // to base, not absolute
+	concurrent  bool   // more than one worker
+	base        string // what ratios are to; none for absolute figures
 }
 
 var parts = []part{
 	{"Time for one operation", "One worker. Median, and how far its 95 % interval reaches.",
-		[]results.Kind{results.Operation, results.Program}, false, false},
+		[]results.Kind{results.Operation, results.Program}, false, ""},
 	{"Ratio to " + base, "Pair by pair: median of the ratios [95 % interval]. Below 1 is faster.",
-		[]results.Kind{results.Operation, results.Program}, false, true},
+		[]results.Kind{results.Operation, results.Program}, false, base},
 	{"On one CPU", "Worker, sandbox and gofer on the same CPU.",
-		[]results.Kind{results.OneCPU}, false, false},
-	{"On one CPU: ratio to " + base, "", []results.Kind{results.OneCPU}, false, true},
+		[]results.Kind{results.OneCPU}, false, ""},
+	{"On one CPU: ratio to " + base, "", []results.Kind{results.OneCPU}, false, base},
 	{"Concurrent workers", "Wall time for one operation, over all workers.",
-		[]results.Kind{results.Operation}, true, false},
-	{"Concurrent workers: ratio to " + base, "", []results.Kind{results.Operation}, true, true},
-	{"Start to finish", "", []results.Kind{results.Start}, false, false},
-	{"Start to finish: ratio to " + base, "", []results.Kind{results.Start}, false, true},
-	{"Memory", "", []results.Kind{results.Memory}, false, false},
+		[]results.Kind{results.Operation}, true, ""},
+	{"Concurrent workers: ratio to " + base, "", []results.Kind{results.Operation}, true, base},
+	{"Start to finish", "", []results.Kind{results.Start}, false, ""},
+	{"Start to finish: ratio to " + base, "", []results.Kind{results.Start}, false, base},
+	{"Memory", "", []results.Kind{results.Memory}, false, ""},
 }
 
 // row is one line of a part.
@@ -115,15 +123,17 @@ type row struct {
 	workers int
 }
 
-func (p part) table(r *results.Results) string {
+func (p part) table(r *results.Results) string { return p.tableOf(r, p.rows(r)) }
+
+func (p part) tableOf(r *results.Results, list []row) string {
 	var names []string
 	for _, c := range r.Configs {
-		if p.has(r, c.Name) {
+		if p.has(r, list, c.Name) {
 			names = append(names, c.Name)
 		}
 	}
 	var rows [][]string
-	for _, w := range p.rows(r) {
+	for _, w := range list {
 		cells := []string{w.title(r)}
 		for _, c := range names {
 			cells = append(cells, p.cell(r, w, c))
@@ -136,11 +146,15 @@ func (p part) table(r *results.Results) string {
 	return table(append([]string{""}, names...), rows)
 }
 
-func (w row) title(r *results.Results) string {
-	title := w.Name
+func (w row) name() string {
 	if w.workers > 1 {
-		title += fmt.Sprintf(" ×%d", w.workers)
+		return fmt.Sprintf("%s ×%d", w.Name, w.workers)
 	}
+	return w.Name
+}
+
+func (w row) title(r *results.Results) string {
+	title := w.name()
 	if shaky(r, w.Name, w.workers) {
 		title += " " + shakyMark
 	}
@@ -176,14 +190,9 @@ func workersOf(r *results.Results, workload string) (list []int) {
 	return list
 }
 
-// has says whether a configuration has any figure in the part.
-func (p part) has(r *results.Results, config string) bool {
-	for _, w := range p.rows(r) {
-		if p.cell(r, w, config) != "" {
-			return true
-		}
-	}
-	return false
+// has says whether a configuration has any figure in the rows.
+func (p part) has(r *results.Results, rows []row, config string) bool {
+	return slices.ContainsFunc(rows, func(w row) bool { return p.cell(r, w, config) != "" })
 }
 
 func (p part) cell(r *results.Results, w row, config string) string {
@@ -191,11 +200,11 @@ func (p part) cell(r *results.Results, w row, config string) string {
 	if len(values) == 0 {
 		return ""
 	}
-	if !p.ratios {
+	if p.base == "" {
 		return value(stats.Median(values), w.Kind)
 	}
-	s, err := stats.Ratio(values, r.Values(base, w.Name, w.workers))
-	if err != nil || config == base {
+	s, err := stats.Ratio(values, r.Values(p.base, w.Name, w.workers))
+	if err != nil || config == p.base {
 		return ""
 	}
 	return ratio(s)

@@ -108,26 +108,26 @@ func TestVerdicts(t *testing.T) {
 		limit float64
 		want  Verdict
 	}{{0.89, NotMet}, {0.9, Met}, {1, Met}} {
-		g := Goal{"", measure.OursDirectFS, base, "stat", test.limit}
+		g := Goal{"", measure.OursDirectFS, base, "stat", 1, test.limit}
 		if s, got := judge(r, g); got != test.want {
 			t.Errorf("%+v within %v: %s, want %s", s, test.limit, got, test.want)
 		}
 	}
-	s, _ := judge(r, Goal{"", measure.OursDirectFS, base, "open-read", 1})
+	s, _ := judge(r, Goal{"", measure.OursDirectFS, base, "open-read", 1, 1})
 	if s.Lo >= s.Median || s.Median >= s.Hi {
 		t.Fatalf("%+v has no interval to be undecided about", s)
 	}
-	if _, got := judge(r, Goal{"", measure.OursDirectFS, base, "open-read", s.Median}); got != Undecided {
+	if _, got := judge(r, Goal{"", measure.OursDirectFS, base, "open-read", 1, s.Median}); got != Undecided {
 		t.Errorf("a limit within the interval: %s", got)
 	}
-	if _, got := judge(r, Goal{"", measure.OursDirectFSExclusive, base, "stat", 1}); got != NotMeasured {
+	if _, got := judge(r, Goal{"", measure.OursDirectFSExclusive, base, "stat", 1, 1}); got != NotMeasured {
 		t.Errorf("a configuration that was not measured: %s", got)
 	}
 	// Of five rounds nothing can be said.
 	for i := range r.Series {
 		r.Series[i].Values = r.Series[i].Values[:5]
 	}
-	if _, got := judge(r, Goal{"", measure.OursDirectFS, base, "stat", 100}); got != Undecided {
+	if _, got := judge(r, Goal{"", measure.OursDirectFS, base, "stat", 1, 100}); got != Undecided {
 		t.Errorf("five rounds: %s", got)
 	}
 }

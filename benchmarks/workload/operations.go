@@ -19,12 +19,12 @@ const (
 
 func nothing() error { return nil }
 
-func startStat(int, Tools) (job, error) {
+func startStat(int, Request) (job, error) {
 	var st unix.Stat_t
 	return job{func(i int) error { return unix.Stat(deepFiles[i%len(deepFiles)], &st) }, nothing}, nil
 }
 
-func startOpenRead(int, Tools) (job, error) {
+func startOpenRead(int, Request) (job, error) {
 	buf := make([]byte, page)
 	return job{func(i int) error {
 		fd, err := unix.Open(deepFiles[i%len(deepFiles)], unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -39,7 +39,7 @@ func startOpenRead(int, Tools) (job, error) {
 	}, nothing}, nil
 }
 
-func startCreate(worker int, _ Tools) (job, error) {
+func startCreate(worker int, _ Request) (job, error) {
 	dir, buf := workerDir(worker), make([]byte, page)
 	return job{func(i int) error {
 		name := filepath.Join(dir, "new"+strconv.Itoa(i%64))
@@ -52,7 +52,7 @@ func startCreate(worker int, _ Tools) (job, error) {
 	}, nothing}, nil
 }
 
-func startRename(worker int, _ Tools) (job, error) {
+func startRename(worker int, _ Request) (job, error) {
 	from, to := filepath.Join(workerDir(worker), "name"), filepath.Join(workerDir(worker), "other")
 	return job{func(int) error {
 		if err := unix.Rename(from, to); err != nil {
@@ -62,7 +62,7 @@ func startRename(worker int, _ Tools) (job, error) {
 	}, nothing}, nil
 }
 
-func startReaddir(int, Tools) (job, error) {
+func startReaddir(int, Request) (job, error) {
 	// The size that glibc uses.
 	buf := make([]byte, 32<<10)
 	return job{func(int) error {
@@ -88,14 +88,14 @@ func onFile(name string, flags int, op func(fd, i int) error) (job, error) {
 
 func outFile(worker int) string { return filepath.Join(workerDir(worker), "out") }
 
-func startRandomRead(worker int, _ Tools) (job, error) {
+func startRandomRead(worker int, _ Request) (job, error) {
 	buf, r := make([]byte, page), rand.New(rand.NewPCG(1, uint64(worker)))
 	return onFile(bigFile, unix.O_RDONLY, func(fd, _ int) error {
 		return all4K(unix.Pread(fd, buf, r.Int64N(bigSize/page)*page))
 	})
 }
 
-func startRandomWrite(worker int, _ Tools) (job, error) {
+func startRandomWrite(worker int, _ Request) (job, error) {
 	buf, r := make([]byte, page), rand.New(rand.NewPCG(2, uint64(worker)))
 	return onFile(outFile(worker), unix.O_WRONLY, func(fd, _ int) error {
 		return all4K(unix.Pwrite(fd, buf, r.Int64N(outSize/page)*page))
@@ -109,7 +109,7 @@ func all4K(n int, err error) error {
 	return err
 }
 
-func startSeqRead(int, Tools) (job, error) {
+func startSeqRead(int, Request) (job, error) {
 	buf := make([]byte, chunk)
 	return onFile(bigFile, unix.O_RDONLY, func(fd, i int) error {
 		_, err := unix.Pread(fd, buf, int64(i)%(bigSize/chunk)*chunk)
@@ -117,7 +117,7 @@ func startSeqRead(int, Tools) (job, error) {
 	})
 }
 
-func startSeqWrite(worker int, _ Tools) (job, error) {
+func startSeqWrite(worker int, _ Request) (job, error) {
 	buf := make([]byte, chunk)
 	return onFile(outFile(worker), unix.O_WRONLY, func(fd, i int) error {
 		_, err := unix.Pwrite(fd, buf, int64(i)%(outSize/chunk)*chunk)
@@ -125,7 +125,7 @@ func startSeqWrite(worker int, _ Tools) (job, error) {
 	})
 }
 
-func startFsync(worker int, _ Tools) (job, error) {
+func startFsync(worker int, _ Request) (job, error) {
 	buf := make([]byte, page)
 	return onFile(outFile(worker), unix.O_WRONLY, func(fd, i int) error {
 		if _, err := unix.Pwrite(fd, buf, int64(i)%(outSize/page)*page); err != nil {
@@ -138,7 +138,7 @@ func startFsync(worker int, _ Tools) (job, error) {
 // sink keeps the compiler from dropping reads.
 var sink [MaxWorkers]byte
 
-func startMmap(worker int, _ Tools) (job, error) {
+func startMmap(worker int, _ Request) (job, error) {
 	const length = 4 << 20
 	return onFile(bigFile, unix.O_RDONLY, func(fd, i int) error {
 		m, err := unix.Mmap(fd, int64(i)%(bigSize/length)*length, length, unix.PROT_READ, unix.MAP_SHARED)
@@ -152,7 +152,7 @@ func startMmap(worker int, _ Tools) (job, error) {
 	})
 }
 
-func startWalk(int, Tools) (job, error) {
+func startWalk(int, Request) (job, error) {
 	return job{func(int) error {
 		files := 0
 		err := filepath.WalkDir(sourceDir, func(_ string, d os.DirEntry, err error) error {

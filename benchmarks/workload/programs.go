@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-func startUntar(int, Tools) (job, error) {
+func startUntar(int, Request) (job, error) {
 	out := "untar.out"
 	return job{
 		func(int) error { return untar(archiveFile, out) },
@@ -58,7 +58,7 @@ func extract(in io.Reader, h *tar.Header, path string) error {
 
 // startCompile edits the source, so that the build cache has everything but
 // the program itself.
-func startCompile(_ int, t Tools) (job, error) {
+func startCompile(_ int, r Request) (job, error) {
 	wd, err := os.Getwd()
 	if err != nil {
 		return job{}, err
@@ -68,18 +68,18 @@ func startCompile(_ int, t Tools) (job, error) {
 		return job{}, err
 	}
 	program := filepath.Join(wd, helloDir, "hello")
-	cmd := exec.Command(t.Go, "build", "-trimpath", "-o", program, ".")
+	cmd := exec.Command(r.Tools.Go, "build", "-trimpath", "-o", program, ".")
 	cmd.Dir = helloDir
 	cmd.Env = []string{
-		"PATH=/nonexistent", "HOME=" + wd, "GOROOT=" + t.GOROOT, "GOCACHE=" + filepath.Join(wd, "gocache"),
+		"PATH=/nonexistent", "HOME=" + wd, "GOROOT=" + r.Tools.GOROOT, "GOCACHE=" + filepath.Join(wd, "gocache"),
 		"GOPATH=" + filepath.Join(wd, "gopath"), "GOTMPDIR=" + filepath.Join(wd, helloDir),
 		"GOENV=off", "GOFLAGS=-buildvcs=false", "GOTOOLCHAIN=local", "GOPROXY=off", "CGO_ENABLED=0",
 	}
 	return job{func(int) error { return run(cmd) }, func() error { return os.Remove(program) }}, nil
 }
 
-func startImport(_ int, t Tools) (job, error) {
-	cmd := exec.Command(t.Python, ImportArgs(t.Modules)...)
+func startImport(_ int, r Request) (job, error) {
+	cmd := exec.Command(r.Tools.Python, ImportArgs(r.Tools.Modules)...)
 	cmd.Env = []string{"PATH=/usr/bin:/bin"}
 	return job{func(int) error { return run(cmd) }, nothing}, nil
 }

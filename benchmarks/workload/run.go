@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,8 +16,8 @@ func Run(r Request) (Answer, error) {
 	if !ok {
 		return Answer{}, fmt.Errorf("no workload %q", r.Workload)
 	}
-	if r.Workers < 1 || r.Workers > MaxWorkers {
-		return Answer{}, fmt.Errorf("%d workers: want 1 to %d", r.Workers, MaxWorkers)
+	if most := slices.Max(w.Workers); r.Workers < 1 || r.Workers > most {
+		return Answer{}, fmt.Errorf("%d workers: want 1 to %d", r.Workers, most)
 	}
 	jobs := make([]job, 0, r.Workers)
 	stop := func() (err error) {
@@ -25,29 +27,57 @@ func Run(r Request) (Answer, error) {
 		return err
 	}
 	for i := range r.Workers {
-		j, err := w.start(i, r.Tools)
+		j, err := w.start(i, r)
 		if err != nil {
 			return Answer{}, errors.Join(fmt.Errorf("start: %w", err), stop())
 		}
 		jobs = append(jobs, j)
 	}
-	if !w.once {
-		if _, err := together(jobs, w.batch, r.Duration/5); err != nil {
-			return Answer{}, errors.Join(err, stop())
-		}
-	}
-	duration := r.Duration
-	if w.once {
-		duration = 0
-	}
-	a, err := together(jobs, w.batch, duration)
+	a, err := w.run(jobs, r.Duration)
 	return a, errors.Join(err, stop())
 }
 
-// together runs all jobs at once, each on a thread of its own, for about the
-// duration, and at least one batch each. The time counts until the last worker
-// is done.
-func together(jobs []job, batch int, d time.Duration) (Answer, error) {
+func (w Workload) run(jobs []job, d time.Duration) (Answer, error) {
+	switch {
+	case w.total > 0:
+		return together(jobs, share(w.total))
+	case w.once:
+		return together(jobs, repeatFor(w.batch, 0))
+	}
+	if _, err := together(jobs, repeatFor(w.batch, d/5)); err != nil {
+		return Answer{}, err
+	}
+	return together(jobs, repeatFor(w.batch, d))
+}
+
+// turn is what one worker does with its job, and how many operations that were.
+type turn func(j job, began time.Time) (int, error)
+
+// repeatFor repeats for about the duration, and at least one batch.
+func repeatFor(batch int, d time.Duration) turn {
+	return func(j job, began time.Time) (int, error) { return j.repeat(batch, began.Add(d)) }
+}
+
+// share does each of the operations from 0 to total-1 once: a worker that is
+// done with one does the next that nobody has begun.
+func share(total int) turn {
+	var next atomic.Int64
+	return func(j job, _ time.Time) (int, error) {
+		for n := 0; ; n++ {
+			i := int(next.Add(1)) - 1
+			if i >= total {
+				return n, nil
+			}
+			if err := j.op(i); err != nil {
+				return n, err
+			}
+		}
+	}
+}
+
+// together runs all jobs at once, each on a thread of its own. The time counts
+// until the last worker is done.
+func together(jobs []job, do turn) (Answer, error) {
 	ops, errs := make([]int, len(jobs)), make([]error, len(jobs))
 	var ready, done sync.WaitGroup
 	begin := make(chan struct{})
@@ -59,7 +89,7 @@ func together(jobs []job, batch int, d time.Duration) (Answer, error) {
 			defer runtime.UnlockOSThread()
 			ready.Done()
 			<-begin
-			ops[i], errs[i] = j.repeat(batch, started.Add(d))
+			ops[i], errs[i] = do(j, started)
 		})
 	}
 	ready.Wait()

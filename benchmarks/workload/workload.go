@@ -12,7 +12,8 @@ import (
 	"github.com/directfs/runsc/benchmarks/results"
 )
 
-// MaxWorkers is the greatest number of concurrent workers.
+// MaxWorkers is the greatest number of concurrent workers of the workloads in
+// List.
 const MaxWorkers = 8
 
 // Workload is one thing to measure.
@@ -34,7 +35,19 @@ type Workload struct {
 	// once is set for jobs that are too long to be repeated in one sample.
 	once bool
 
-	start func(worker int, tools Tools) (job, error)
+	// total, unless 0, is how many operations all workers do together, each of
+	// them once.
+	total int
+
+	// Input is what the names of all files that the job reads begin with. Only
+	// workloads of volumes have it.
+	Input string
+
+	// Writes is the size in bytes of the file that the job writes; see
+	// [Request.Output].
+	Writes int64
+
+	start func(worker int, r Request) (job, error)
 }
 
 // job is a workload that is ready to be run by one worker.
@@ -50,6 +63,7 @@ type job struct {
 const (
 	ToolGo     = "go"
 	ToolPython = "python3"
+	ToolGit    = "git"
 )
 
 // Tools are programs of the host, as absolute paths that are the same inside.
@@ -58,6 +72,8 @@ type Tools struct {
 	GOROOT string `json:"goroot,omitempty"`
 
 	Python string `json:"python,omitempty"`
+
+	Git string `json:"git,omitempty"`
 
 	// Modules are what the interpreter is told to import.
 	Modules []string `json:"modules,omitempty"`
@@ -73,6 +89,9 @@ type Request struct {
 	Duration time.Duration `json:"duration"`
 
 	Tools Tools `json:"tools"`
+
+	// Output names the file that the job writes, which must not be there.
+	Output string `json:"output,omitempty"`
 }
 
 // Answer is the sample, as a line of JSON.
@@ -92,14 +111,14 @@ type Hello struct {
 
 var all = []int{1, 2, MaxWorkers}
 
-func operation(name, about string, batch int, start func(int, Tools) (job, error)) Workload {
+func operation(name, about string, batch int, start func(int, Request) (job, error)) Workload {
 	return Workload{
 		Workload: results.Workload{Name: name, Kind: results.Operation, About: about},
 		Workers:  all, batch: batch, start: start,
 	}
 }
 
-func program(name, about string, start func(int, Tools) (job, error)) Workload {
+func program(name, about string, start func(int, Request) (job, error)) Workload {
 	return Workload{
 		Workload: results.Workload{Name: name, Kind: results.Program, About: about},
 		Workers:  []int{1}, batch: 1, once: true, start: start,
@@ -160,9 +179,11 @@ func Operations() (list []Workload) {
 
 // Find returns the workload with the name.
 func Find(name string) (Workload, bool) {
-	for _, w := range List {
-		if w.Name == name {
-			return w, true
+	for _, list := range [][]Workload{List, Volumes, {gitFresh}} {
+		for _, w := range list {
+			if w.Name == name {
+				return w, true
+			}
 		}
 	}
 	return Workload{}, false
