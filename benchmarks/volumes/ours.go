@@ -1,7 +1,9 @@
 package volumes
 
 import (
+	"encoding/json"
 	"net"
+	"os"
 	"path/filepath"
 )
 
@@ -15,16 +17,22 @@ var ours = Client{Name: OurClient, Store: S3, About: "`volumed`, this project's 
 
 func volumed(v *Volume) (args, env []string, err error) {
 	url := "s3://" + v.bucket + "?endpoint=http://" + v.store.address + "&region=" + region + "&use_path_style=true&disable_https=true"
+	settings, err := json.Marshal(map[string]any{"volumes": map[string]any{
+		v.bucket: map[string]any{"url": url, "list-ttl": metadataTTL.String(), "cache-object-size": "1GiB"},
+	}})
+	if err != nil {
+		return nil, nil, err
+	}
+	config := filepath.Join(v.dir, "volumed.json")
 	// Caches are in a directory that is empty at every start.
-	return []string{v.programs.Volumed, "serve", "--socket", v.socket(), "--volume", v.bucket + "=" + url},
-		[]string{"AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey,
-			"XDG_CACHE_HOME=" + v.cache(), "XDG_STATE_HOME=" + v.cache(), "TMPDIR=" + v.cache()}, nil
+	return []string{v.programs.Volumed, "serve", "--socket", v.socket(), "--config", config, "--state-dir", filepath.Join(v.cache(), "state")},
+		[]string{"AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey}, os.WriteFile(config, settings, 0o600)
 }
 
 func (v *Volume) socket() string { return filepath.Join(v.dir, "socket") }
 
 func (v *Volume) volumedServes() (bool, error) {
-	c, err := net.Dial("unix", v.socket())
+	c, err := net.Dial("unixpacket", v.socket())
 	if err != nil {
 		return false, nil
 	}
