@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/lisafs"
+	"gvisor.dev/gvisor/pkg/seccomp"
 	"gvisor.dev/gvisor/pkg/unet"
 	"gvisor.dev/gvisor/runsc/fsgofer/filter"
 )
@@ -68,7 +69,7 @@ func serveFiltered() error {
 		return err
 	}
 	socket := os.NewFile(3, "socket")
-	if err := filter.Install(filter.Options{DirectFS: true, LisafsNeeded: true}); err != nil {
+	if err := filter.Install(filter.Options{DirectFS: true, ExtraRules: []seccomp.SyscallRules{seccomp.MakeSyscallRules(map[uintptr]seccomp.SyscallRule{unix.SYS_FSTATFS: seccomp.MatchAll{}})}}); err != nil {
 		return err
 	}
 	if err := m.Serve(socket); !errors.Is(err, errLeft) {
