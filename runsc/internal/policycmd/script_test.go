@@ -55,7 +55,9 @@ func serveFar(env *testscript.Env) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- volume.Serve(ctx, l, resolve, volume.ServeOptions{Logger: slog.New(slog.DiscardHandler)}) }()
+	go func() {
+		ended <- volume.Serve(ctx, l, resolve, volume.ServeOptions{Logger: slog.New(slog.DiscardHandler)})
+	}()
 	env.Defer(func() {
 		cancel()
 		<-ended
