@@ -169,13 +169,16 @@ func whole(m *Mount, hints []Hint) (err error) {
 func checkGofers(ds []Decision) error {
 	donates, outside := map[GoferName]bool{}, map[GoferName]bool{}
 	for _, d := range ds {
+		if !d.ServedByVolume() {
+			continue
+		}
 		if before, seen := outside[d.Gofer]; seen && before != d.Outside {
 			return fmt.Errorf("gofer %q is another process for one mount, and not for mount %q", d.Gofer, d.Mount)
 		}
 		outside[d.Gofer] = d.Outside
-		can, known := d.Access == DirectFS, d.Access == DirectFS || d.WhyAccess.reason == becauseCannotDonate
-		if d.Gofer == (GoferName{}) || !known {
-			continue
+		can := d.Access == DirectFS
+		if !can && d.WhyAccess.reason != becauseCannotDonate {
+			continue // not known
 		}
 		if before, seen := donates[d.Gofer]; seen && before != can {
 			return fmt.Errorf("gofer %q can donate a root FD for one mount, and not for mount %q", d.Gofer, d.Mount)
