@@ -53,9 +53,25 @@ func (c Cause) String() string {
 
 // served are the mounts with the access, as causes.
 func (p Plan) served(a Access) []Cause {
+	return p.causes(func(d Decision) bool { return d.Access == a })
+}
+
+// servedByFiles are the LisaFS mounts that the file server of this container's
+// gofer answers for, or an extension in its place, as causes.
+func (p Plan) servedByFiles() []Cause {
+	return p.causes(func(d Decision) bool { return d.Access == LisaFS && !d.ServedByVolume() })
+}
+
+// servedByBackends are the LisaFS mounts that backends answer for in this
+// container's gofer, as causes.
+func (p Plan) servedByBackends() []Cause {
+	return p.causes(func(d Decision) bool { return d.Access == LisaFS && d.ServedByVolume() && !d.Outside })
+}
+
+func (p Plan) causes(counts func(Decision) bool) []Cause {
 	var all []Cause
 	for _, d := range p.decisions {
-		if d.Access == a {
+		if counts(d) {
 			all = append(all, Cause{Kind: causeMount, Mount: d.Mount, Writes: !d.ReadOnly})
 		}
 	}

@@ -50,7 +50,7 @@ func requestFor(p Plan) Request {
 		switch name := d.Gofer; {
 		case d.ServedByVolume():
 			m.Sources = nil
-			r.Gofers[name] = Gofer{DonatesRoot: r.Gofers[name].DonatesRoot || d.Access == DirectFS}
+			r.Gofers[name] = Gofer{DonatesRoot: r.Gofers[name].DonatesRoot || d.Access == DirectFS, Outside: d.Outside}
 		case d.WhyAccess.reason == becauseCannotDonate:
 			m.Backend = VirtualGofer
 		case d.WhyAccess.reason == becauseNotGofer:

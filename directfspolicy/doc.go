@@ -61,8 +61,10 @@
 // # What follows
 //
 // The sandbox is raised if one of its mounts uses directfs or, in a pod, may
-// still come to use it. A Plan keeps what was asked and decided; all else is derived
-// by its methods, with the causes: see [Plan.Grants].
+// still come to use it. The gofer gets the system calls that serving its mounts
+// takes, and none for a volume that another process serves. A Plan keeps what was
+// asked and decided; all else is derived by its methods, with the causes: see
+// [Plan.Grants].
 //
 // # Zero values
 //

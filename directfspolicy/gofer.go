@@ -74,6 +74,10 @@ type Gofer struct {
 	// ReadOnly is set where the volume cannot be written.
 	ReadOnly bool
 
+	// Outside is set where another process than the container's gofer answers
+	// for the volume, so that the gofer needs no system calls for it.
+	Outside bool
+
 	// Err is why the backend does not serve the volume, or why it could not be
 	// asked.
 	Err error
@@ -161,13 +165,20 @@ func whole(m *Mount, hints []Hint) (err error) {
 }
 
 // checkGofers refuses decisions that contradict each other about what one gofer
-// can do.
+// can do, or about where it is.
 func checkGofers(ds []Decision) error {
-	donates := map[GoferName]bool{}
+	donates, outside := map[GoferName]bool{}, map[GoferName]bool{}
 	for _, d := range ds {
-		can, known := d.Access == DirectFS, d.Access == DirectFS || d.WhyAccess.reason == becauseCannotDonate
-		if d.Gofer == (GoferName{}) || !known {
+		if !d.ServedByVolume() {
 			continue
+		}
+		if before, seen := outside[d.Gofer]; seen && before != d.Outside {
+			return fmt.Errorf("gofer %q is another process for one mount, and not for mount %q", d.Gofer, d.Mount)
+		}
+		outside[d.Gofer] = d.Outside
+		can := d.Access == DirectFS
+		if !can && d.WhyAccess.reason != becauseCannotDonate {
+			continue // not known
 		}
 		if before, seen := donates[d.Gofer]; seen && before != can {
 			return fmt.Errorf("gofer %q can donate a root FD for one mount, and not for mount %q", d.Gofer, d.Mount)

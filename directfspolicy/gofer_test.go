@@ -63,6 +63,8 @@ func TestGoferDecisions(t *testing.T) {
 		gofer  string
 	}{
 		"cannot donate":                    {named("blob/models"), LisaFS, "blob/models"},
+		"outside, donates":                 {named("blob/tree"), DirectFS, "blob/tree"},
+		"outside, donates, off":            {named("blob/tree", hint("l", Off)), LisaFS, "blob/tree"},
 		"donates":                          {named("zip/tree"), DirectFS, "zip/tree"},
 		"donates, off":                     {named("zip/tree", hint("l", Off)), LisaFS, "zip/tree"},
 		"donates, read-only":               {readOnly, DirectFS, "zip/image"},
@@ -73,7 +75,7 @@ func TestGoferDecisions(t *testing.T) {
 	} {
 		p := mustResolve(t, Request{Container: Container{Flag: true}, Mounts: []Mount{tt.mount}, Backends: registered, Gofers: answers})
 		d := p.Decisions()[1]
-		if d.Access != tt.access || d.Gofer.String() != tt.gofer || d.ServedByVolume() != (tt.gofer != "") || d.donated() != (tt.access == DirectFS) {
+		if d.Access != tt.access || d.Gofer.String() != tt.gofer || d.ServedByVolume() != (tt.gofer != "") || d.donated() != (tt.access == DirectFS) || d.Outside != answers[d.Gofer].Outside {
 			t.Errorf("%s: %+v", name, d)
 		}
 		if h, ok := d.WhyGofer.Hint(); ok != d.ServedByVolume() || ok && h != tt.mount.Hints[0] {

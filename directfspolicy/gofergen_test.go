@@ -11,12 +11,14 @@ import (
 var (
 	registered = []string{"blob", "zip"}
 	answers    = map[GoferName]Gofer{
-		{"blob", "models"}:  {},
+		{"blob", "models"}:  {Outside: true},
 		{"blob", "scratch"}: {},
-		{"blob", "reader"}:  {ReadOnly: true},
+		{"blob", "reader"}:  {ReadOnly: true, Outside: true},
 		{"zip", "tree"}:     {DonatesRoot: true},
-		{"zip", "image"}:    {DonatesRoot: true, ReadOnly: true},
+		{"zip", "image"}:    {DonatesRoot: true, ReadOnly: true, Outside: true},
 		{"blob", "own"}:     {},
+		{"zip", "reader"}:   {ReadOnly: true},
+		{"blob", "tree"}:    {DonatesRoot: true, Outside: true},
 		{"zip", "own"}:      {DonatesRoot: true},
 		{"blob", "down"}:    {Err: errDown},
 	}

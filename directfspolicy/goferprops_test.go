@@ -35,6 +35,45 @@ func propVolumesAreNotTheHost(t *rapid.T) {
 	}
 }
 
+// A volume for which another process answers asks nothing of the gofer, and one
+// for which a backend in the gofer answers asks only for what all of these need.
+func propOutsideNeedsNothing(t *rapid.T) {
+	p := mustResolve(t, drawRequest(t))
+	outside := map[string]bool{}
+	for _, d := range p.Decisions() {
+		if d.Outside != (answers[d.Gofer].Outside && d.ServedByVolume()) {
+			t.Fatalf("%+v, and %v answers %+v", d, d.Gofer, answers[d.Gofer])
+		}
+		if d.Outside && d.Access == LisaFS {
+			outside[d.Mount] = true
+		}
+	}
+	for _, g := range p.Grants() {
+		for _, c := range g.Causes {
+			if outside[c.Mount] && c.Kind == causeMount {
+				t.Fatalf("%+v is held for %q, which nobody here serves", g, c.Mount)
+			}
+		}
+	}
+	uses := lisafsServers(p)
+	for set, want := range map[SetName]bool{GoferVolume: uses["backend"], GoferLisaFS: false, GoferLisaFSRead: p.Container().HostDevices && !p.DonatesDevices()} {
+		if got := slices.Contains(p.Gofer(), set); !uses["files"] && got != want {
+			t.Fatalf("without a LisaFS mount of files the gofer has %s: %t, want %t", set, got, want)
+		}
+	}
+}
+
+// lisafsServers is what answers for the LisaFS mounts of the plan.
+func lisafsServers(p Plan) map[string]bool {
+	uses := map[string]bool{}
+	for _, d := range p.Decisions() {
+		if d.Access == LisaFS {
+			uses[servedBy(d)] = true
+		}
+	}
+	return uses
+}
+
 // A backend that is not registered is named in no plan.
 func propUnknownGoferIsRefused(t *rapid.T) {
 	r := drawRequest(t)
@@ -121,6 +160,7 @@ func propSourceNames(t *rapid.T) {
 
 var goferProperties = map[string]func(*rapid.T){
 	"volumes are not the host": propVolumesAreNotTheHost,
+	"outside needs nothing":    propOutsideNeedsNothing,
 	"unknown gofer is refused": propUnknownGoferIsRefused,
 	"gofer is local":           propGoferIsLocal,
 	"sources by name":          propSourceNames,
@@ -133,6 +173,7 @@ func TestGoferProperties(t *testing.T) {
 }
 
 func FuzzVolumesAreNotTheHost(f *testing.F)  { f.Fuzz(rapid.MakeFuzz(propVolumesAreNotTheHost)) }
+func FuzzOutsideNeedsNothing(f *testing.F)   { f.Fuzz(rapid.MakeFuzz(propOutsideNeedsNothing)) }
 func FuzzUnknownGoferIsRefused(f *testing.F) { f.Fuzz(rapid.MakeFuzz(propUnknownGoferIsRefused)) }
 func FuzzGoferIsLocal(f *testing.F)          { f.Fuzz(rapid.MakeFuzz(propGoferIsLocal)) }
 func FuzzSourceNames(f *testing.F)           { f.Fuzz(rapid.MakeFuzz(propSourceNames)) }

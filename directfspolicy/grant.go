@@ -53,7 +53,8 @@ func (p Plan) Grants() []Grant {
 	g.readOrWrite(sandboxProcess, SentryHostFilesystemRead, SentryHostFilesystem, raised)
 	g.seccomp(goferProcess, GoferBase)
 	g.readOrWrite(goferProcess, GoferDirectFSFallbackRead, GoferDirectFSFallback, p.served(DirectFS))
-	lisafs := p.served(LisaFS)
+	g.add(goferProcess, grantSeccomp, string(GoferVolume), p.servedByBackends())
+	lisafs := p.servedByFiles()
 	if p.container.HostDevices && !p.DonatesDevices() {
 		lisafs = append(lisafs, Cause{Kind: causeHostDevices})
 	}

@@ -14,10 +14,15 @@ import (
 func checkInvariants(t rapid.TB, p Plan) {
 	t.Helper()
 	var donations []string
-	uses, writes := map[Access]bool{}, map[Access]bool{}
+	uses, writes := map[any]bool{}, map[any]bool{}
 	for _, d := range p.Decisions() {
 		uses[d.Access] = true
 		writes[d.Access] = writes[d.Access] || !d.ReadOnly
+		if d.Access == LisaFS {
+			lisafs := servedBy(d)
+			uses[lisafs] = true
+			writes[lisafs] = writes[lisafs] || !d.ReadOnly
+		}
 		checkDecision(t, d)
 		if d.Access == DirectFS {
 			donations = append(donations, d.Mount)
@@ -28,8 +33,9 @@ func checkInvariants(t rapid.TB, p Plan) {
 	}
 	for set, want := range map[SetName]bool{
 		GoferBase:                 true,
-		GoferLisaFS:               writes[LisaFS],
-		GoferLisaFSRead:           !writes[LisaFS] && (uses[LisaFS] || p.Container().HostDevices && !p.DonatesDevices()),
+		GoferVolume:               uses["backend"],
+		GoferLisaFS:               writes["files"],
+		GoferLisaFSRead:           !writes["files"] && (uses["files"] || p.Container().HostDevices && !p.DonatesDevices()),
 		GoferDirectFSFallback:     writes[DirectFS],
 		GoferDirectFSFallbackRead: uses[DirectFS] && !writes[DirectFS],
 		SentryBase:                false,
@@ -43,6 +49,18 @@ func checkInvariants(t rapid.TB, p Plan) {
 		t.Fatalf("warnings %q, want %q", p.Warnings(), want)
 	}
 	checkGrants(t, p)
+}
+
+// servedBy is what answers for a LisaFS mount: the gofer's file server, a backend
+// in the gofer, or nothing there.
+func servedBy(d Decision) string {
+	switch {
+	case d.Outside:
+		return "outside"
+	case d.ServedByVolume():
+		return "backend"
+	}
+	return "files"
 }
 
 func texts[T fmt.Stringer](list []T) []string {

@@ -38,6 +38,7 @@ type wireDecision struct {
 	DirectFS     wireWhy  `json:"directfs"`
 	Cache        wireWhy  `json:"cache"`
 	Gofer        wireWhy  `json:"gofer"`
+	Outside      bool     `json:"outside,omitempty"`
 	Sources      []Source `json:"sources,omitempty"`
 	ReadOnly     bool     `json:"readOnly"`
 	SpecialFiles bool     `json:"specialFiles,omitempty"`
@@ -60,7 +61,7 @@ func (w wireWhy) why() (Why, error) {
 
 // wire leaves out what the name of a volume implies.
 func (d Decision) wire() wireDecision {
-	w := wireDecision{d.Mount, d.WhyAccess.wire(), d.WhyCache.wire(), d.WhyGofer.wire(), d.Sources, d.ReadOnly, d.SpecialFiles}
+	w := wireDecision{d.Mount, d.WhyAccess.wire(), d.WhyCache.wire(), d.WhyGofer.wire(), d.Outside, d.Sources, d.ReadOnly, d.SpecialFiles}
 	if d.ServedByVolume() {
 		w.Sources, w.DirectFS.Backend = nil, ""
 	}
@@ -68,7 +69,7 @@ func (d Decision) wire() wireDecision {
 }
 
 func (w wireDecision) decision() (Decision, error) {
-	d := Decision{Mount: w.Mount, ReadOnly: w.ReadOnly, SpecialFiles: w.SpecialFiles}
+	d := Decision{Mount: w.Mount, Outside: w.Outside, ReadOnly: w.ReadOnly, SpecialFiles: w.SpecialFiles}
 	var err error
 	for _, r := range rules {
 		form := map[Knob]wireWhy{DirectFSKnob: w.DirectFS, CacheKnob: w.Cache, GoferKnob: w.Gofer}[r.knob]

@@ -27,7 +27,7 @@ var mixed = Request{
 	},
 	SourceHints: elsewhere(hint(keyOf("/later"), On), hint(keyOf("/never"), Off), cached(cacheKeyOf("/later"), Shared), gofer(goferKeyOf("/later"), "blob/later")),
 	Backends:    []string{"blob"},
-	Gofers:      map[GoferName]Gofer{{"blob", "models"}: {ReadOnly: true}},
+	Gofers:      map[GoferName]Gofer{{"blob", "models"}: {ReadOnly: true, Outside: true}},
 }
 
 const mixedJSON = `{
@@ -43,7 +43,7 @@ const mixedJSON = `{
   {"mount": "/on", "directfs": {"reason": "hint-on", "key": "dev.gvisor.spec.mount.on.directfs", "podWide": true}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "default-gofer"}, "readOnly": false},
   {"mount": "/blob", "directfs": {"reason": "cannot-donate", "backend": "blob"}, "cache": {"reason": "default-exclusive"}, "gofer": {"reason": "default-gofer"}, "readOnly": false, "specialFiles": true},
   {"mount": "/ro", "directfs": {"reason": "flag-on"}, "cache": {"reason": "hint-exclusive", "key": "dev.gvisor.spec.mount.ro.cache", "podWide": true}, "gofer": {"reason": "default-gofer"}, "sources": [{"path": "/src", "filesystem": "8:1", "within": "/srv/src", "device": 2049, "inode": 9223372036854775809}, {"path": "/src/sub"}], "readOnly": true},
-  {"mount": "/models", "directfs": {"reason": "cannot-donate"}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "hint-gofer", "key": "dev.gvisor.spec.mount.models.gofer", "podWide": true, "name": "blob/models"}, "readOnly": true},
+  {"mount": "/models", "directfs": {"reason": "cannot-donate"}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "hint-gofer", "key": "dev.gvisor.spec.mount.models.gofer", "podWide": true, "name": "blob/models"}, "outside": true, "readOnly": true},
   {"mount": "/tmp", "directfs": {"reason": "not-gofer"}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "default-gofer"}, "readOnly": false}
  ],
  "unmatched": [

@@ -15,7 +15,8 @@ func propDecisionIsLocal(t *rapid.T) {
 	m := drawMount(t, "/same")
 	for i, h := range m.Hints {
 		if n, ok := h.GoferName(); ok {
-			m.Hints[i].Setting = Setting(n.Backend + "/own") // nobody else's
+			// Nobody else's, that can do the same.
+			m.Hints[i].Setting = map[bool]Setting{false: "blob/own", true: "zip/own"}[answers[n].DonatesRoot]
 		}
 	}
 	var got []Decision

@@ -143,13 +143,17 @@ func mountAt(r Request, i int) Mount {
 	return asServed(r.Mounts[i-1])
 }
 
-// wordFor has the first letter of each verdict, a small one for a mount that
-// is served and read-only.
+// wordFor has the first letter of each verdict, or instead of L a V for a volume
+// that the gofer answers for and an O for one that another process answers for; a
+// small one for a mount that is served and read-only.
 func wordFor(r Request, verdicts []string) string {
 	word := make([]byte, len(verdicts))
 	for i, v := range verdicts {
 		word[i] = v[0]
-		if mountAt(r, i).ReadOnly && (v[0] == 'D' || v[0] == 'L') {
+		if n := goferOf(mountAt(r, i)); v[0] == 'L' && n != (GoferName{}) {
+			word[i] = map[bool]byte{false: 'V', true: 'O'}[answers[n].Outside]
+		}
+		if mountAt(r, i).ReadOnly && strings.Contains("DLVO", string(word[i])) {
 			word[i] += 'a' - 'A'
 		}
 	}
@@ -205,6 +209,9 @@ func checkOracleGrants(t rapid.TB, r Request, p Plan, word string) {
 	devices := r.HostDevices && !(writes && !strings.ContainsAny(word, "Ll"))
 	if p.DonatesDevices() != (r.HostDevices && !devices) {
 		t.Fatalf("%+v: devices are donated: %t", r, p.DonatesDevices())
+	}
+	if strings.ContainsAny(word, "Vv") {
+		gofer = append(gofer, "gofer-volume")
 	}
 	switch {
 	case strings.Contains(word, "L"):

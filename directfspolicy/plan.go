@@ -22,6 +22,10 @@ type Decision struct {
 	Gofer    GoferName
 	WhyGofer Why
 
+	// Outside says that another process than the container's gofer answers for
+	// the volume that Gofer names. It is never set without one.
+	Outside bool
+
 	// Sources are as in the Request, for a mount that a gofer serves. Those of a
 	// mount with a Gofer are a name of the volume, and no path.
 	Sources []Source
@@ -106,7 +110,7 @@ func (p Plan) Donations() []string {
 
 // DonatesDevices says whether the sentry lists and opens host devices itself,
 // by an FD of the gofer's. It does where it may open files for writing anyway
-// and this gofer, having no LisaFS mount, lacks the calls to do it.
+// and this gofer, whose file server has no LisaFS mount, lacks the calls to do it.
 func (p Plan) DonatesDevices() bool {
-	return p.container.HostDevices && len(writing(p.raisedFor())) > 0 && len(p.served(LisaFS)) == 0
+	return p.container.HostDevices && len(writing(p.raisedFor())) > 0 && len(p.servedByFiles()) == 0
 }

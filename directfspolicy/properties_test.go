@@ -44,7 +44,8 @@ func propOffIsNeverDonated(t *rapid.T) {
 
 // Property 3, first half: turning a hint off widens nothing that the sandbox
 // process holds. The gofer, which then serves one more mount over LisaFS, may
-// get that set, of a read-only mount the part that reads, and nothing else.
+// get that set, of a read-only mount the part that reads, and for a volume what
+// that needs; it may have to serve devices; and it gets nothing else.
 func propOffNeverWidens(t *rapid.T) {
 	r := drawRequest(t)
 	dest, ok := drawTarget(t, r, Backend.served)
@@ -54,11 +55,20 @@ func propOffNeverWidens(t *rapid.T) {
 	before, after := mustResolve(t, r), mustResolve(t, rehint(r, dest, Off))
 	b, _ := decisionAt(before, dest)
 	a, _ := decisionAt(after, dest)
-	serving := GoferLisaFS
-	if b.ReadOnly {
-		serving = GoferLisaFSRead
+	var serving []SetName
+	switch {
+	case b.Outside:
+	case b.ServedByVolume():
+		serving = append(serving, GoferVolume)
+	case b.ReadOnly:
+		serving = append(serving, GoferLisaFSRead)
+	default:
+		serving = append(serving, GoferLisaFS)
 	}
-	checkNotWider(t, before, after, serving)
+	if before.DonatesDevices() && !after.DonatesDevices() {
+		serving = append(serving, GoferLisaFSRead)
+	}
+	checkNotWider(t, before, after, serving...)
 
 	// A hint that is ignored widens nothing either.
 	if a.WhyAccess.reason != becauseHintOff || b.Access == DirectFS && len(heldBy(before).beyond(heldBy(after))) == 0 {

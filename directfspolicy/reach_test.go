@@ -47,7 +47,7 @@ func TestGeneratorReachesEveryPlan(t *testing.T) {
 		}
 	}
 	events = append(events, "pod raised for a hint alone", "devices donated", "devices by RPC", "no mounts", "many mounts", "twins",
-		"raised, writes true", "raised, writes false", string(GoferLisaFS), string(GoferLisaFSRead),
+		"raised, writes true", "raised, writes false", string(GoferLisaFS), string(GoferLisaFSRead), string(GoferVolume), "only a volume outside", "a directory from outside",
 		string(GoferDirectFSFallback), string(GoferDirectFSFallbackRead), "gofer with both sets", "gofer with neither set", "unmatched ", "unmatched default", "unmatched on", "unmatched off")
 
 	seen := count(rapid.Custom(drawRequest), func(r Request, saw func(string, ...any)) {
@@ -56,6 +56,9 @@ func TestGeneratorReachesEveryPlan(t *testing.T) {
 			saw("reason %v", d.WhyAccess.reason)
 			saw("reason %v", d.WhyCache.reason)
 			saw("reason %v", d.WhyGofer.reason)
+			if d.Outside && d.Access == DirectFS {
+				saw("a directory from outside")
+			}
 		}
 		saw("%v raised %t", r.Scope, p.Sandbox().Raised)
 		saw("%v flag %t", r.Scope, r.Flag)
@@ -68,6 +71,9 @@ func TestGeneratorReachesEveryPlan(t *testing.T) {
 		saw("%v network %t", r.Scope, r.HostNetwork)
 		if r.Scope == PodSandbox && !r.Flag && len(p.Donations()) == 0 && p.Sandbox().Raised {
 			saw("pod raised for a hint alone")
+		}
+		if uses := lisafsServers(p); uses["outside"] && len(uses) == 1 {
+			saw("only a volume outside")
 		}
 		switch {
 		case p.DonatesDevices():
@@ -169,6 +175,6 @@ func TestTurningOffTakes(t *testing.T) {
 		"FD of /", "FD of /a", "raised", "umask 0", "the spec's user namespace", "call openat", "CAP_CHOWN",
 		"CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID",
 		"writes the host",
-		"gofer gets gofer-lisafs", "gofer gets gofer-lisafs-read", "gofer loses gofer-directfs-fallback",
+		"gofer gets gofer-lisafs", "gofer gets gofer-lisafs-read", "gofer gets gofer-volume", "gofer loses gofer-directfs-fallback",
 	})
 }

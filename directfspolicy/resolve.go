@@ -110,6 +110,7 @@ func (s *resolver) decide(m *Mount, source *matcher, d *Decision) {
 	hints, named := source.countByName(m)
 	s.turn(GoferKnob.rule(), m, hints, d)
 	d.implyGofer()
+	d.Outside = d.ServedByVolume() && s.r.Gofers[d.Gofer].Outside
 	if !named {
 		hints = source.count(m)
 		s.refuse(whole(m, hints[:len(hints)-len(m.Hints)]))

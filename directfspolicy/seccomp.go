@@ -31,11 +31,17 @@ const (
 	// changes no file.
 	GoferDirectFSFallbackRead SetName = "gofer-directfs-fallback-read"
 
-	// GoferLisaFSRead is the part of GoferLisaFS that changes no file. It has
-	// ftruncate for the memory that a connection's channels share.
+	// GoferVolume is what a gofer needs to answer for a volume of a backend in its
+	// process: ftruncate, for the memory that a connection's channels share. What
+	// the backend itself calls is not directfs's business and is in no set.
+	GoferVolume SetName = "gofer-volume"
+
+	// GoferLisaFSRead is the part of GoferLisaFS that changes no file. It has what
+	// GoferVolume has.
 	GoferLisaFSRead SetName = "gofer-lisafs-read"
 
-	// GoferLisaFS is what a gofer needs to serve a mount over LisaFS.
+	// GoferLisaFS is what a gofer needs to serve a mount over LisaFS by its file
+	// server.
 	GoferLisaFS SetName = "gofer-lisafs"
 )
 
@@ -43,7 +49,7 @@ const (
 func SetNames() []SetName {
 	return []SetName{
 		SentryBase, SentryHostFilesystemRead, SentryHostFilesystem,
-		GoferBase, GoferDirectFSFallbackRead, GoferDirectFSFallback, GoferLisaFSRead, GoferLisaFS,
+		GoferBase, GoferDirectFSFallbackRead, GoferDirectFSFallback, GoferVolume, GoferLisaFSRead, GoferLisaFS,
 	}
 }
 
@@ -92,6 +98,7 @@ var seccompSets = map[SetName][]string{
 	),
 	GoferDirectFSFallback:     fallbackCalls,
 	GoferDirectFSFallbackRead: fallbackReadCalls,
+	GoferVolume:               calls("ftruncate"),
 	GoferLisaFSRead:           append(calls("fgetxattr", "flistxattr", "fstatfs", "ftruncate", "getdents64", "readlinkat"), fallbackReadCalls...),
 	GoferLisaFS: append(calls(
 		"fallocate", "fgetxattr", "flistxattr", "fremovexattr", "fsetxattr", "fstatfs", "ftruncate", "getdents64",

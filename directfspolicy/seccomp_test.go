@@ -9,7 +9,7 @@ import (
 func TestSeccompSets(t *testing.T) {
 	all := []SetName{
 		"sentry-base", "sentry-host-filesystem-read", "sentry-host-filesystem",
-		"gofer-base", "gofer-directfs-fallback-read", "gofer-directfs-fallback", "gofer-lisafs-read", "gofer-lisafs",
+		"gofer-base", "gofer-directfs-fallback-read", "gofer-directfs-fallback", "gofer-volume", "gofer-lisafs-read", "gofer-lisafs",
 	}
 	if !slices.Equal(SetNames(), all) || len(seccompSets) != len(all) {
 		t.Fatalf("SetNames = %v", SetNames())
@@ -96,6 +96,9 @@ func TestReadingSets(t *testing.T) {
 		if got := w.Difference(r).Difference(changing); got.Len() > 0 && !equalSets(got, newCallSet("ftruncate")) {
 			t.Errorf("%s lacks %v, which changes no file", reading, got)
 		}
+	}
+	if got, want := callsOf(GoferVolume), newCallSet("ftruncate"); !equalSets(got, want) || !got.SubsetOf(callsOf(GoferLisaFSRead)) {
+		t.Errorf("a gofer that answers for a volume has %v", got)
 	}
 	if !callsOf(GoferDirectFSFallbackRead).SubsetOf(callsOf(GoferLisaFSRead)) {
 		t.Errorf("a gofer that reads for LisaFS lacks %v", callsOf(GoferDirectFSFallbackRead).Difference(callsOf(GoferLisaFSRead)))

@@ -133,6 +133,9 @@ func (p Plan) checkDecision(i int, d Decision) error {
 	if d.ServedByVolume() && d.WhyAccess.reason == becauseCannotDonate && d.WhyAccess.backend != d.Gofer.String() {
 		return fmt.Errorf("mount %q is served by %v, and %q cannot donate", d.Mount, d.Gofer, d.WhyAccess.backend)
 	}
+	if d.Outside && !d.ServedByVolume() {
+		return fmt.Errorf("mount %q is served outside of the gofer, and no volume is named", d.Mount)
+	}
 	if d.Access == NoAccess && (hinted || len(d.Sources) > 0) || d.ReadOnly && d.SpecialFiles {
 		return fmt.Errorf("mount %q: access %v, cache because of %v, gofer %q, %d sources, read-only=%t and special files=%t do not go together",
 			d.Mount, d.Access, d.WhyCache, d.Gofer, len(d.Sources), d.ReadOnly, d.SpecialFiles)

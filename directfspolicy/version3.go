@@ -35,7 +35,8 @@ func (d3 decision3) decision() (Decision, error) {
 		return Decision{Mount: d3.Mount}, err
 	}
 	return wireDecision{
-		d3.Mount, access, cache, wireWhy{Reason: becauseDefaultGofer.String()}, d3.Sources, d3.ReadOnly, d3.SpecialFiles,
+		Mount: d3.Mount, DirectFS: access, Cache: cache, Gofer: wireWhy{Reason: becauseDefaultGofer.String()},
+		Sources: d3.Sources, ReadOnly: d3.ReadOnly, SpecialFiles: d3.SpecialFiles,
 	}.decision()
 }
 

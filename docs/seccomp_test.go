@@ -16,6 +16,7 @@ var origins = map[directfspolicy.SetName]string{
 	directfspolicy.GoferBase:                 "runsc/fsgofer/filter/config/config_main.go, allowedSyscalls and selfPIDFilters, less the directfs fallback",
 	directfspolicy.GoferDirectFSFallback:     "pkg/sentry/fsimpl/gofer/directfs_inode.go, the calls on controlFDLisa; runsc/fsgofer/lisafs.go, SetStat and the xattr handlers",
 	directfspolicy.GoferDirectFSFallbackRead: "runsc/fsgofer/lisafs.go, GetXattr and ListXattr",
+	directfspolicy.GoferVolume:               "pkg/flipcall/packet_window.go:161; for volumes of backends in the gofer",
 	directfspolicy.GoferLisaFSRead:           "the calls of lisafsFilters that read; pkg/flipcall/packet_window.go:161 for ftruncate",
 	directfspolicy.GoferLisaFS:               "runsc/fsgofer/filter/config/config_main.go, lisafsFilters, and the calls that it shares with the directfs fallback",
 }

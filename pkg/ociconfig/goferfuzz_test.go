@@ -28,7 +28,8 @@ func checkGofer(t rapid.TB, option, annotation, said, mounted string, readOnly b
 	}
 	var asked []ociconfig.GoferQuery
 	o := ociconfig.Options{Flag: true, Gofers: backends(&asked), Sources: func(p string, _ bool) ([]directfspolicy.Source, error) {
-		if p == mounted && option == "blob/v" {
+		// The source that a hint gives is looked at for other mounts' sake.
+		if p == mounted && option == "blob/v" && (annotation == "none" || p != said) {
 			t.Fatalf("%q is only a name, and was looked at", p)
 		}
 		return []directfspolicy.Source{{Path: path.Clean(p)}}, nil

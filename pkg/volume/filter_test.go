@@ -8,13 +8,17 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/lisafs"
+	"gvisor.dev/gvisor/pkg/log"
+	"gvisor.dev/gvisor/pkg/seccomp"
 	"gvisor.dev/gvisor/pkg/unet"
-	"gvisor.dev/gvisor/runsc/fsgofer/filter"
+	"gvisor.dev/gvisor/runsc/fsgofer/filter/config"
 )
 
 // filtered is the variable by which the test binary runs as a gofer.
@@ -31,9 +35,31 @@ func init() {
 	os.Exit(0)
 }
 
-// serveFiltered serves FD 3 behind the filter of a gofer that serves LisaFS. (That
-// of one that serves directfs only lacks ftruncate(2), which the engine's channels
-// need.) The donated file is FD 4.
+// FilterGofer filters the system calls of this process: it may make those that
+// every gofer may make, which is the set gofer-base of package directfspolicy, and
+// more.
+func FilterGofer(more seccomp.SyscallRules) error {
+	allowed, denied := config.Rules(config.Options{DirectFS: true, CgoEnabled: cgo()})
+	for _, fallback := range []uintptr{
+		unix.SYS_FCHMOD, unix.SYS_FCHMODAT, unix.SYS_FCHOWNAT,
+		unix.SYS_LGETXATTR, unix.SYS_LLISTXATTR, unix.SYS_LREMOVEXATTR, unix.SYS_LSETXATTR,
+	} {
+		allowed.Remove(fallback) // for directories that the sandbox opens itself
+	}
+	allowed.Merge(more)
+	p := seccomp.Program{RuleSets: []seccomp.RuleSet{{Rules: denied}, {Rules: allowed, Action: seccomp.Allow}}}
+	log.SetLevel(log.Warning)
+	return p.Install(nil)
+}
+
+func cgo() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "CGO_ENABLED", Value: "1"})
+}
+
+// serveFiltered serves FD 3 behind the filter of a gofer that only answers for
+// volumes of backends that call nothing: the set gofer-volume. The donated file is
+// FD 4.
 func serveFiltered() error {
 	v := newFake()
 	v.put("file", &fakeFile{content: []byte("content")})
@@ -68,7 +94,8 @@ func serveFiltered() error {
 		return err
 	}
 	socket := os.NewFile(3, "socket")
-	if err := filter.Install(filter.Options{DirectFS: true, LisafsNeeded: true}); err != nil {
+	channels := seccomp.MakeSyscallRules(map[uintptr]seccomp.SyscallRule{unix.SYS_FTRUNCATE: seccomp.MatchAll{}})
+	if err := FilterGofer(channels); err != nil {
 		return err
 	}
 	if err := m.Serve(socket); !errors.Is(err, errLeft) {

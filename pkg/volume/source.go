@@ -82,6 +82,7 @@ type Backend struct {
 	Resolve Resolver
 
 	// Syscalls names the system calls that the backend makes while it serves,
-	// beside those that every gofer may make. Others kill the gofer.
+	// beside those that every gofer may make. Others fail with EROFS or kill the
+	// gofer.
 	Syscalls []string
 }

@@ -7,20 +7,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
-	"gvisor.dev/gvisor/pkg/log"
 	"gvisor.dev/gvisor/pkg/seccomp"
-	"gvisor.dev/gvisor/runsc/fsgofer/filter"
 
 	"github.com/directfs/runsc/pkg/volume"
 	"github.com/directfs/runsc/pkg/volume/archive"
 	"github.com/directfs/runsc/pkg/volume/hostdir"
+	"github.com/directfs/runsc/pkg/volume/memory"
 )
 
 // served is what a process is asked to serve, below a gofer's filter, and which
@@ -55,6 +53,8 @@ var backends = map[string]struct {
 		return volume.FromFS(root.FS()), nil
 	}},
 	"hostdir": {hostdir.Syscalls, func(dir string) (volume.Volume, error) { return hostdir.Open(dir, hostdir.Options{}) }},
+	"memory":  {nil, func(string) (volume.Volume, error) { return memory.New(memory.Options{}), nil }},
+	"memfd":   {memory.Syscalls, func(string) (volume.Volume, error) { return memory.New(memory.Options{DonateFiles: true}), nil }},
 	"zip": {archive.Syscalls, func(dir string) (volume.Volume, error) {
 		f, err := os.Open(filepath.Join(dir, "hello.zip"))
 		if err != nil {
@@ -70,7 +70,8 @@ var backends = map[string]struct {
 
 // syscallNumbers has every name that a backend declares.
 var syscallNumbers = map[string]uintptr{
-	"epoll_create1": unix.SYS_EPOLL_CREATE1, "eventfd2": unix.SYS_EVENTFD2, "fallocate": unix.SYS_FALLOCATE, "fchmodat2": unix.SYS_FCHMODAT2, "fcntl": unix.SYS_FCNTL,
+	"epoll_create1": unix.SYS_EPOLL_CREATE1, "fchmod": unix.SYS_FCHMOD, "fchownat": unix.SYS_FCHOWNAT,
+	"eventfd2": unix.SYS_EVENTFD2, "fallocate": unix.SYS_FALLOCATE, "fchmodat2": unix.SYS_FCHMODAT2, "fcntl": unix.SYS_FCNTL,
 	"fgetxattr": unix.SYS_FGETXATTR, "flistxattr": unix.SYS_FLISTXATTR, "fremovexattr": unix.SYS_FREMOVEXATTR,
 	"fsetxattr": unix.SYS_FSETXATTR, "fstat": unix.SYS_FSTAT, "fstatfs": unix.SYS_FSTATFS,
 	"ftruncate": unix.SYS_FTRUNCATE, "getdents64": unix.SYS_GETDENTS64, "linkat": unix.SYS_LINKAT,
@@ -143,18 +144,10 @@ func serveFiltered(name string) error {
 	for s := range strings.FieldsSeq(os.Getenv(syscallsEnv)) {
 		rules.Set(syscallNumbers[s], seccomp.MatchAll{})
 	}
-	// The fewest that any gofer may make: that of a sandbox all of whose other
-	// mounts are directfs.
-	log.SetLevel(log.Warning)
-	if err := filter.Install(filter.Options{DirectFS: true, CgoEnabled: cgo(), ExtraRules: []seccomp.SyscallRules{rules}}); err != nil {
+	if err := volume.FilterGofer(rules); err != nil {
 		return err
 	}
 	return exercise(v)
-}
-
-func cgo() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "CGO_ENABLED", Value: "1"})
 }
 
 // exercise makes every call that a volume has.

@@ -15,15 +15,16 @@ import (
 // AcceptMountOptions prepares the engine as the sandbox process does.
 func AcceptMountOptions() { engine.AcceptMountOptions() }
 
-// RegisterGofers registers the backends that drawn hints name: blob, which cannot
-// donate, and zip, which can.
+// RegisterGofers registers the backends that drawn hints name: blob, another
+// process that cannot donate, and zip, which can.
 func RegisterGofers() {
-	answer := func(donates bool) ociconfig.GoferFunc {
-		return func(ociconfig.GoferQuery) (directfspolicy.Gofer, error) {
-			return directfspolicy.Gofer{DonatesRoot: donates}, nil
-		}
+	answer := func(g directfspolicy.Gofer) ociconfig.GoferFunc {
+		return func(ociconfig.GoferQuery) (directfspolicy.Gofer, error) { return g, nil }
 	}
-	registered = map[string]ociconfig.GoferFunc{"blob": answer(false), "zip": answer(true)}
+	registered = map[string]ociconfig.GoferFunc{
+		"blob": answer(directfspolicy.Gofer{Outside: true}),
+		"zip":  answer(directfspolicy.Gofer{DonatesRoot: true}),
+	}
 }
 
 var registered map[string]ociconfig.GoferFunc

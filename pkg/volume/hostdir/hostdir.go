@@ -19,8 +19,8 @@ import (
 
 // Syscalls is what [volume.Backend.Syscalls] needs.
 var Syscalls = []string{
-	"fallocate", "fchmodat2", "fcntl", "fgetxattr", "flistxattr", "fremovexattr", "fsetxattr", "fstatfs",
-	"ftruncate", "getdents64", "linkat", "mkdirat", "name_to_handle_at", "readlinkat", "renameat2", "statx",
+	"fallocate", "fchmod", "fchmodat2", "fchownat", "fcntl", "fgetxattr", "flistxattr", "fremovexattr", "fsetxattr",
+	"fstatfs", "ftruncate", "getdents64", "linkat", "mkdirat", "name_to_handle_at", "readlinkat", "renameat2", "statx",
 	"symlinkat", "unlinkat", "utimensat",
 }
 

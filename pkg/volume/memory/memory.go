@@ -19,6 +19,10 @@ const (
 	DefaultMaxFiles = 100_000
 )
 
+// Syscalls is what [volume.Backend.Syscalls] needs for volumes that donate files.
+// Others need nothing.
+var Syscalls = []string{"fchmod", "ftruncate"}
+
 // Options says what a volume may hold. The zero value is a bounded volume that
 // donates nothing, whose root belongs to user 0 and has the permissions 0755.
 type Options struct {

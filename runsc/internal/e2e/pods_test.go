@@ -102,15 +102,22 @@ func TestPodLevelOffHint(t *testing.T) {
 // own words. Its filter cannot be read back from outside.
 func checkGoferSets(t *testing.T, lab *harness.Lab, c *harness.Container, lisafs bool) {
 	t.Helper()
+	line := goferSets(t, lab, c)
+	if got := strings.Contains(line, "gofer-lisafs"); got != lisafs || !strings.Contains(line, "gofer-base") {
+		t.Errorf("the gofer's seccomp sets are %q; want gofer-lisafs: %v", line, lisafs)
+	}
+}
+
+// goferSets is what the gofer's log says about its sets.
+func goferSets(t *testing.T, lab *harness.Lab, c *harness.Container) string {
+	t.Helper()
 	log, err := lab.Log(c.ID, "gofer")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, line, _ := strings.Cut(log, "Gofer seccomp sets: ")
 	line, _, _ = strings.Cut(line, "\n")
-	if got := strings.Contains(line, "gofer-lisafs"); got != lisafs || !strings.Contains(line, "gofer-base") {
-		t.Errorf("the gofer's seccomp sets are %q; want gofer-lisafs: %v", line, lisafs)
-	}
+	return line
 }
 
 // A hint on the pod raises a sandbox that is not directfs's by its flag, and

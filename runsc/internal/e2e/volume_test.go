@@ -2,12 +2,16 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/directfs/runsc/pkg/volume/hostdir"
 	"github.com/directfs/runsc/runsc/harness"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -133,6 +137,38 @@ func TestVolumes(t *testing.T) {
 		command(t, l.Runtime, "policy", "verify", c.ID)
 		stop(t, l.Lab, c)
 	}, flag(true))
+}
+
+// What serves a volume decides what its gofer may call: nothing for a daemon's,
+// and for a backend's in the gofer what serving needs and what that declares. It
+// works, and verify finds exactly that.
+func TestVolumeFilters(t *testing.T) {
+	declared := strings.Join(slices.Sorted(slices.Values(hostdir.Syscalls)), " ")
+	for name, test := range map[string]struct {
+		lab        func(*testing.T, ...string) *volumeLab
+		backend    string
+		kind       string
+		sets, more string // beside directfs mounts
+	}{
+		"daemon":          {newDaemonLab, "daemon", "host", "gofer-base gofer-directfs-fallback", ""},
+		"local directory": {newLocalLab, "local", "host", "gofer-base gofer-directfs-fallback gofer-volume", declared},
+		"local memory":    {newLocalLab, "calm", "memory", "gofer-base gofer-directfs-fallback gofer-volume", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := test.lab(t, flag(true))
+			l.backend = test.backend
+			logTo(t, l.Lab)
+			c := l.Serve(t, l.Bundle(t, harness.Mount("/a"), l.mount(t, "/v", test.kind, "v"), l.mount(t, "/w", test.kind, "w", "ro"), harness.Args("serve", "/a")))
+			checkOps(t, c.Bundle, readReport(t, c))
+			checkOpsIn(t, c, "/v")
+			if got, want := goferSets(t, l.Lab, c), fmt.Sprintf("[%s], and [%s]", test.sets, test.more); got != want {
+				t.Errorf("the gofer's seccomp sets are %s, want %s", got, want)
+			}
+			checkFilters(t, c)
+			command(t, l.Runtime, "policy", "verify", c.ID)
+			stop(t, l.Lab, c)
+		})
+	}
 }
 
 // checkOpsIn runs the file operations where the host does not see the files.

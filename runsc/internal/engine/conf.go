@@ -158,11 +158,14 @@ func rootfsDecision(p directfspolicy.Plan) (directfspolicy.Decision, bool) {
 // (runsc/fsgofer/filter/config/config.go:122).
 func GoferFilter(base filter.Options, p directfspolicy.Plan) filter.Options {
 	base.DirectFS = true
-	base.LisafsNeeded = servesLisaFS(p)
+	base.LisafsNeeded = needsLisaFS(p)
 	return base
 }
 
-// servesLisaFS says whether the gofer has to have calls for LisaFS mounts.
-func servesLisaFS(p directfspolicy.Plan) bool {
-	return slices.Contains(p.Gofer(), directfspolicy.GoferLisaFS) || slices.Contains(p.Gofer(), directfspolicy.GoferLisaFSRead)
+// needsLisaFS says whether one of the Plan's sets needs the engine's rules for
+// LisaFS mounts. Where it does not need all of them, NarrowGofer denies the rest.
+func needsLisaFS(p directfspolicy.Plan) bool {
+	return slices.ContainsFunc(p.Gofer(), func(n directfspolicy.SetName) bool {
+		return n == directfspolicy.GoferVolume || n == directfspolicy.GoferLisaFSRead || n == directfspolicy.GoferLisaFS
+	})
 }

@@ -52,7 +52,7 @@ func NarrowSentry(p directfspolicy.Plan) (*seccomp.Program, error) {
 // Plan's sets.
 func NarrowGofer(p directfspolicy.Plan, more []string) (*seccomp.Program, error) {
 	engine := []directfspolicy.SetName{directfspolicy.GoferBase, directfspolicy.GoferDirectFSFallback}
-	if servesLisaFS(p) {
+	if needsLisaFS(p) {
 		engine = append(engine, directfspolicy.GoferLisaFS)
 	}
 	rules, err := without(append(directfspolicy.Calls(p.Gofer()...), more...), engine...)

@@ -23,7 +23,7 @@ const openTimeout = time.Minute
 type served struct {
 	request volume.Request
 
-	// source is of a backend of this program. A daemon's has no Open.
+	// source is of a backend of this program. A daemon's is zero.
 	source volume.Source
 
 	// keep must stay open: a backend's files, or the connection to a daemon. A
@@ -32,8 +32,6 @@ type served struct {
 
 	mount *volume.Mount // of a backend, when it is open
 }
-
-func (v *served) isLocal() bool { return v.source.Open != nil }
 
 // servedByVolume reports whether a volume answers the sandbox's requests.
 func (c *connection) servedByVolume() bool { return c.volume != nil && !c.donate }
@@ -46,15 +44,21 @@ func findVolumes(conns []connection, container, sandbox string) error {
 			continue
 		}
 		c.volume = &served{request: volumes.Request(c.decision, container, sandbox, c.ReadOnly)}
+		if c.decision.Outside {
+			continue
+		}
 		b, ok := volumes.Backend(c.decision.Gofer.Backend)
 		if !ok {
-			continue
+			return c.inVolume(errors.New("this program has no such backend now"))
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
 		source, err := b.Resolve(ctx, c.volume.request)
 		cancel()
 		if err != nil {
 			return c.inVolume(err)
+		}
+		if source.Open == nil {
+			return c.inVolume(errors.New("its backend says nothing to open it by"))
 		}
 		c.volume.source = source
 	}
@@ -77,7 +81,7 @@ func takeVolumes(conns []connection, connected []*os.File) error {
 		if c.volume == nil {
 			continue
 		}
-		if c.volume.isLocal() {
+		if !c.decision.Outside {
 			if err := c.takeFiles(); err != nil {
 				return c.inVolume(err)
 			}
@@ -185,7 +189,7 @@ func (c *connection) takeStandIn() (err error) {
 func openVolumes(conns []connection) error {
 	for i := range conns {
 		c := &conns[i]
-		if !c.servedByVolume() || !c.volume.isLocal() {
+		if !c.servedByVolume() || c.decision.Outside {
 			continue
 		}
 		if err := c.volume.open(c.ReadOnly, c.path); err != nil {

@@ -17,15 +17,15 @@ func serveVolumes(conns []connection) (wait func()) {
 		c := &conns[i]
 		switch {
 		case !c.servedByVolume():
-		case c.volume.isLocal():
+		case c.decision.Outside:
+			all.Go(func() { awaitDaemon(int(c.volume.keep[0].Fd())) })
+		default:
 			socket := os.NewFile(uintptr(c.fd), "socket of a mount")
 			all.Go(func() {
 				if err := c.volume.mount.Serve(socket); err != nil {
 					log.Warningf("Serving %q by %v: %v", c.path, c.decision.Gofer, err)
 				}
 			})
-		default:
-			all.Go(func() { awaitDaemon(int(c.volume.keep[0].Fd())) })
 		}
 	}
 	return all.Wait

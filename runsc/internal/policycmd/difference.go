@@ -92,12 +92,18 @@ func differences(before, after outcome) []difference {
 	d.sandbox("sandbox", before.plan.Sandbox(), after.plan.Sandbox())
 	d.filter("sentry", before.plan.Sentry(), after.plan.Sentry())
 	d.filter("gofer", before.plan.Gofer(), after.plan.Gofer())
+	d.list("gofer", "goferCalls", backendCallsOf(before), backendCallsOf(after))
 	d.list("gofer", "donations", before.plan.Donations(), after.plan.Donations())
 	if before.pod != nil {
 		d.sandbox("pod sandbox", before.pod.Sandbox(), after.pod.Sandbox())
 		d.filter("pod sentry", before.pod.Sentry(), after.pod.Sentry())
 	}
 	return d.all
+}
+
+func backendCallsOf(o outcome) []string {
+	calls, _ := backendCalls(o.plan)
+	return calls
 }
 
 // goferOf names what serves a mount.

@@ -132,6 +132,11 @@ func consequences() []struct {
 		m := directfspolicy.Mount{Destination: "/data", Backend: directfspolicy.StockGofer, ReadOnly: readOnly}
 		return directfspolicy.Request{Container: directfspolicy.Container{Flag: flag}, Mounts: []directfspolicy.Mount{m}}
 	}
+	volume := func(readOnly bool, g directfspolicy.Gofer) directfspolicy.Request {
+		r := withGofer(mount(true, readOnly), g)
+		r.Mounts[0].Hints = hinted(directfspolicy.GoferKnob, directfspolicy.Setting(goferOfMatrix.String()))
+		return r
+	}
 	on := []directfspolicy.SourceHint{{Hint: hinted(directfspolicy.DirectFSKnob, directfspolicy.On)[0]}}
 	return []struct {
 		cause   string
@@ -141,6 +146,10 @@ func consequences() []struct {
 		{"directfs mount, read-only", mount(true, true)},
 		{"lisafs mount, writes", mount(false, false)},
 		{"lisafs mount, read-only", mount(false, true)},
+		{"volume of a backend in the gofer, writes", volume(false, directfspolicy.Gofer{})},
+		{"volume of a backend in the gofer, read-only", volume(true, directfspolicy.Gofer{})},
+		{"volume of another process, writes", volume(false, directfspolicy.Gofer{Outside: true})},
+		{"root donated by another process, writes", volume(false, directfspolicy.Gofer{Outside: true, DonatesRoot: true})},
 		{"mount without a gofer", directfspolicy.Request{Mounts: []directfspolicy.Mount{{Destination: "/tmp"}}}},
 		{"pod sandbox, flag true", directfspolicy.Request{Container: directfspolicy.Container{Scope: directfspolicy.PodSandbox, Flag: true}}},
 		{"pod sandbox, flag false, no hint on", directfspolicy.Request{Container: directfspolicy.Container{Scope: directfspolicy.PodSandbox}}},

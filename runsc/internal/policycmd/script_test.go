@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"log/slog"
 	"os"
 	"testing"
 
@@ -42,11 +43,36 @@ var backends = map[string]volume.Resolver{
 // calls are what they declare; one of them is in a set already.
 var calls = map[string][]string{"blob": {"fstat", "pread64"}}
 
+// serveFar starts a daemon for a script, at the socket far.
+func serveFar(env *testscript.Env) error {
+	l, err := volume.Listen(env.WorkDir + "/far")
+	if err != nil {
+		return err
+	}
+	resolve := func(_ context.Context, r volume.Request) (volume.Source, error) {
+		open := func(context.Context, []*os.File) (volume.Volume, error) { return nil, errors.New("not to be opened") }
+		return volume.Source{ReadOnly: r.Volume == "models", DonatesRoot: r.Volume == "tree", Open: open}, nil
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- volume.Serve(ctx, l, resolve, volume.ServeOptions{Logger: slog.New(slog.DiscardHandler)})
+	}()
+	env.Defer(func() {
+		cancel()
+		<-ended
+	})
+	return nil
+}
+
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
+			if err := serveFar(env); err != nil {
+				return err
+			}
 			// Scripts share the bundles that several of them look at.
 			return os.CopyFS(env.WorkDir+"/bundles", os.DirFS("testdata/bundles"))
 		},

@@ -36,6 +36,7 @@ type mountView struct {
 	Gofer        string                  `json:"gofer,omitempty"`
 	GoferReason  string                  `json:"goferReason"`
 	WhyGofer     string                  `json:"whyGofer"`
+	Outside      bool                    `json:"outside,omitempty"` // of the gofer, in a process of its own
 	Sources      []directfspolicy.Source `json:"sources,omitempty"`
 	ReadOnly     bool                    `json:"readOnly"`
 	SpecialFiles bool                    `json:"specialFiles,omitempty"`
@@ -68,7 +69,7 @@ func viewOf(p directfspolicy.Plan) view {
 		v.Mounts = append(v.Mounts, mountView{
 			d.Mount, d.Access.String(), d.WhyAccess.Reason(), d.WhyAccess.String(), d.Access == directfspolicy.DirectFS,
 			d.Cache.String(), d.WhyCache.Reason(), d.WhyCache.String(),
-			d.Gofer.String(), d.WhyGofer.Reason(), d.WhyGofer.String(), d.Sources, d.ReadOnly, d.SpecialFiles,
+			d.Gofer.String(), d.WhyGofer.Reason(), d.WhyGofer.String(), d.Outside, d.Sources, d.ReadOnly, d.SpecialFiles,
 		})
 	}
 	return v

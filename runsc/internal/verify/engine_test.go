@@ -97,7 +97,29 @@ func plans(t *testing.T) map[string]directfspolicy.Plan {
 			}
 		}
 	}
+	for name, g := range map[string]directfspolicy.Gofer{"in the gofer": {}, "outside": {Outside: true}} {
+		for _, rootfs := range []directfspolicy.Backend{directfspolicy.StockGofer, directfspolicy.NoGofer} {
+			all[fmt.Sprintf("rootfs=%v,volume %s", rootfs, name)] = volumePlan(t, rootfs, g)
+		}
+	}
 	return all
+}
+
+// volumePlan has a volume beside a directfs rootfs, or beside none.
+func volumePlan(t *testing.T, rootfs directfspolicy.Backend, g directfspolicy.Gofer) directfspolicy.Plan {
+	t.Helper()
+	p, err := directfspolicy.Resolve(directfspolicy.Request{
+		Container: directfspolicy.Container{Flag: true},
+		Rootfs:    directfspolicy.Mount{Backend: rootfs},
+		Mounts: []directfspolicy.Mount{{Destination: "/v", Backend: directfspolicy.StockGofer, Hints: []directfspolicy.Hint{
+			{Knob: directfspolicy.GoferKnob, Key: "k", Setting: "blob/scratch"},
+		}}},
+		Backends: []string{"blob"}, Gofers: map[directfspolicy.GoferName]directfspolicy.Gofer{{Backend: "blob", Volume: "scratch"}: g},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // Of the engine's own programs, every planned call is allowed and every other

@@ -42,7 +42,7 @@ func Gofers(container, sandbox string) map[string]ociconfig.GoferFunc {
 	for name, a := range registered.daemons {
 		add(name, func(ctx context.Context, r volume.Request) (directfspolicy.Gofer, error) {
 			i, err := handoff.Ask(ctx, a, request(r))
-			return directfspolicy.Gofer{ReadOnly: i.ReadOnly, DonatesRoot: i.DonatesRoot}, err
+			return directfspolicy.Gofer{ReadOnly: i.ReadOnly, DonatesRoot: i.DonatesRoot, Outside: true}, err
 		})
 	}
 	return all
@@ -73,17 +73,11 @@ func Request(d directfspolicy.Decision, container, sandbox string, readOnly bool
 	}
 }
 
-// IsLocal reports whether a backend of this program serves the mount.
-func IsLocal(d directfspolicy.Decision) bool {
-	_, ok := registered.backends[d.Gofer.Backend]
-	return ok
-}
-
 // Check refuses more mounts than a gofer can get connections for.
 func Check(plan directfspolicy.Plan) error {
 	n := 0
 	for _, d := range plan.Decisions() {
-		if d.ServedByVolume() && !IsLocal(d) {
+		if d.Outside {
 			n++
 		}
 	}
@@ -108,7 +102,7 @@ func Connect(plan directfspolicy.Plan) (files []*os.File, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
 	for _, d := range plan.Decisions() {
-		if !d.ServedByVolume() || IsLocal(d) {
+		if !d.Outside {
 			continue
 		}
 		f, err := connect(ctx, d.Gofer)

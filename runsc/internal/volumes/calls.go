@@ -20,7 +20,7 @@ func Calls(plan directfspolicy.Plan) []string {
 
 // CallsFor are those for one mount, as the backend has them.
 func CallsFor(d directfspolicy.Decision) []string {
-	if d.Access != directfspolicy.LisaFS || !IsLocal(d) {
+	if d.Access != directfspolicy.LisaFS || d.Outside {
 		return nil
 	}
 	return registered.backends[d.Gofer.Backend].Syscalls

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -87,7 +88,7 @@ func TestAskBackend(t *testing.T) {
 	ask := Gofers("c", "s")["zip"]
 	q := ociconfig.GoferQuery{Name: directfspolicy.GoferName{Backend: "zip", Volume: "tree"}, Mounts: []string{"/v"}, ReadOnly: true}
 	g, err := ask(q)
-	if err != nil || !g.DonatesRoot || !g.ReadOnly {
+	if err != nil || !g.DonatesRoot || !g.ReadOnly || g.Outside {
 		t.Errorf("%+v, %v", g, err)
 	}
 	if want := (volume.Request{Volume: "tree", Container: "c", Sandbox: "s", Mount: "/v", ReadOnly: true}); asked != want {
@@ -106,7 +107,7 @@ func TestCheck(t *testing.T) {
 		r := directfspolicy.Request{Backends: []string{backend}, Gofers: map[directfspolicy.GoferName]directfspolicy.Gofer{}}
 		for i := range n {
 			name := directfspolicy.GoferName{Backend: backend, Volume: fmt.Sprint("v", i)}
-			r.Gofers[name] = directfspolicy.Gofer{}
+			r.Gofers[name] = directfspolicy.Gofer{Outside: backend == "blob"}
 			r.Mounts = append(r.Mounts, directfspolicy.Mount{
 				Destination: fmt.Sprint("/m", i), Backend: directfspolicy.StockGofer,
 				Hints: []directfspolicy.Hint{{Knob: directfspolicy.GoferKnob, Key: "k", Setting: directfspolicy.Setting(name.String())}},
@@ -123,5 +124,50 @@ func TestCheck(t *testing.T) {
 	}
 	if err := Check(plan("blob", 254)); err == nil || !strings.Contains(err.Error(), "254 mounts") {
 		t.Errorf("too many: %v", err)
+	}
+}
+
+// A daemon's answer says that it is no part of the gofer.
+func TestAskDaemon(t *testing.T) {
+	fresh(t)
+	socket := t.TempDir() + "/d"
+	l, err := volume.Listen(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- volume.Serve(ctx, l, known, volume.ServeOptions{Logger: slog.New(slog.DiscardHandler)})
+	}()
+	defer func() { cancel(); <-ended }()
+	if err := Daemons.Set("far=unix:" + socket); err != nil {
+		t.Fatal(err)
+	}
+	q := ociconfig.GoferQuery{Name: directfspolicy.GoferName{Backend: "far", Volume: "tree"}, Mounts: []string{"/v"}, ReadOnly: true}
+	g, err := Gofers("c", "s")["far"](q)
+	if want := (directfspolicy.Gofer{DonatesRoot: true, ReadOnly: true, Outside: true}); g != want || err != nil {
+		t.Errorf("%+v, %v, want %+v", g, err, want)
+	}
+}
+
+// What a backend declares is for mounts that it serves in the gofer, over LisaFS.
+func TestCalls(t *testing.T) {
+	fresh(t)
+	Register(volume.Backend{Name: "zip", Resolve: known, Syscalls: []string{"unlinkat", "fstat"}})
+	name := directfspolicy.GoferName{Backend: "zip", Volume: "tree"}
+	for what, tt := range map[string]struct {
+		d    directfspolicy.Decision
+		want []string
+	}{
+		"in the gofer":           {directfspolicy.Decision{Gofer: name}, []string{"unlinkat", "fstat"}},
+		"outside":                {directfspolicy.Decision{Gofer: name, Outside: true}, nil},
+		"directory":              {directfspolicy.Decision{Gofer: name, Access: directfspolicy.DirectFS}, nil},
+		"stock gofer":            {directfspolicy.Decision{}, nil},
+		"backend that was there": {directfspolicy.Decision{Gofer: directfspolicy.GoferName{Backend: "old", Volume: "v"}}, nil},
+	} {
+		if got := CallsFor(tt.d); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %q, want %q", what, got, tt.want)
+		}
 	}
 }

@@ -186,6 +186,6 @@ func (d *daemon) gofers(ctx context.Context) map[string]ociconfig.GoferFunc {
 			return directfspolicy.Gofer{}, err
 		}
 		i, err := handoff.Ask(ctx, a, handoff.Request{Volume: q.Name.Volume, Mount: q.Mounts[0], ReadOnly: q.ReadOnly})
-		return directfspolicy.Gofer{DonatesRoot: i.DonatesRoot, ReadOnly: i.ReadOnly}, err
+		return directfspolicy.Gofer{DonatesRoot: i.DonatesRoot, ReadOnly: i.ReadOnly, Outside: true}, err
 	}}
 }

@@ -1,6 +1,6 @@
-// Command volumeruntime is runsc with a volume backend of its own, as somebody
-// builds it who serves local sources. E2E_VOLUMES is the directory of
-// volumes.Resolver.
+// Command volumeruntime is runsc with volume backends of its own, as somebody
+// builds it who serves local sources: local, and calm, which declares no system
+// calls. E2E_VOLUMES is the directory of volumes.Resolver.
 package main
 
 import (
@@ -13,6 +13,8 @@ import (
 )
 
 func main() {
-	cli.RegisterVolumes(volume.Backend{Name: "local", Resolve: volumes.Resolver(os.Getenv("E2E_VOLUMES")), Syscalls: hostdir.Syscalls})
+	resolve := volumes.Resolver(os.Getenv("E2E_VOLUMES"))
+	cli.RegisterVolumes(volume.Backend{Name: "local", Resolve: resolve, Syscalls: hostdir.Syscalls})
+	cli.RegisterVolumes(volume.Backend{Name: "calm", Resolve: resolve})
 	cli.Main()
 }
