@@ -11,6 +11,7 @@ import (
 	"github.com/directfs/runsc/pkg/ociconfig"
 	"github.com/directfs/runsc/pkg/volume"
 	"github.com/directfs/runsc/pkg/volume/handoff"
+	"github.com/directfs/runsc/runsc/internal/supervise"
 	"golang.org/x/sys/unix"
 )
 
@@ -76,6 +77,27 @@ func IsLocal(d directfspolicy.Decision) bool {
 	return ok
 }
 
+// ErrTooMany: daemons serve more mounts of a container than its gofer can be
+// given connections for.
+var ErrTooMany = errors.New("too many mounts are served by volume daemons")
+
+// Check fails with ErrTooMany for a Plan for which Connect would be in vain.
+func Check(plan directfspolicy.Plan) error {
+	n := 0
+	for _, d := range plan.Decisions() {
+		if isDaemons(d) {
+			n++
+		}
+	}
+	if n > supervise.MaxFiles {
+		return fmt.Errorf("%w: %d, and a container can have %d; give it fewer mounts, or volumes with more in them", ErrTooMany, n, supervise.MaxFiles)
+	}
+	return nil
+}
+
+// isDaemons reports whether a daemon serves the mount.
+func isDaemons(d directfspolicy.Decision) bool { return d.ServedByVolume() && !IsLocal(d) }
+
 // Connect connects to the daemon of every mount that one serves, in the Plan's
 // order, for the gofer: its own user namespace may keep it from doing so. The
 // error names the mount.
@@ -88,10 +110,13 @@ func Connect(plan directfspolicy.Plan) (files []*os.File, err error) {
 			files = nil
 		}
 	}()
+	if err := Check(plan); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
 	for _, d := range plan.Decisions() {
-		if !d.ServedByVolume() || IsLocal(d) {
+		if !isDaemons(d) {
 			continue
 		}
 		f, err := connect(ctx, d.Gofer)
