@@ -167,7 +167,26 @@ func (c *connection) takeRoot(root *os.File) error {
 		unix.Close(fd)
 		return fmt.Errorf("its root is at %q where the daemon runs, and is no directory or another one here: the daemon must see the host's mounts", path)
 	}
+	if err := c.allowsNoMore(fd, int(root.Fd())); err != nil {
+		unix.Close(fd)
+		return fmt.Errorf("its root %q: %w", path, err)
+	}
 	c.tree, c.directory = fd, true
+	return nil
+}
+
+// allowsNoMore fails where the copy of a root allows what the root does not: the
+// daemon may have it from a read-only mount of its own. The attributes that the
+// connection will have count. Their bits are those of statfs(2).
+func (c *connection) allowsNoMore(copied, root int) error {
+	const restrictions = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
+	var want, got unix.Statfs_t
+	if err := errors.Join(unix.Fstatfs(root, &want), unix.Fstatfs(copied, &got)); err != nil {
+		return err
+	}
+	if lost := uint64(want.Flags) & restrictions &^ (uint64(got.Flags) | c.Flags()); lost != 0 {
+		return fmt.Errorf("it is on a mount with other flags where the daemon runs (ro, nodev, noexec: %#x) than here: mount it in the same way for both, or give the mount these options", lost)
+	}
 	return nil
 }
 

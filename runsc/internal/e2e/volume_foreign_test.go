@@ -1,0 +1,102 @@
+package e2e
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/directfs/runsc/pkg/volume/handoff"
+	"github.com/directfs/runsc/runsc/harness"
+	"golang.org/x/sys/unix"
+)
+
+// foreignDaemon is a daemon of somebody else's making: what it answers to an
+// attach is the test's. It returns a runtime that knows it as "daemon".
+func foreignDaemon(t *testing.T, l *harness.Lab, info handoff.Info, attach func(handoff.Incoming, *net.UnixConn)) *harness.Runtime {
+	t.Helper()
+	dir := volume(l, "s")
+	check(t, os.MkdirAll(dir, 0o755))
+	path := filepath.Join(dir, "d")
+	s := listen(t, path)
+	serve := func(c *net.UnixConn) {
+		defer c.Close()
+		in, err := handoff.Receive(context.Background(), c)
+		switch {
+		case err != nil:
+		case in.Operation == handoff.OpAsk:
+			_ = handoff.Reply{Info: info}.Send(context.Background(), c, nil)
+		default:
+			attach(in, c)
+		}
+	}
+	go func() {
+		for {
+			c, err := s.AcceptUnix()
+			if err != nil {
+				return
+			}
+			go serve(c)
+		}
+	}()
+	return l.With("--volume-daemon=daemon=unix:" + path)
+}
+
+// readOnlyDirectory opens a directory by a read-only mount that is in no mount
+// namespace but its own.
+func readOnlyDirectory(t *testing.T, dir string) *os.File {
+	t.Helper()
+	type result struct {
+		root *os.File
+		err  error
+	}
+	opened, done := make(chan result), make(chan struct{})
+	t.Cleanup(func() { close(done) })
+	go func() {
+		runtime.LockOSThread() // which ends with the goroutine, and the namespace with it
+		err := unix.Unshare(unix.CLONE_NEWNS)
+		for _, m := range []struct {
+			source, target string
+			flags          uintptr
+		}{{"", "/", unix.MS_REC | unix.MS_PRIVATE}, {dir, dir, unix.MS_BIND}, {"", dir, unix.MS_BIND | unix.MS_REMOUNT | unix.MS_RDONLY}} {
+			if err == nil {
+				err = unix.Mount(m.source, m.target, "", m.flags, "")
+			}
+		}
+		r := result{err: err}
+		if err == nil {
+			r.root, r.err = os.Open(dir)
+		}
+		opened <- r
+		<-done
+	}()
+	r := <-opened
+	check(t, r.err)
+	t.Cleanup(func() { r.root.Close() })
+	return r.root
+}
+
+// The sandbox gets no more of a root directory than the daemon's FD of it allows.
+func TestDonatedRootStaysReadOnly(t *testing.T) {
+	l := newLab(t)
+	dir := volume(l, "root")
+	check(t, os.Mkdir(dir, 0o755))
+	root := readOnlyDirectory(t, dir)
+	r := foreignDaemon(t, l, handoff.Info{DonatesRoot: true}, func(in handoff.Incoming, c *net.UnixConn) {
+		_ = handoff.Reply{Info: handoff.Info{DonatesRoot: true}}.Send(context.Background(), c, root)
+		_, _ = c.Read(make([]byte, 1))
+	})
+	v := volumeLab{Lab: l, backend: "daemon"}
+	id := l.ID()
+	_, err := r.RunDetached(harness.Context(t), id, l.Bundle(t, v.mountFrom("/nowhere", "/v", "v", "directfs=on")))
+	if err == nil || !strings.Contains(err.Error(), `mount "/v": gofer daemon/v: its root "`+dir+`": it is on a mount with other flags`) {
+		t.Errorf("started: %v", err)
+	}
+	l.CheckGone(t, id)
+	c := l.ServeWith(t, r, l.Bundle(t, v.mountFrom("/nowhere", "/v", "v", "directfs=on", "ro"), harness.Args("serve")))
+	readReport(t, c)
+	stop(t, l, c)
+}
