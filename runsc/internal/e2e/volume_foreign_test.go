@@ -100,3 +100,46 @@ func TestDonatedRootStaysReadOnly(t *testing.T) {
 	readReport(t, c)
 	stop(t, l, c)
 }
+
+// A daemon that takes the socket of a mount and does not serve it keeps nobody
+// waiting for ever, and leaves the other containers of a pod alone.
+func TestDaemonThatDoesNotServe(t *testing.T) {
+	for _, how := range []string{"start", "run", "member"} {
+		t.Run(how, func(t *testing.T) {
+			l := newLab(t)
+			end := make(chan struct{})
+			defer close(end)
+			l.Runtime = foreignDaemon(t, l, handoff.Info{}, func(in handoff.Incoming, c *net.UnixConn) {
+				defer in.Socket.Close()
+				_ = handoff.Reply{}.Send(context.Background(), c, nil)
+				<-end
+			})
+			options := []harness.Option{(&volumeLab{backend: "daemon"}).mountFrom("/nowhere", "/v", "v"), harness.Args("serve")}
+			var pause *harness.Container
+			if how == "member" {
+				pause = servePod(t, l, l.Runtime, true, harness.PodSandbox())
+				options = append(options, harness.PodMember(pause.ID, "app"))
+			}
+			b, id := l.Bundle(t, options...), l.ID()
+			args := []string{"run", "--detach", "--bundle=" + b.Dir, id}
+			if how != "run" {
+				args = []string{"start", id}
+				_, err := l.Create(harness.Context(t), id, b)
+				check(t, err)
+			}
+			// The sandbox of a pod has the output of the container until that is deleted.
+			said, code := attended(t, l, b.Dir, args...)
+			if code == 0 || !strings.Contains(said, "its volumes did not answer within 1m0s: is a volume daemon stuck?") {
+				t.Errorf("started: %s", said)
+			}
+			if how != "run" {
+				command(t, l.Runtime, "delete", id)
+			}
+			l.CheckGone(t, id)
+			if pause != nil {
+				checkOpsIn(t, pause, "/tmp")
+				stop(t, l, pause)
+			}
+		})
+	}
+}

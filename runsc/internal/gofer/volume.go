@@ -26,8 +26,8 @@ type served struct {
 	// source is of a backend of this program. A daemon's has no Open.
 	source volume.Source
 
-	// keep must stay open: a backend's files, or the connection to a daemon. A
-	// process that executes itself again finds them again.
+	// keep must stay open: a backend's files, or what daemonFiles says. A process
+	// that executes itself again finds them again.
 	keep []*os.File
 
 	mount *volume.Mount // of a backend, when it is open
@@ -86,16 +86,17 @@ func takeVolumes(conns []connection, connected []*os.File) error {
 		if len(connected) == 0 {
 			return c.inVolume(errors.New("the client made no connection to the daemon"))
 		}
+		daemon := connected[0]
 		c.volume.keep, connected = connected[:1:1], connected[1:]
-		if err := c.attach(c.volume.keep[0]); err != nil {
+		if err := c.attach(daemon); err != nil {
 			return c.inVolume(err)
 		}
 	}
 	return nil
 }
 
-// attach lets a daemon serve the mount. The socket is the daemon's then: as long
-// as this process had it too, the sandbox would not see the daemon's end.
+// attach lets a daemon serve the mount. This process keeps the socket to be able
+// to hang up, which it has to do as well when the daemon is gone.
 func (c *connection) attach(daemon *os.File) error {
 	if c.donate {
 		root, err := volumes.Attach(daemon, c.volume.request, true, nil)
@@ -107,7 +108,7 @@ func (c *connection) attach(daemon *os.File) error {
 	}
 	socket := os.NewFile(uintptr(c.fd), "socket of a mount")
 	c.fd = -1
-	defer socket.Close()
+	c.volume.keep = append(c.volume.keep, socket)
 	_, err := volumes.Attach(daemon, c.volume.request, false, socket)
 	return err
 }
