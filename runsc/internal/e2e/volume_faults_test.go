@@ -91,7 +91,7 @@ func TestSlowVolume(t *testing.T) {
 func TestSlowVolumeHoldsUpNoOther(t *testing.T) {
 	servedBoth(t, func(t *testing.T, l *volumeLab) {
 		calls := newLateCalls(t, l, "v")
-		c := l.Serve(t, l.Bundle(t, l.mount(t, "/v", "late", "v"), l.mount(t, "/w", "host", "w"), harness.Mount("/b", "rw", "directfs=off"), harness.Args("serve", "/w")))
+		c := l.Serve(t, l.Bundle(t, l.mount(t, "/v", "late", "v"), l.mount(t, "/w", "host", "w"), harness.Mount("/b", "rw", "directfs=off"), harness.Args("serve")))
 		slow := make(chan harness.Result, 1)
 		go func() {
 			r, _ := c.Exec(harness.Context(t), "try", "read", "/v/slow")
