@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/directfs/runsc/pkg/volume/handoff"
 	"github.com/directfs/runsc/runsc/harness"
@@ -43,6 +44,28 @@ func foreignDaemon(t *testing.T, l *harness.Lab, info handoff.Info, attach func(
 		}
 	}()
 	return l.With("--volume-daemon=daemon=unix:" + path)
+}
+
+// A daemon that does not answer is waited for once, however many volumes it is
+// asked about.
+func TestDaemonThatDoesNotAnswer(t *testing.T) {
+	l := newLab(t)
+	dir := volume(l, "s")
+	check(t, os.MkdirAll(dir, 0o755))
+	path := filepath.Join(dir, "d")
+	listen(t, path) // the kernel accepts for it
+	var mounts []harness.Option
+	for _, name := range []string{"v", "w", "x", "y"} {
+		mounts = append(mounts, (&volumeLab{backend: "daemon"}).mountFrom("/nowhere", "/"+name, name))
+	}
+	b, began := l.Bundle(t, mounts...), time.Now()
+	res, err := l.With("--volume-daemon=daemon=unix:"+path).Command(harness.Context(t), "create", "--bundle="+b.Dir, l.ID())
+	if err != nil || res.ExitCode == 0 || !strings.Contains(res.Stderr, "deadline exceeded") {
+		t.Errorf("created: %+v, %v", res, err)
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it was refused after %v", took)
+	}
 }
 
 // readOnlyDirectory opens a directory by a read-only mount that is in no mount

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/directfs/runsc/runsc/harness"
@@ -61,4 +62,22 @@ func TestVolumesOfDaemonsAreLimited(t *testing.T) {
 		mounts = append(mounts, l.mountFrom("/nowhere", fmt.Sprint("/v", i), fmt.Sprint("memory-", i)))
 	}
 	checkRefusedFor(t, l.Lab, l.Runtime, "too many mounts are served by volume daemons: 254, and a container can have 253; give it fewer mounts", l.Bundle(t, mounts...))
+}
+
+// A link in a volume, which nobody sees beforehand, leads a mount below it to
+// another mount's place. The decisions stay with the files, and verify says that
+// the places are others.
+func TestLinkInVolume(t *testing.T) {
+	servedBoth(t, func(t *testing.T, l *volumeLab) {
+		b := l.Bundle(t, harness.Mount("/off", "rw", "directfs=off"), l.mount(t, "/v", "host", "v"), harness.Mount("/v/link", "rw", "directfs=on"), harness.Args("serve"))
+		check(t, os.Symlink("/off", filepath.Join(l.dir, "v", "link")))
+		c := l.Serve(t, b)
+		readReport(t, c)
+		checkHeld(t, c, direct(access{"/": true, "/off": false, "/v": false, "/v/link": true}))
+		res, err := l.Command(harness.Context(t), "policy", "verify", c.ID)
+		if err != nil || res.ExitCode == 0 || !strings.Contains(res.Stdout, "DIFFERS  /off access") {
+			t.Errorf("verify: %+v, %v", res, err)
+		}
+		stop(t, l.Lab, c)
+	}, flag(true))
 }

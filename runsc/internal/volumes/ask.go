@@ -26,12 +26,20 @@ const (
 func Gofers(container, sandbox string) map[string]ociconfig.GoferFunc {
 	all := map[string]ociconfig.GoferFunc{}
 	add := func(name string, ask func(context.Context, volume.Request) (directfspolicy.Gofer, error)) {
-		all[name] = func(q ociconfig.GoferQuery) (directfspolicy.Gofer, error) {
+		var stuck error // who does not answer once is not asked again
+		all[name] = func(q ociconfig.GoferQuery) (g directfspolicy.Gofer, err error) {
+			if stuck != nil {
+				return g, fmt.Errorf("not asked after this: %w", stuck)
+			}
 			ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 			defer cancel()
-			return ask(ctx, volume.Request{
+			g, err = ask(ctx, volume.Request{
 				Volume: q.Name.Volume, Container: container, Sandbox: sandbox, Mount: q.Mounts[0], ReadOnly: q.ReadOnly,
 			})
+			if ctx.Err() != nil {
+				stuck = err
+			}
+			return g, err
 		}
 	}
 	for name, b := range registered.backends {
