@@ -29,28 +29,28 @@ type GoferQuery struct {
 	ReadOnly bool
 }
 
-// goferNames are what the hints name, by the source as users write it.
-type goferNames map[string][]directfspolicy.GoferName
+// goferHints are the hints that name a gofer, by the source as users write it.
+type goferHints map[string][]directfspolicy.Hint
 
-func namesOf(hints []directfspolicy.SourceHint) goferNames {
-	all := goferNames{}
+func goferHintsOf(hints []directfspolicy.SourceHint) goferHints {
+	all := goferHints{}
 	for _, h := range hints {
-		if n, ok := h.GoferName(); ok {
-			all[h.SourceName] = append(all[h.SourceName], n)
+		if _, ok := h.GoferName(); ok {
+			all[h.SourceName] = append(all[h.SourceName], h.Hint)
 		}
 	}
 	return all
 }
 
-// of returns what the hints for a mount name, if they name anything. Where they
-// name several things, Resolve refuses them all.
-func (g goferNames) of(sourceName string, own []directfspolicy.Hint) (all []directfspolicy.GoferName) {
+// of returns the hints for a mount, if there are any. Where they name several
+// things, Resolve refuses them all.
+func (g goferHints) of(sourceName string, own []directfspolicy.Hint) (all []directfspolicy.Hint) {
 	if sourceName != "" {
 		all = slices.Clone(g[sourceName])
 	}
 	for _, h := range own {
-		if n, ok := h.GoferName(); ok {
-			all = append(all, n)
+		if _, ok := h.GoferName(); ok {
+			all = append(all, h)
 		}
 	}
 	return all
@@ -66,12 +66,12 @@ func sourceName(sm specs.Mount, bundle string) string {
 
 // ask asks the registered backends about everything that the hints for the
 // request's mounts name, unless no hint counts anyway.
-func (o Options) ask(r *directfspolicy.Request, names goferNames) {
+func (o Options) ask(r *directfspolicy.Request, hints goferHints) {
 	r.Backends = slices.Sorted(maps.Keys(o.Gofers))
 	if r.Ceiling == directfspolicy.NoHints {
 		return
 	}
-	for _, q := range queries(r, names) {
+	for _, q := range queries(r, hints) {
 		ask := o.Gofers[q.Name.Backend]
 		if ask == nil {
 			continue
@@ -86,10 +86,11 @@ func (o Options) ask(r *directfspolicy.Request, names goferNames) {
 }
 
 // queries has one for each volume that is named.
-func queries(r *directfspolicy.Request, names goferNames) (all []GoferQuery) {
+func queries(r *directfspolicy.Request, hints goferHints) (all []GoferQuery) {
 	at := map[directfspolicy.GoferName]int{}
 	note := func(m *directfspolicy.Mount, sourceName string) {
-		for _, n := range names.of(sourceName, m.Hints) {
+		for _, h := range hints.of(sourceName, m.Hints) {
+			n, _ := h.GoferName()
 			i, seen := at[n]
 			if !seen {
 				i = len(all)

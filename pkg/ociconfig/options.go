@@ -41,6 +41,10 @@ type Options struct {
 	RootfsOverlay bool
 	MountOverlay  bool
 
+	// MountOverlayInSource is set where the latter keeps what is written in a file
+	// in the mount's source.
+	MountOverlayInSource bool
+
 	// SpecialFiles is set where containers may open the host's FIFOs or
 	// devices: --host-fifo=open, --character-device-policy. A read-only mount
 	// does not keep these from being written.

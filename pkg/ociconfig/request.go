@@ -87,29 +87,33 @@ func read(spec *specs.Spec, o Options) (r directfspolicy.Request, errs []error, 
 	said, refused := parseMountAnnotations(p.pod, spec.Annotations)
 	p.refuse(refused...)
 	r.SourceHints = p.named(said)
-	names := namesOf(r.SourceHints)
+	gofers := goferHintsOf(r.SourceHints)
 	// The sentry knows the hints of the pod's first container only.
 	inPod, _ := parseMountAnnotations(p.pod)
 	engine, refused := inPod.engineHints()
 	p.refuse(refused...)
 	d := describer{spec: spec, o: o, engine: engine}
 	hints := p.rootfs(spec.Annotations)
-	if r.Rootfs, err = d.rootfs(len(names.of("", hints)) > 0); err != nil {
+	if r.Rootfs, err = d.rootfs(len(gofers.of("", hints)) > 0); err != nil {
 		p.refuse(err)
 	}
 	r.Rootfs.Hints = hints
 	r.Mounts = make([]directfspolicy.Mount, 0, len(spec.Mounts))
 	for _, sm := range spec.Mounts {
 		hints := p.options(sm, isBind(sm))
-		m, err := d.mount(sm, len(names.of(sourceName(sm, o.Bundle), hints)) > 0)
+		named := gofers.of(sourceName(sm, o.Bundle), hints)
+		m, err := d.mount(sm, len(named) > 0)
 		if err != nil {
 			p.refuse(err)
 			continue
+		}
+		if d.overlayInSource(sm, m) {
+			p.refuseOverlay(m, named)
 		}
 		m.Hints = hints
 		r.Mounts = append(r.Mounts, m)
 	}
 	p.refuse(checkOrder(r.Mounts)...)
-	o.ask(&r, names)
+	o.ask(&r, gofers)
 	return r, p.errs, true
 }

@@ -38,6 +38,13 @@ func newLab(t *testing.T, flags ...string) *harness.Lab {
 	return harness.NewLab(t, flags...)
 }
 
+// idleLab is a lab for a test that waits for a time-out, beside all others.
+func idleLab(t *testing.T, flags ...string) *harness.Lab {
+	t.Helper()
+	t.Parallel()
+	return harness.NewLab(t, flags...)
+}
+
 // slots bounds how many containers run at once: more would only wait for each
 // other's locks and CPUs, and bring the steps nearer to their deadlines.
 var slots = make(chan struct{}, 2)

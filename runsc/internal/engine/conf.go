@@ -39,11 +39,14 @@ func Options(conf *config.Config, pod *specs.Spec) ociconfig.Options {
 		// a file that the sandbox gets beside the mount.
 		RootfsOverlay: overlay.RootOverlayMedium() != config.NoOverlay,
 		MountOverlay:  overlay.SubMountOverlayMedium() != config.NoOverlay,
-		SpecialFiles:  conf.HostFifo.AllowOpen() || conf.CharacterDevicePolicy.AllowsPassthrough(),
-		Sources:       hostfs.NewReader().Sources,
-		HostDevices:   func(spec *specs.Spec) bool { return servesDevices(spec, conf) },
-		Pod:           pod,
-		Backend:       describe,
+
+		MountOverlayInSource: overlay.SubMountOverlayMedium() == config.SelfOverlay,
+
+		SpecialFiles: conf.HostFifo.AllowOpen() || conf.CharacterDevicePolicy.AllowsPassthrough(),
+		Sources:      hostfs.NewReader().Sources,
+		HostDevices:  func(spec *specs.Spec) bool { return servesDevices(spec, conf) },
+		Pod:          pod,
+		Backend:      describe,
 	}
 }
 

@@ -37,7 +37,7 @@ func arrange(rootfs layout.Mount, conns []connection) error {
 		}
 		for _, j := range same {
 			if err := conns[j].showAlso(c); err != nil {
-				return fmt.Errorf("copying mount %q: %w", c.path, err)
+				return fmt.Errorf("showing mount %q: %w", c.path, err)
 			}
 		}
 		c.path = path
@@ -49,6 +49,10 @@ func arrange(rootfs layout.Mount, conns []connection) error {
 // serve what hides it: the sentry mounts the two in any order
 // (runsc/boot/vfs.go:989).
 func (c *connection) showAlso(o *connection) error {
+	if c.volume != nil && c.decision.Outside && c.ReadOnly != o.ReadOnly {
+		// The daemon serves it already, and cannot be told.
+		return fmt.Errorf("gofer %v serves another mount at this place, and only one of the two is read-only: give both the option ro, or remove one", c.decision.Gofer)
+	}
 	first, second, err := copyTwice(o.tree, o.directory)
 	if err != nil {
 		return err

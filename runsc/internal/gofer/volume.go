@@ -26,8 +26,8 @@ type served struct {
 	// source is of a backend of this program. A daemon's is zero.
 	source volume.Source
 
-	// keep must stay open: a backend's files, or the connection to a daemon. A
-	// process that executes itself again finds them again.
+	// keep must stay open: a backend's files, or what daemonFiles says. A process
+	// that executes itself again finds them again.
 	keep []*os.File
 
 	mount *volume.Mount // of a backend, when it is open
@@ -90,16 +90,17 @@ func takeVolumes(conns []connection, connected []*os.File) error {
 		if len(connected) == 0 {
 			return c.inVolume(errors.New("the client made no connection to the daemon"))
 		}
+		daemon := connected[0]
 		c.volume.keep, connected = connected[:1:1], connected[1:]
-		if err := c.attach(c.volume.keep[0]); err != nil {
+		if err := c.attach(daemon); err != nil {
 			return c.inVolume(err)
 		}
 	}
 	return nil
 }
 
-// attach lets a daemon serve the mount. The socket is the daemon's then: as long
-// as this process had it too, the sandbox would not see the daemon's end.
+// attach lets a daemon serve the mount. This process keeps the socket to be able
+// to hang up, which it has to do as well when the daemon is gone.
 func (c *connection) attach(daemon *os.File) error {
 	if c.donate {
 		root, err := volumes.Attach(daemon, c.volume.request, true, nil)
@@ -111,7 +112,7 @@ func (c *connection) attach(daemon *os.File) error {
 	}
 	socket := os.NewFile(uintptr(c.fd), "socket of a mount")
 	c.fd = -1
-	defer socket.Close()
+	c.volume.keep = append(c.volume.keep, socket)
 	_, err := volumes.Attach(daemon, c.volume.request, false, socket)
 	return err
 }
@@ -171,7 +172,26 @@ func (c *connection) takeRoot(root *os.File) error {
 		unix.Close(fd)
 		return fmt.Errorf("its root is at %q where the daemon runs, and is no directory or another one here: the daemon must see the host's mounts", path)
 	}
+	if err := c.allowsNoMore(fd, int(root.Fd())); err != nil {
+		unix.Close(fd)
+		return fmt.Errorf("its root %q: %w", path, err)
+	}
 	c.tree, c.directory = fd, true
+	return nil
+}
+
+// allowsNoMore fails where the copy of a root allows what the root does not: the
+// daemon may have it from a read-only mount of its own. The attributes that the
+// connection will have count. Their bits are those of statfs(2).
+func (c *connection) allowsNoMore(copied, root int) error {
+	const restrictions = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
+	var want, got unix.Statfs_t
+	if err := errors.Join(unix.Fstatfs(root, &want), unix.Fstatfs(copied, &got)); err != nil {
+		return err
+	}
+	if lost := uint64(want.Flags) & restrictions &^ (uint64(got.Flags) | c.Flags()); lost != 0 {
+		return fmt.Errorf("it is on a mount with other flags where the daemon runs (ro, nodev, noexec: %#x) than here: mount it in the same way for both, or give the mount these options", lost)
+	}
 	return nil
 }
 

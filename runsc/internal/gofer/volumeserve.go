@@ -2,6 +2,7 @@ package gofer
 
 import (
 	"os"
+	"os/signal"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -18,7 +19,11 @@ func serveVolumes(conns []connection) (wait func()) {
 		switch {
 		case !c.servedByVolume():
 		case c.decision.Outside:
-			all.Go(func() { awaitDaemon(int(c.volume.keep[0].Fd())) })
+			connection, _ := c.volume.daemonFiles()
+			all.Go(func() {
+				awaitDaemon(connection)
+				c.volume.hangUp()
+			})
 		default:
 			socket := os.NewFile(uintptr(c.fd), "socket of a mount")
 			all.Go(func() {
@@ -28,7 +33,35 @@ func serveVolumes(conns []connection) (wait func()) {
 			})
 		}
 	}
+	hangUpOnSignal(conns)
 	return all.Wait
+}
+
+// daemonFiles are the connection to the daemon and the socket that it serves.
+func (v *served) daemonFiles() (connection, socket int) {
+	return int(v.keep[0].Fd()), int(v.keep[1].Fd())
+}
+
+// hangUp ends what the daemon serves: the sandbox's calls fail from then on.
+func (v *served) hangUp() {
+	_, socket := v.daemonFiles()
+	_ = unix.Shutdown(socket, unix.SHUT_RDWR)
+}
+
+// hangUpOnSignal ends the process by SIGTERM, which a client sends if daemons keep
+// the sandbox waiting when it starts. Daemons could have their sockets for ever.
+func hangUpOnSignal(conns []connection) {
+	terminate := make(chan os.Signal, 1)
+	signal.Notify(terminate, unix.SIGTERM)
+	go func() {
+		<-terminate
+		for _, c := range conns {
+			if c.servedByVolume() && c.decision.Outside {
+				c.volume.hangUp()
+			}
+		}
+		os.Exit(128)
+	}()
 }
 
 // awaitDaemon waits until a daemon is done with a mount, or gone. It uses a call

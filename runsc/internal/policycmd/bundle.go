@@ -167,7 +167,7 @@ func planOf(spec *specs.Spec, o ociconfig.Options, refused []error) (directfspol
 	if err := errors.Join(append(slices.Clip(refused), err)...); err != nil {
 		return plan, err
 	}
-	return plan, layout.Check(plan)
+	return plan, errors.Join(volumes.Check(plan), layout.Check(plan))
 }
 
 // podError says of each finding that it is about the pod's first container.

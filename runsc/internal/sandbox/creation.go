@@ -35,6 +35,7 @@ type creation struct {
 	// show puts back what the engine had to be kept from seeing.
 	show func()
 
+	starts  bool     // the engine's command also starts the container
 	late    bool     // the engine's command chooses the root directory or the id when it runs
 	cgroups []string // those that are known to have been missing before
 	own     bool     // the root directory is this command's own
@@ -110,7 +111,11 @@ func (c *creation) begin() error {
 			return errors.Join(err, c.journal.Abandon())
 		}
 	}
-	go func() { c.watched <- c.watch() }()
+	go func() {
+		ended, err := c.awaitStart(), c.watch()
+		ended()
+		c.watched <- err
+	}()
 	return nil
 }
 

@@ -69,7 +69,7 @@ func create(name string, conf *config.Config, id string, spec *specs.Spec, execu
 	}
 	defer unlock()
 	engine.ConfigureCreate(conf, plan)
-	c := &creation{conf: conf, id: full, spec: spec, plan: plan}
+	c := &creation{conf: conf, id: full, spec: spec, plan: plan, starts: name == "run"}
 	if plan.Container().Scope == directfspolicy.PodMember {
 		engine.HideOptions(spec) // its gofer comes when it is started
 	} else {

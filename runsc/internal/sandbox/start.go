@@ -69,7 +69,8 @@ func startContainer(conf *config.Config, c *container.Container, start func(*con
 	defer held.Close()
 	if plan.Container().Scope != directfspolicy.PodMember {
 		defer unlock()
-		if err := start(conf); err != nil {
+		late := watchStart(conf.RootDir, c.Saver.ID, c.Spec, plan, held)
+		if err := late.end(start(conf)); err != nil {
 			return because(fmt.Errorf("starting container: %w", err), whyEnded(held, c, err))
 		}
 		return nil
@@ -114,7 +115,8 @@ func startMember(conf *config.Config, c *container.Container, plan directfspolic
 		later.Poststart = nil
 		c.Spec.Hooks = &later
 	}
-	err = start(conf)
+	late := watchStart(conf.RootDir, c.Saver.ID, c.Spec, plan, held)
+	err = late.end(start(conf))
 	undo()
 	c.Spec.Hooks = hooks
 	if err != nil {

@@ -33,6 +33,13 @@ func readState(root string, id ID) (state, error) {
 	return s, err
 }
 
+// Status is a container's, by its state file. It does not wait for the engine's
+// lock, which whoever starts the container has.
+func Status(root string, id ID) (container.Status, error) {
+	s, err := readState(root, id)
+	return s.Status, err
+}
+
 // Filestores are the files behind the overlays of a container that the engine
 // does not know of.
 type Filestores struct{ files, others []string }

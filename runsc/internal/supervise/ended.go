@@ -80,6 +80,16 @@ func (h *Held) Close() {
 	}
 }
 
+// Terminate sends SIGTERM to the processes of a kind. Of a nil Held there are
+// none.
+func (h *Held) Terminate(kind Kind) {
+	for _, p := range h.processes() {
+		if p.Kind == kind && p.pidfd >= 0 {
+			_ = unix.PidfdSendSignal(p.pidfd, unix.SIGTERM, nil, 0)
+		}
+	}
+}
+
 // Reasons returns a line for each process that has ended: how, and what it said
 // then. It waits for the sandbox process, but no longer than that, and for a
 // gofer, which may serve on, no longer than a moment. A gofer that has ended in

@@ -26,12 +26,20 @@ const (
 func Gofers(container, sandbox string) map[string]ociconfig.GoferFunc {
 	all := map[string]ociconfig.GoferFunc{}
 	add := func(name string, ask func(context.Context, volume.Request) (directfspolicy.Gofer, error)) {
-		all[name] = func(q ociconfig.GoferQuery) (directfspolicy.Gofer, error) {
+		var stuck error // who does not answer once is not asked again
+		all[name] = func(q ociconfig.GoferQuery) (g directfspolicy.Gofer, err error) {
+			if stuck != nil {
+				return g, fmt.Errorf("not asked after this: %w", stuck)
+			}
 			ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 			defer cancel()
-			return ask(ctx, volume.Request{
+			g, err = ask(ctx, volume.Request{
 				Volume: q.Name.Volume, Container: container, Sandbox: sandbox, Mount: q.Mounts[0], ReadOnly: q.ReadOnly,
 			})
+			if ctx.Err() != nil {
+				stuck = err
+			}
+			return g, err
 		}
 	}
 	for name, b := range registered.backends {
@@ -73,7 +81,11 @@ func Request(d directfspolicy.Decision, container, sandbox string, readOnly bool
 	}
 }
 
-// Check refuses more mounts than a gofer can get connections for.
+// ErrTooMany: daemons serve more mounts of a container than its gofer can be
+// given connections for.
+var ErrTooMany = errors.New("too many mounts are served by volume daemons")
+
+// Check fails with ErrTooMany for a Plan for which Connect would be in vain.
 func Check(plan directfspolicy.Plan) error {
 	n := 0
 	for _, d := range plan.Decisions() {
@@ -82,7 +94,7 @@ func Check(plan directfspolicy.Plan) error {
 		}
 	}
 	if n > supervise.MaxFiles {
-		return fmt.Errorf("daemons are to serve %d mounts of this container, and can serve %d: mount a volume that has what several have", n, supervise.MaxFiles)
+		return fmt.Errorf("%w: %d, and a container can have %d; give it fewer mounts, or volumes with more in them", ErrTooMany, n, supervise.MaxFiles)
 	}
 	return nil
 }
@@ -99,6 +111,9 @@ func Connect(plan directfspolicy.Plan) (files []*os.File, err error) {
 			files = nil
 		}
 	}()
+	if err := Check(plan); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
 	for _, d := range plan.Decisions() {
