@@ -2,6 +2,7 @@ package volume
 
 import (
 	"context"
+	"io/fs"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -122,9 +123,11 @@ func (fd *dirFD) next() (lisafs.Dirent64, bool, error) {
 		return lisafs.Dirent64{}, false, fd.m.report.errno(op{"list", fd.node.id, e.Name}, err)
 	}
 	return lisafs.Dirent64{
-		Ino:  primitive.Uint64(number),
-		Off:  primitive.Uint64(fd.count + 1),
-		Type: primitive.Uint8(modeBits[e.Type] >> 12), // DT_*, readdir(3)
+		Ino: primitive.Uint64(number),
+		Off: primitive.Uint64(fd.count + 1),
+		// DT_*, readdir(3). What is not served, as a device, is DT_UNKNOWN, so that
+		// an overlay does not take it for a whiteout.
+		Type: primitive.Uint8(modeBits[e.Type] >> 12),
 		Name: lisafs.SizedString(e.Name),
 	}, true, nil
 }
@@ -140,15 +143,15 @@ func (fd *dirFD) advance() {
 // that none comes twice, and that a listing ends.
 func checkPage(after string, page []Entry) error {
 	for _, e := range page {
-		switch _, known := modeBits[e.Type]; {
+		switch {
 		case !isName(e.Name):
 			return broken("the directory lists %q, which is no name", e.Name)
 		case e.Name <= after:
 			return broken("the directory lists %q after %q, names must ascend", e.Name, after)
 		case e.ID == "":
 			return broken("the directory lists %q with the empty ID", e.Name)
-		case !known:
-			return broken("the directory lists %q with the type %v; allowed are regular files, directories, symbolic links, named pipes and sockets", e.Name, e.Type)
+		case e.Type&^fs.ModeType != 0:
+			return broken("the directory lists %q with the type %v, which has more than the bits of fs.ModeType", e.Name, e.Type)
 		}
 		after = e.Name
 	}
