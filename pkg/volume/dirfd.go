@@ -41,6 +41,7 @@ func (fd *controlFD) newDirFD(flags uint32) (*dirFD, error) {
 		return nil, unix.ENFILE
 	}
 	d := &dirFD{m: fd.m, node: fd.node}
+	fd.m.fds.add(d.FD())
 	d.OpenFD.Init(fd.FD(), flags, d)
 	return d, nil
 }
@@ -49,7 +50,10 @@ func (fd *controlFD) newDirFD(flags uint32) (*dirFD, error) {
 func (fd *dirFD) FD() *lisafs.OpenFD { return &fd.OpenFD }
 
 // Close implements lisafs.OpenFDImpl.
-func (fd *dirFD) Close() { fd.m.open.give() }
+func (fd *dirFD) Close() {
+	fd.m.fds.remove(fd.FD())
+	fd.m.open.give()
+}
 
 // Renamed implements lisafs.OpenFDImpl.
 func (fd *dirFD) Renamed() {}

@@ -44,6 +44,7 @@ type Mount struct {
 	buffers  buffers
 	files    quota // control FDs
 	open     quota // open files and directories
+	fds      fdSet
 	served   atomic.Bool
 }
 
@@ -142,7 +143,9 @@ func (m *Mount) Serve(socket *os.File) error {
 		s.Close()
 		return fmt.Errorf("mount %q: %w", m.options.Name, err)
 	}
-	if err := errors.Join(runConnection(conn), m.calls.drain()); err != nil {
+	err = runConnection(conn)
+	m.fds.closeLost()
+	if err := errors.Join(err, m.calls.drain()); err != nil {
 		return fmt.Errorf("mount %q: %w", m.options.Name, err)
 	}
 	return nil
