@@ -137,6 +137,7 @@ func (m *Mount) Serve(socket *os.File) error {
 	// (pkg/lisafs/server.go, renameMu), which a slow volume would hold for all
 	// mounts.
 	server := lisafs.NewServer()
+	server.SetHandlers(handlers)
 	defer server.Destroy()
 	conn, err := server.CreateConnection(s, "/", m.connectionOpts(), &connection{m})
 	if err != nil {
