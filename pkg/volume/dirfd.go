@@ -109,12 +109,13 @@ func (fd *dirFD) Getdent64(count uint32, seek0 bool, record func(lisafs.Dirent64
 // next returns the next entry, if there is one, and does not advance.
 func (fd *dirFD) next() (lisafs.Dirent64, bool, error) {
 	if len(fd.page) == 0 {
+		after := fd.after // which an abandoned call must not read later
 		page, err := call(fd.m, op{"list", fd.node.id, ""}, func(ctx context.Context) ([]Entry, error) {
-			page, err := fd.m.volume.ReadDir(ctx, fd.node.id, fd.after, listingPage)
+			page, err := fd.m.volume.ReadDir(ctx, fd.node.id, after, listingPage)
 			if err != nil {
 				return nil, err
 			}
-			return page, checkPage(fd.after, page)
+			return page, checkPage(after, page)
 		}, nil)
 		if err != nil || len(page) == 0 {
 			return lisafs.Dirent64{}, false, err
