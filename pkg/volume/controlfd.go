@@ -46,7 +46,7 @@ func (m *Mount) takeFile() error {
 
 // adopt makes the control FD of a file that was found in this directory, and for
 // which there is room. It gives that back if it fails.
-func (fd *controlFD) adopt(o op, name string, a Attr) (*controlFD, lisafs.Statx, error) {
+func (fd *controlFD) adopt(o op, a Attr) (*controlFD, lisafs.Statx, error) {
 	n, err := fd.m.nodes.acquire(a)
 	if err != nil {
 		fd.m.files.give()
@@ -54,24 +54,9 @@ func (fd *controlFD) adopt(o op, name string, a Attr) (*controlFD, lisafs.Statx,
 	}
 	s := a.statx(n.number)
 	child := &controlFD{m: fd.m, node: n}
-	child.ControlFD.Init(fd.Conn(), fd.childNode(name), linux.FileMode(s.Mode), child)
+	n.engine.IncRef() // for the control FD
+	child.ControlFD.Init(fd.Conn(), &n.engine, linux.FileMode(s.Mode), child)
 	return child, s, nil
-}
-
-// childNode returns the engine's node for a name in this directory, with a
-// reference. The engine locks by these; the volume knows nothing of them.
-func (fd *controlFD) childNode(name string) *lisafs.Node {
-	dir := fd.Node()
-	var child *lisafs.Node
-	dir.WithChildrenMu(func() {
-		if child = dir.LookupChildLocked(name); child != nil {
-			child.IncRef()
-			return
-		}
-		child = &lisafs.Node{}
-		child.InitLocked(name, dir)
-	})
-	return child
 }
 
 // Stat implements lisafs.ControlFDImpl.
@@ -134,7 +119,7 @@ func (fd *controlFD) Walk(name string) (*lisafs.ControlFD, lisafs.Statx, error) 
 		fd.m.files.give()
 		return nil, lisafs.Statx{}, err
 	}
-	child, s, err := fd.adopt(o, name, a)
+	child, s, err := fd.adopt(o, a)
 	if err != nil {
 		return nil, s, err
 	}

@@ -35,7 +35,7 @@ func (fd *controlFD) makeEntry(what, name string, kind fs.FileMode, create func(
 		fd.m.files.give()
 		return nil, lisafs.Statx{}, err
 	}
-	return fd.adopt(o, name, a)
+	return fd.adopt(o, a)
 }
 
 // verifyNew checks that attributes can be those of a file that was just made.
@@ -87,7 +87,7 @@ func (fd *controlFD) create(mode linux.FileMode, uid lisafs.UID, gid lisafs.GID,
 		fd.m.files.give()
 		return nil, lisafs.Statx{}, nil, err
 	}
-	child, s, err := fd.adopt(o, name, v.attr)
+	child, s, err := fd.adopt(o, v.attr)
 	if err != nil {
 		v.discard(fd.m, o)
 		return nil, s, nil, err

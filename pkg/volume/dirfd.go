@@ -2,6 +2,7 @@ package volume
 
 import (
 	"context"
+	"io/fs"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -40,6 +41,7 @@ func (fd *controlFD) newDirFD(flags uint32) (*dirFD, error) {
 		return nil, unix.ENFILE
 	}
 	d := &dirFD{m: fd.m, node: fd.node}
+	fd.m.fds.add(d.FD())
 	d.OpenFD.Init(fd.FD(), flags, d)
 	return d, nil
 }
@@ -48,7 +50,10 @@ func (fd *controlFD) newDirFD(flags uint32) (*dirFD, error) {
 func (fd *dirFD) FD() *lisafs.OpenFD { return &fd.OpenFD }
 
 // Close implements lisafs.OpenFDImpl.
-func (fd *dirFD) Close() { fd.m.open.give() }
+func (fd *dirFD) Close() {
+	fd.m.fds.remove(fd.FD())
+	fd.m.open.give()
+}
 
 // Renamed implements lisafs.OpenFDImpl.
 func (fd *dirFD) Renamed() {}
@@ -104,12 +109,13 @@ func (fd *dirFD) Getdent64(count uint32, seek0 bool, record func(lisafs.Dirent64
 // next returns the next entry, if there is one, and does not advance.
 func (fd *dirFD) next() (lisafs.Dirent64, bool, error) {
 	if len(fd.page) == 0 {
+		after := fd.after // which an abandoned call must not read later
 		page, err := call(fd.m, op{"list", fd.node.id, ""}, func(ctx context.Context) ([]Entry, error) {
-			page, err := fd.m.volume.ReadDir(ctx, fd.node.id, fd.after, listingPage)
+			page, err := fd.m.volume.ReadDir(ctx, fd.node.id, after, listingPage)
 			if err != nil {
 				return nil, err
 			}
-			return page, checkPage(fd.after, page)
+			return page, checkPage(after, page)
 		}, nil)
 		if err != nil || len(page) == 0 {
 			return lisafs.Dirent64{}, false, err
@@ -122,9 +128,11 @@ func (fd *dirFD) next() (lisafs.Dirent64, bool, error) {
 		return lisafs.Dirent64{}, false, fd.m.report.errno(op{"list", fd.node.id, e.Name}, err)
 	}
 	return lisafs.Dirent64{
-		Ino:  primitive.Uint64(number),
-		Off:  primitive.Uint64(fd.count + 1),
-		Type: primitive.Uint8(modeBits[e.Type] >> 12), // DT_*, readdir(3)
+		Ino: primitive.Uint64(number),
+		Off: primitive.Uint64(fd.count + 1),
+		// DT_*, readdir(3). What is not served, as a device, is DT_UNKNOWN, so that
+		// an overlay does not take it for a whiteout.
+		Type: primitive.Uint8(modeBits[e.Type] >> 12),
 		Name: lisafs.SizedString(e.Name),
 	}, true, nil
 }
@@ -140,15 +148,15 @@ func (fd *dirFD) advance() {
 // that none comes twice, and that a listing ends.
 func checkPage(after string, page []Entry) error {
 	for _, e := range page {
-		switch _, known := modeBits[e.Type]; {
+		switch {
 		case !isName(e.Name):
 			return broken("the directory lists %q, which is no name", e.Name)
 		case e.Name <= after:
 			return broken("the directory lists %q after %q, names must ascend", e.Name, after)
 		case e.ID == "":
 			return broken("the directory lists %q with the empty ID", e.Name)
-		case !known:
-			return broken("the directory lists %q with the type %v; allowed are regular files, directories, symbolic links, named pipes and sockets", e.Name, e.Type)
+		case e.Type&^fs.ModeType != 0:
+			return broken("the directory lists %q with the type %v, which has more than the bits of fs.ModeType", e.Name, e.Type)
 		}
 		after = e.Name
 	}

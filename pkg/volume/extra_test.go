@@ -32,6 +32,10 @@ func TestXattrs(t *testing.T) {
 		{"long name", long, "x", 0, unix.ERANGE},
 		{"zero byte", "user.\x00", "x", 0, unix.EINVAL},
 		{"largest", "user.big", largest, 0, 0},
+		{"no namespace", "a", "x", 0, unix.EOPNOTSUPP},
+		{"unknown namespace", "other.a", "x", 0, unix.EOPNOTSUPP},
+		{"nothing in the namespace", "user.", "x", 0, unix.EINVAL},
+		{"access control list", "system.posix_acl_access", "x", 0, unix.EOPNOTSUPP},
 	} {
 		c.wantErrno(test.name, f.SetXattr(background, test.attr, test.value, test.flags), test.errno)
 	}
@@ -47,6 +51,7 @@ func TestXattrs(t *testing.T) {
 		{"largest", "user.big", 65536, largest, 0},
 		{"missing", "user.c", 10, "", unix.ENODATA},
 		{"long name", long, 10, "", unix.ERANGE},
+		{"access control list", "system.posix_acl_access", 10, "", unix.EOPNOTSUPP},
 	} {
 		got, err := f.GetXattr(background, test.attr, test.size)
 		c.wantErrno(test.name, err, test.errno)

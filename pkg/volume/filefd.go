@@ -30,6 +30,7 @@ var _ lisafs.OpenFDImpl = (*fileFD)(nil)
 
 func (fd *controlFD) newFileFD(h *held, flags uint32) *fileFD {
 	f := &fileFD{node: fd.node, handle: h}
+	fd.m.fds.add(f.FD())
 	f.OpenFD.Init(fd.FD(), flags, f)
 	return f
 }
@@ -38,7 +39,10 @@ func (fd *controlFD) newFileFD(h *held, flags uint32) *fileFD {
 func (fd *fileFD) FD() *lisafs.OpenFD { return &fd.OpenFD }
 
 // Close implements lisafs.OpenFDImpl.
-func (fd *fileFD) Close() { fd.handle.drop() }
+func (fd *fileFD) Close() {
+	fd.handle.m.fds.remove(fd.FD())
+	fd.handle.drop()
+}
 
 // Renamed implements lisafs.OpenFDImpl.
 func (fd *fileFD) Renamed() {}

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/pkg/lisafs"
 )
 
 // rootInode is the inode number of the root, whatever tree is below it.
@@ -26,6 +27,12 @@ type node struct {
 	number uint64 // the inode number
 	kind   fs.FileMode
 	refs   int // under nodes.mu
+
+	// engine is what the engine locks the file by. It has no parent: the engine's
+	// tree of names is not true of a volume that others change as well, and where
+	// a rename makes a loop of it, the mount hangs (pkg/lisafs/handlers.go,
+	// notifyRenameRecursive).
+	engine lisafs.Node
 
 	mu   sync.Mutex
 	last Attr // what was known last
@@ -78,6 +85,7 @@ func (t *nodes) acquire(a Attr) (*node, error) {
 	}
 	if n == nil {
 		n = &node{identity: identity{t.generation, a.ID}, number: number, kind: a.Mode.Type()}
+		n.engine.InitLocked("", nil)
 		t.live[n.identity] = n
 		t.numbers[number] = n
 	}

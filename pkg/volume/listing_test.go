@@ -127,7 +127,6 @@ func TestBadListing(t *testing.T) {
 		{"zero byte", []Entry{e("a\x00")}, "which is no name"},
 		{"empty ID", []Entry{{Name: "a"}}, "empty ID"},
 		{"type with permissions", []Entry{{Name: "a", ID: "a", Type: 0o644}}, "with the type"},
-		{"device", []Entry{{Name: "a", ID: "a", Type: fs.ModeDevice}}, "with the type"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			v := newFake()
@@ -149,6 +148,29 @@ func TestBadListing(t *testing.T) {
 		}
 		c.wantLog(`lists \"a\" after \"b\"`)
 	})
+}
+
+// TestDeviceIsListed: whoever can make one in a directory must not keep the
+// sandbox from the other files there.
+func TestDeviceIsListed(t *testing.T) {
+	v := newFake()
+	v.put("a", &fakeFile{})
+	v.put("block", &fakeFile{attr: Attr{Mode: fs.ModeDevice}})
+	v.put("character", &fakeFile{attr: Attr{Mode: fs.ModeDevice | fs.ModeCharDevice}})
+	v.put("other", &fakeFile{attr: Attr{Mode: fs.ModeIrregular}})
+	v.put("z", &fakeFile{})
+	c := dial(t, v, MountOptions{})
+	all, err := c.list(c.openFD(c.root, unix.O_RDONLY), 64<<10)
+	if err != nil || len(all) != 5 {
+		t.Fatalf("listed %v, %v", all, err)
+	}
+	for i, want := range []uint8{unix.DT_REG, unix.DT_UNKNOWN, unix.DT_UNKNOWN, unix.DT_UNKNOWN, unix.DT_REG} {
+		if got := uint8(all[i].Type); got != want {
+			t.Errorf("%s has the type %d, want %d", all[i].Name, got, want)
+		}
+	}
+	_, err = c.root.Walk(background, "block")
+	c.wantErrno("walk", err, unix.EIO)
 }
 
 // TestListingErrorIsNotTheEnd: entries come before the error of the page that

@@ -44,6 +44,7 @@ type Mount struct {
 	buffers  buffers
 	files    quota // control FDs
 	open     quota // open files and directories
+	fds      fdSet
 	served   atomic.Bool
 }
 
@@ -136,13 +137,16 @@ func (m *Mount) Serve(socket *os.File) error {
 	// (pkg/lisafs/server.go, renameMu), which a slow volume would hold for all
 	// mounts.
 	server := lisafs.NewServer()
+	server.SetHandlers(handlers)
 	defer server.Destroy()
 	conn, err := server.CreateConnection(s, "/", m.connectionOpts(), &connection{m})
 	if err != nil {
 		s.Close()
 		return fmt.Errorf("mount %q: %w", m.options.Name, err)
 	}
-	if err := errors.Join(runConnection(conn), m.calls.drain()); err != nil {
+	err = runConnection(conn)
+	m.fds.closeLost()
+	if err := errors.Join(err, m.calls.drain()); err != nil {
 		return fmt.Errorf("mount %q: %w", m.options.Name, err)
 	}
 	return nil

@@ -42,6 +42,27 @@ func checkTarget(target string) error {
 	return nil
 }
 
+// xattrNamespaces are those of attributes that a volume can keep. Those of the
+// namespace system are the file system's, such as access control lists, which
+// nobody here would heed.
+var xattrNamespaces = []string{"user.", "trusted.", "security."}
+
+// askXattr refuses what the sandbox must not ask for.
+func askXattr(name string) error {
+	if err := checkXattrName(name); err != nil {
+		return err
+	}
+	for _, prefix := range xattrNamespaces {
+		switch rest, ok := strings.CutPrefix(name, prefix); {
+		case ok && rest == "":
+			return unix.EINVAL // as Linux does, fs/xattr.c, xattr_resolve_name
+		case ok:
+			return nil
+		}
+	}
+	return unix.EOPNOTSUPP
+}
+
 // checkXattrName refuses what no attribute can be called: xattr(7).
 func checkXattrName(name string) error {
 	switch {

@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/directfs/runsc/pkg/volume/handoff"
+	"gvisor.dev/gvisor/pkg/log"
 )
 
 // daemonVariable makes the test program the daemon, and its workers. It is a
@@ -173,6 +174,12 @@ func (s fakeServer) Serve(socket *os.File) error {
 			answer = os.Getenv(workerVariable)
 		case "hang":
 			select {}
+		case "warn": // as the engine does
+			n, _ := strconv.Atoi(number)
+			for range n {
+				log.Warningf("flood")
+			}
+			answer = "done"
 		case "goroutines":
 			answer = strconv.Itoa(runtime.NumGoroutine())
 		}

@@ -122,3 +122,16 @@ func TestWorkersAreBounded(t *testing.T) {
 	d.await("worker-ended")
 	d.mount("t", "plain")
 }
+
+// TestEngineLogIsBounded: a sandbox cannot fill the disk of whoever keeps what the
+// daemon writes.
+func TestEngineLogIsBounded(t *testing.T) {
+	d := startDaemon(t, ServeOptions{})
+	m := d.mount("s", "plain")
+	m.say("warn 10000")
+	m.c.Close()
+	d.end()
+	if n := strings.Count(d.log.String(), "flood"); n == 0 || n > 5*reportBurst {
+		t.Errorf("10000 warnings are %d in the log", n)
+	}
+}

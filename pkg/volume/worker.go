@@ -11,6 +11,7 @@ import (
 
 	"github.com/directfs/runsc/pkg/volume/handoff"
 	"github.com/directfs/runsc/pkg/volume/internal/packet"
+	"gvisor.dev/gvisor/pkg/log"
 )
 
 // ownListener returns the path of the listener that this process is a worker of,
@@ -53,6 +54,7 @@ func newServer(resolve Resolver, o ServeOptions) (*server, error) {
 	if err := limit(o); err != nil {
 		return nil, err
 	}
+	log.SetTarget(newEngineLog(o.Logger))
 	return &server{control: control, resolve: resolve, o: o, volumes: newVolumes(o)}, nil
 }
 

@@ -19,7 +19,7 @@ func (fd *controlFD) GetXattr(name string, size uint32, getValueBuf func(uint32)
 	if !ok {
 		return 0, unix.EOPNOTSUPP
 	}
-	if err := checkXattrName(name); err != nil {
+	if err := askXattr(name); err != nil {
 		return 0, err
 	}
 	value, err := call(fd.m, op{"get attribute", fd.node.id, name}, func(ctx context.Context) ([]byte, error) {
@@ -87,7 +87,7 @@ func (fd *controlFD) SetXattr(name, value string, flags uint32) error {
 	if !ok {
 		return unix.EOPNOTSUPP
 	}
-	if err := checkXattrName(name); err != nil {
+	if err := askXattr(name); err != nil {
 		return err
 	}
 	create, replace := flags&linux.XATTR_CREATE != 0, flags&linux.XATTR_REPLACE != 0
@@ -106,7 +106,7 @@ func (fd *controlFD) RemoveXattr(name string) error {
 	if !ok {
 		return unix.EOPNOTSUPP
 	}
-	if err := checkXattrName(name); err != nil {
+	if err := askXattr(name); err != nil {
 		return err
 	}
 	_, err := call(fd.m, op{"remove attribute", fd.node.id, name}, func(ctx context.Context) (struct{}, error) {

@@ -148,3 +148,28 @@ func TestAllocateAndUsage(t *testing.T) {
 		t.Errorf("%+v, %v", u, err)
 	}
 }
+
+// TestSquashGivesNoRightsAway: on the host, a new file belongs to whoever runs
+// the volume, so that setuid would let the host's users run the guest's programs
+// as that one.
+func TestSquashGivesNoRightsAway(t *testing.T) {
+	f := start(t, Options{Squash: &Owner{7, 8}})
+	a, h, err := f.Create(ctx, f.root, "file", volume.NewFile{Perm: 0o755, UID: 7, GID: 8}, write)
+	f.must(err)
+	defer h.Close(ctx)
+	for _, bit := range []fs.FileMode{fs.ModeSetuid, fs.ModeSetgid} {
+		nf := volume.NewFile{Perm: 0o755 | bit, UID: 7, GID: 8}
+		_, _, err := f.Create(ctx, f.root, "new", nf, write)
+		f.is(err, unix.EPERM)
+		f.is(f.SetAttr(ctx, a.ID, volume.Change{Perm: &nf.Perm}), unix.EPERM)
+	}
+	if s, err := os.Lstat(f.dir + "/file"); err != nil || s.Mode() != 0o755 {
+		t.Errorf("on the host: %v, %v", s.Mode(), err)
+	}
+	if _, err := os.Lstat(f.dir + "/new"); !os.IsNotExist(err) {
+		t.Errorf("a refused file is there: %v", err)
+	}
+	// Below a directory with setgid, the sentry makes others with it.
+	_, err = f.Mkdir(ctx, f.root, "dir", volume.NewFile{Perm: 0o755 | fs.ModeSetgid, UID: 7, GID: 8})
+	f.must(err)
+}

@@ -30,8 +30,10 @@ type Owner struct{ UID, GID uint32 }
 // Options changes how a directory is served.
 type Options struct {
 	// Squash, if not nil, is the owner that all files seem to have, whoever makes
-	// them and whoever owns them on the host. Without it, owners are the host's,
-	// and a process that may not chown cannot make files for others: EPERM.
+	// them and whoever owns them on the host. New files belong to the process's
+	// user there, whose rights setuid and setgid would give away: to set these,
+	// but for a directory, is EPERM. Without Squash, owners are the host's, and a
+	// process that may not chown cannot make files for others: EPERM.
 	Squash *Owner
 
 	// CrossMounts serves what is mounted below the directory too. Without it, a

@@ -17,7 +17,7 @@ func (v *Volume) SetAttr(_ context.Context, id volume.ID, c volume.Change) error
 	v.names.RLock()
 	defer v.names.RUnlock()
 	return v.withFile(id, c.Size != nil, func(t target) error {
-		if err := v.permitted(c); err != nil {
+		if err := v.permitted(t.old.Mode, c); err != nil {
 			return err
 		}
 		// A change of owner, and of size, takes setuid away: see chown(2).
@@ -72,13 +72,26 @@ func (v *Volume) openToChange(id volume.ID, write bool) (int, error) {
 	return f.fd, err
 }
 
-func (v *Volume) permitted(c volume.Change) error {
+func (v *Volume) permitted(old fs.FileMode, c volume.Change) error {
 	o := v.o.Squash
 	if o != nil && (c.UID != nil && *c.UID != o.UID || c.GID != nil && *c.GID != o.GID) {
 		return unix.EPERM
 	}
 	if c.Size != nil && *c.Size < 0 {
 		return unix.EINVAL
+	}
+	if c.Perm != nil && !old.IsDir() {
+		return v.grantable(*c.Perm)
+	}
+	return nil
+}
+
+// grantable refuses permissions of a program that give away the rights of another
+// owner than the one that the sandbox sees: those of the user who runs the volume,
+// to whoever starts it on the host.
+func (v *Volume) grantable(perm fs.FileMode) error {
+	if v.o.Squash != nil && perm&(fs.ModeSetuid|fs.ModeSetgid) != 0 {
+		return unix.EPERM
 	}
 	return nil
 }

@@ -22,6 +22,9 @@ func (v *Volume) inDir(dir volume.ID, f func(d found) error) error {
 
 // Create implements volume.Writable.
 func (v *Volume) Create(_ context.Context, dir volume.ID, name string, nf volume.NewFile, how volume.OpenHow) (a volume.Attr, h volume.WritableHandle, err error) {
+	if err := v.grantable(nf.Perm); err != nil {
+		return a, nil, err
+	}
 	err = v.inDir(dir, func(d found) error {
 		fd, err := v.openat(d.fd, name, accessOf(how)|unix.O_CREAT|unix.O_EXCL, 0o600)
 		if err != nil {

@@ -31,9 +31,10 @@ type Options struct {
 	// DefaultMaxBytes.
 	MaxBytes int64
 
-	// MaxFiles bounds how many files of any type there are, and how many names
-	// beyond the first they have. A removed file counts until it is closed.
-	// Above it, syscall.ENOSPC. Zero is DefaultMaxFiles.
+	// MaxFiles bounds how many files of any type there are, together with how many
+	// names beyond the first and how many extended attributes they have. A removed
+	// file counts until it is closed. Above it, syscall.ENOSPC. Zero is
+	// DefaultMaxFiles.
 	MaxFiles int64
 
 	// DonateFiles keeps the content of every file in a memfd, memfd_create(2),

@@ -56,7 +56,7 @@ func (v *Volume) forget(n *node) {
 		return
 	}
 	for name := range n.xattrs {
-		v.release(xattrBytes(name, n.xattrs[name]), 0)
+		v.release(xattrBytes(name, n.xattrs[name]), 1)
 	}
 	v.release(n.charged, 1)
 	n.close()

@@ -58,11 +58,11 @@ func (v *Volume) SetXattr(ctx context.Context, id volume.ID, name string, value 
 		case !found && replace:
 			return syscall.ENODATA
 		}
-		bytesBefore := int64(0)
+		bytes, files := xattrBytes(name, value), int64(1)
 		if found {
-			bytesBefore = xattrBytes(name, old)
+			bytes, files = bytes-xattrBytes(name, old), 0
 		}
-		if err := v.charge(xattrBytes(name, value)-bytesBefore, 0); err != nil {
+		if err := v.charge(bytes, files); err != nil {
 			return err
 		}
 		n.setXattr(name, value)
@@ -89,7 +89,7 @@ func (v *Volume) RemoveXattr(ctx context.Context, id volume.ID, name string) err
 		if !found {
 			return syscall.ENODATA
 		}
-		v.release(xattrBytes(name, old), 0)
+		v.release(xattrBytes(name, old), 1)
 		delete(n.xattrs, name)
 		n.changed()
 		return nil
