@@ -139,3 +139,56 @@ func TestLateDonation(t *testing.T) {
 		t.Errorf("%d FDs before, %d after", before, after)
 	}
 }
+
+type privateDonor struct{ donor }
+
+func (privateDonor) PrivateHostFile() {}
+
+// TestDonationOnReadOnlyMount: a host's file whose mode a raised sandbox could
+// change is not given to it, unless nobody else has the file.
+func TestDonationOnReadOnlyMount(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte("host"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	removed := filepath.Join(t.TempDir(), "removed")
+	if err := os.WriteFile(removed, []byte("host"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	unlinked := openHost(t, removed, os.O_RDONLY)
+	if err := os.Remove(removed); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name              string
+		file              *os.File
+		readOnly, private bool
+		donated           bool
+	}{
+		{"with a name", openHost(t, path, os.O_RDONLY), true, false, false},
+		{"with a name, mount writable", openHost(t, path, os.O_RDONLY), false, false, true},
+		{"with a name, the volume's alone", openHost(t, path, os.O_RDONLY), true, true, true},
+		{"without a name", unlinked, true, false, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			v := newFake()
+			v.put("file", &fakeFile{})
+			v.wrap = func(h Handle) Handle {
+				d := donor{h.(*fakeHandle), test.file}
+				if test.private {
+					return privateDonor{d}
+				}
+				return d
+			}
+			c := dial(t, v, MountOptions{ReadOnly: test.readOnly})
+			f, _ := c.walk("file")
+			_, fd, err := f.OpenAt(background, unix.O_RDONLY)
+			if err != nil || (fd >= 0) != test.donated {
+				t.Errorf("FD %d, %v; want one: %t", fd, err, test.donated)
+			}
+			if fd >= 0 {
+				unix.Close(fd)
+			}
+		})
+	}
+}

@@ -49,7 +49,7 @@ func (fd *controlFD) Open(flags uint32) (*lisafs.OpenFD, int, error) {
 		h, err := fd.m.volume.Open(ctx, fd.node.id, how)
 		v := opened{handle: h}
 		if err == nil && !how.Write {
-			v.host, err = donation(h)
+			v.host, err = donation(h, fd.m.options.ReadOnly)
 		}
 		return v, err
 	})

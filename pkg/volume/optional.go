@@ -92,3 +92,13 @@ type FileDonor interface {
 	// another ID from then on.
 	HostFile() *os.File
 }
+
+// PrivateFileDonor is a FileDonor whose host files are the volume's alone: a cache,
+// for example. Nobody else minds if their mode, owner or times change, which a
+// sandbox that is raised for other mounts can do to every file that it has
+// (fchmod(2) needs no FD for writing). Without it, a mount that is read-only
+// donates no file that has a name on the host.
+type PrivateFileDonor interface {
+	FileDonor
+	PrivateHostFile()
+}

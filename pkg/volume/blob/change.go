@@ -18,10 +18,10 @@ import (
 type writable struct{ *tree }
 
 var (
-	_ volume.Writable      = (*writable)(nil)
-	_ volume.Volume        = (*tree)(nil)
-	_ volume.UsageReporter = (*tree)(nil)
-	_ volume.FileDonor     = (*handle)(nil)
+	_ volume.Writable         = (*writable)(nil)
+	_ volume.Volume           = (*tree)(nil)
+	_ volume.UsageReporter    = (*tree)(nil)
+	_ volume.PrivateFileDonor = (*handle)(nil)
 )
 
 // child returns the entry of a name, and if that is a file, the file, which the

@@ -94,6 +94,9 @@ func (h *handle) HostFile() *os.File {
 	return f
 }
 
+// PrivateHostFile implements volume.PrivateFileDonor: the cache is this process's.
+func (h *handle) PrivateHostFile() {}
+
 // Close implements volume.Handle.
 func (h *handle) Close(ctx context.Context) error {
 	h.mu.Lock()

@@ -195,9 +195,10 @@ func (h *handle) Allocate(_ context.Context, off, length int64, keepSize bool) e
 	return h.use(func(fd int) error { return unix.Fallocate(fd, mode, off, length) })
 }
 
-// HostFile implements volume.FileDonor.
+// HostFile implements volume.FileDonor. With Squash there is none: a sandbox that
+// is raised for other mounts could change its owner.
 func (h *handle) HostFile() *os.File {
-	if !h.how.Read {
+	if !h.how.Read || h.v.o.Squash != nil {
 		return nil
 	}
 	if !h.how.Write {
