@@ -175,12 +175,17 @@ func (d *Dir) Has(key string) bool {
 	return d.cached[key] != nil
 }
 
-// Rekey gives what is cached of a key another one, and a version.
-func (d *Dir) Rekey(from, to string, version any) {
+// Rekey gives what is cached of a key another one, and a version, if it is what
+// was moved. Otherwise it forgets it.
+func (d *Dir) Rekey(from, to string, version any, moved func(version any) bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f := d.cached[from]
 	if f == nil {
+		return
+	}
+	if !moved(f.Version) {
+		d.drop(f)
 		return
 	}
 	delete(d.cached, from)
