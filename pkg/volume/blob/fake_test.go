@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -133,7 +134,7 @@ func (f *faulty) Attributes(ctx context.Context, key string) (*driver.Attributes
 		return nil, err
 	}
 	a, err := f.inner.Attributes(ctx, key)
-	if err != nil {
+	if err := cmp.Or(x.wait(ctx), err); err != nil {
 		return nil, err
 	}
 	return &driver.Attributes{
