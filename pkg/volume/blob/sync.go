@@ -3,6 +3,7 @@ package blob
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"time"
 )
@@ -64,6 +65,10 @@ func (in *inode) uploadBusy(ctx context.Context, u *upload, key string, replace 
 	if in.removed || !in.dirty {
 		in.mu.Unlock()
 		return nil
+	}
+	if in.file == nil { // the volume is closed: Recover has the content
+		in.mu.Unlock()
+		return os.ErrClosed
 	}
 	u.seq = in.seq
 	c := in.contentNow(key, replace)

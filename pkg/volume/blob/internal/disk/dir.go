@@ -125,7 +125,7 @@ func (d *Dir) reserveCache(n int64) error {
 
 // reserveStage is ENOSPC where n more bytes do not fit. The lock is held.
 func (d *Dir) reserveStage(n int64) error {
-	if n > 0 && d.stage+n > d.l.StageBytes {
+	if n > 0 && n > d.l.StageBytes-d.stage { // a sum could overflow
 		return syscall.ENOSPC
 	}
 	d.stage += n
