@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"gocloud.dev/blob"
@@ -28,7 +29,8 @@ const (
 	Present Outcome = "present"
 
 	// Incomplete: the process was killed between two writes of the application,
-	// so nobody knows what the file was to become.
+	// so nobody knows what the file was to become. Or the machine failed during
+	// an upload, so that the file may be there in part only.
 	Incomplete Outcome = "incomplete"
 
 	// Conflict: somebody changed the object since.
@@ -97,15 +99,20 @@ func (s store) recover(ctx context.Context, l disk.Leftover) (Outcome, error) {
 }
 
 func (s store) replay(ctx context.Context, l disk.Leftover) (Outcome, error) {
-	if !l.Complete {
+	switch {
+	case !l.Complete || len(l.Uploads) == 0:
 		return Incomplete, nil
+	case l.Boot != "" && l.Boot != disk.Boot():
+		return Incomplete, errors.New("the machine was started again since: it may not have written all to its disk")
+	case !strings.HasPrefix(l.Key, s.c.Prefix):
+		return Failed, fmt.Errorf("the key %q does not begin with the volume's prefix, %q", l.Key, s.c.Prefix)
 	}
 	a, err := s.attributes(ctx, l.Key)
 	if err != nil && !isNotFound(err) {
 		return Failed, err
 	}
 	c := &content{
-		key: l.Key, size: l.Size, exists: l.Exists, mark: newMark(), marks: l.Uploads,
+		key: l.Key, size: l.Size, exists: l.Exists, mark: l.Uploads[len(l.Uploads)-1], marks: l.Uploads,
 		base:   version{etag: l.BaseETag, size: l.BaseSize, mod: l.BaseTime},
 		object: &objectProperties{metadata: l.Metadata}, mod: parseTime(l.Metadata[mtimeKey]),
 	}
@@ -117,9 +124,8 @@ func (s store) replay(ctx context.Context, l disk.Leftover) (Outcome, error) {
 	c.src = f
 	if err == nil {
 		mark := a.Metadata[uploadKey]
-		last := len(l.Uploads) > 0 && mark == l.Uploads[len(l.Uploads)-1]
 		switch {
-		case last && a.Size == l.Size:
+		case mark == c.mark && a.Size == l.Size:
 			return Present, nil
 		case slices.Contains(l.Uploads, mark): // an earlier attempt
 		case !l.Exists, !c.base.same(versionOf(a)):
