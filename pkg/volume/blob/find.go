@@ -74,6 +74,9 @@ func (v *tree) find(ctx context.Context, dir, name string) (entry, error) {
 			return v.lists.entry(n, name), err
 		}
 	}
+	if !names.Possible(name) { // stores refuse to be asked for some
+		return entry{absent: true}, nil
+	}
 	return v.findAlone(ctx, dir, name)
 }
 
