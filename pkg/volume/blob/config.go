@@ -83,8 +83,8 @@ type Config struct {
 	FileMode, DirMode fs.FileMode
 	UID, GID          uint32
 
-	// KeepStaged is how long Recover keeps what it cannot upload. Nobody was told
-	// that it is stored.
+	// KeepStaged is how long Recover keeps what it cannot upload, since it found that
+	// first. Nobody was told that it is stored.
 	KeepStaged time.Duration
 
 	// IfMatch, if not nil, makes an upload fail with gcerrors.FailedPrecondition

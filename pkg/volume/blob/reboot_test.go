@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/directfs/runsc/pkg/volume/blob/internal/disk"
 )
@@ -116,4 +117,28 @@ func TestRecoverOutsidePrefix(t *testing.T) {
 		t.Fatalf("%+v, %v", found, err)
 	}
 	k.wantNoObject("a")
+}
+
+// Nothing is discarded before somebody was told of it, however old it is.
+func TestRecoverDiscards(t *testing.T) {
+	k := newKit(t, nil)
+	k.writeAt(k.create("a"), "mine", 0)
+	k.crash()
+	long := time.Now().Add(-30 * 24 * time.Hour)
+	for _, path := range k.staged() {
+		k.must(os.Chtimes(path, long, long))
+	}
+	for _, c := range []struct {
+		keep time.Duration
+		want Outcome
+	}{{time.Hour, Incomplete}, {time.Hour, Incomplete}, {1, Discarded}} {
+		k.c.KeepStaged = c.keep
+		found, err := Recover(k.ctx, k.c)
+		if err != nil || len(found) != 1 || found[0].Outcome != c.want {
+			t.Fatalf("%+v, %v, want %s", found, err, c.want)
+		}
+	}
+	if left := k.staged(); len(left) > 0 {
+		t.Fatalf("left: %v", left)
+	}
 }

@@ -39,7 +39,8 @@ const (
 	// Failed: the store, or the record, is not readable; see Err.
 	Failed Outcome = "failed"
 
-	// Discarded: it was Incomplete or Conflict for longer than KeepStaged.
+	// Discarded: Recover has found it Incomplete or a Conflict for longer than
+	// KeepStaged.
 	Discarded Outcome = "discarded"
 )
 
@@ -91,8 +92,11 @@ func (s store) recover(ctx context.Context, l disk.Leftover) (Outcome, error) {
 		return Failed, l.Err
 	}
 	o, err := s.replay(ctx, l)
-	old := time.Since(l.ModTime) > s.c.KeepStaged
-	if old && !s.c.ReadOnly && (o == Incomplete || o == Conflict) {
+	switch {
+	case s.c.ReadOnly || o != Incomplete && o != Conflict:
+	case l.Found.IsZero():
+		err = errors.Join(err, l.SetFound(time.Now()))
+	case time.Since(l.Found) > s.c.KeepStaged:
 		return Discarded, nil
 	}
 	return o, err

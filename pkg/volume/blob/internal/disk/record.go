@@ -47,6 +47,9 @@ type Record struct {
 
 	// Metadata is the object's.
 	Metadata map[string]string `json:"metadata,omitempty"`
+
+	// Found is when somebody was told first that the file is left, after a crash.
+	Found time.Time `json:"found,omitzero"`
 }
 
 // Boot is another string each time that the machine is started, as random/boot_id
@@ -61,20 +64,24 @@ var Boot = sync.OnceValue(func() string {
 
 // Mark writes the record. It is complete, or as before.
 func (f *File) Mark(r Record) error {
-	b, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
 	path := strings.TrimSuffix(f.path, dataSuffix) + recordSuffix
-	if err := os.WriteFile(path+"~", b, 0o600); err != nil {
-		os.Remove(path + "~")
-		return err
-	}
-	if err := os.Rename(path+"~", path); err != nil {
+	if err := r.write(path); err != nil {
 		return err
 	}
 	f.record = path
 	return nil
+}
+
+func (r Record) write(path string) error {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+"~", b, 0o600); err != nil {
+		os.Remove(path + "~")
+		return err
+	}
+	return os.Rename(path+"~", path)
 }
 
 // Sync writes the content to the host's disk, fsync(2). It may be called beside
@@ -167,6 +174,12 @@ func leftover(record, name string) Leftover {
 		l.Err = fmt.Errorf("record %s: %w", record, err)
 	}
 	return l
+}
+
+// SetFound notes that somebody was told.
+func (l Leftover) SetFound(now time.Time) error {
+	l.Found = now
+	return l.write(l.record)
 }
 
 // Remove deletes a leftover. A crash in between leaves content without a record,
