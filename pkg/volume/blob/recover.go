@@ -104,7 +104,7 @@ func (s store) recover(ctx context.Context, l disk.Leftover) (Outcome, error) {
 
 func (s store) replay(ctx context.Context, l disk.Leftover) (Outcome, error) {
 	switch {
-	case !l.Complete || len(l.Uploads) == 0:
+	case !l.Complete:
 		return Incomplete, nil
 	case l.Boot != "" && l.Boot != disk.Boot():
 		return Incomplete, errors.New("the machine was started again since: it may not have written all to its disk")
@@ -116,9 +116,12 @@ func (s store) replay(ctx context.Context, l disk.Leftover) (Outcome, error) {
 		return Failed, err
 	}
 	c := &content{
-		key: l.Key, size: l.Size, exists: l.Exists, mark: l.Uploads[len(l.Uploads)-1], marks: l.Uploads,
+		key: l.Key, size: l.Size, exists: l.Exists, mark: newMark(), marks: l.Uploads,
 		base:   version{etag: l.BaseETag, size: l.BaseSize, mod: l.BaseTime},
 		object: &objectProperties{metadata: l.Metadata}, mod: parseTime(l.Metadata[mtimeKey]),
+	}
+	if n := len(l.Uploads); n > 0 { // so that a second Recover knows what this one uploads
+		c.mark = l.Uploads[n-1]
 	}
 	f, ferr := os.Open(l.Path)
 	if ferr != nil {
