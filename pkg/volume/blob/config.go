@@ -158,6 +158,12 @@ func (c Config) withDefaults() (Config, error) {
 	return c, c.check()
 }
 
+// Check returns what Open would refuse, an error that wraps ErrConfig.
+func (c Config) Check() error {
+	_, err := c.withDefaults()
+	return err
+}
+
 func setDefault[T comparable](field *T, value T) {
 	var zero T
 	if *field == zero {

@@ -89,3 +89,21 @@ func TestCheckMemory(t *testing.T) {
 		})
 	}
 }
+
+// What no volume could be opened with is said at once, and not to each container.
+func TestLoadChecksBounds(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"url":"mem://","cache-size":"1MiB"}`:                              "",
+		`{"url":"mem://","cache-size":"32MiB","cache-object-size":"64MiB"}`: "volume a: invalid blob volume configuration: an object of up to",
+		`{"url":"mem://","memory-size":"4KiB"}`:                             "ranged reads need",
+	} {
+		file := filepath.Join(t.TempDir(), "config.json")
+		if err := os.WriteFile(file, []byte(`{"socket":"/s","volumes":{"a":`+text+`}}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := (&source{file: file}).load()
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
