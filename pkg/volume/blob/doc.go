@@ -60,7 +60,8 @@
 // than 5 GB fails with EIO unless it has changes that are not uploaded.
 //
 // A directory that is renamed while its objects are deleted in vain is there
-// twice, which is an error. A rename of a file over another one replaces it
+// twice, which is an error. It is ESTALE, and nothing is moved, where another writer
+// changes an object meanwhile. A rename of a file over another one replaces it
 // whatever another writer did to it.
 //
 // # Names that no path can have

@@ -177,7 +177,7 @@ func (f *faulty) NewRangeReader(ctx context.Context, key string, off, n int64, o
 	}
 	r, err := f.inner.NewRangeReader(ctx, key, off, n, nil)
 	if err != nil {
-		return nil, err
+		return nil, cmp.Or(x.wait(ctx), err)
 	}
 	mod := f.time(r.ModTime())
 	b, err := io.ReadAll(r)

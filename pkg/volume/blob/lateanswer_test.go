@@ -53,3 +53,21 @@ func TestLateAnswerOfAName(t *testing.T) {
 		})
 	}
 }
+
+// The store says that an object is gone, and meanwhile this process made it again.
+func TestLateAnswerThatIsMissing(t *testing.T) {
+	k := newKit(t, nil, "a")
+	id := k.lookup("a").ID
+	k.must(k.inner.Delete(k.ctx, "a"))
+	asked, answer := make(chan struct{}), make(chan struct{})
+	k.failOn(RequestRead, fault{late: answer, ready: asked})
+	done := make(chan error)
+	go func() { _, err := k.v.Open(k.ctx, id, ro); done <- err }()
+	<-asked
+	k.heal()
+	k.v.(*writable).lists.set("", entry{name: "a", absent: true}) // as a new listing has it
+	k.write("a", "new content")
+	close(answer)
+	k.wantErr(<-done, fs.ErrNotExist)
+	k.wantFile("a", "new content")
+}

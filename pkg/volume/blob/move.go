@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"time"
 
 	"gocloud.dev/blob"
 
@@ -64,6 +65,7 @@ func (m *move) copyObject(ctx context.Context, key string) (version, error) {
 	want := m.file.base
 	m.file.mu.RUnlock()
 	for {
+		asked := time.Now()
 		if m.noReplace {
 			if _, err := m.v.s.attributes(ctx, key); !isNotFound(err) {
 				return version{}, cmp.Or(err, fs.ErrExist)
@@ -75,7 +77,7 @@ func (m *move) copyObject(ctx context.Context, key string) (version, error) {
 			a, err = m.v.s.attributes(ctx, m.old.key)
 		}
 		if isNotFound(err) {
-			m.v.forgetMissing(m.old.key)
+			m.v.forgetMissing(m.old.key, asked)
 		}
 		if err != nil {
 			return version{}, err
