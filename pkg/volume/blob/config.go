@@ -83,8 +83,8 @@ type Config struct {
 	FileMode, DirMode fs.FileMode
 	UID, GID          uint32
 
-	// KeepStaged is how long Recover keeps what it cannot upload. Nobody was told
-	// that it is stored.
+	// KeepStaged is how long Recover keeps what it cannot upload, since it found that
+	// first. Nobody was told that it is stored.
 	KeepStaged time.Duration
 
 	// IfMatch, if not nil, makes an upload fail with gcerrors.FailedPrecondition
@@ -156,6 +156,12 @@ func (c Config) withDefaults() (Config, error) {
 		c.Observer = nobody{}
 	}
 	return c, c.check()
+}
+
+// Check returns what Open would refuse, an error that wraps ErrConfig.
+func (c Config) Check() error {
+	_, err := c.withDefaults()
+	return err
 }
 
 func setDefault[T comparable](field *T, value T) {

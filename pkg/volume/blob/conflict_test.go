@@ -115,3 +115,53 @@ func TestFailedUploadIsTriedAgain(t *testing.T) {
 	k.wantObject("a", "x")
 	k.must(h.Close(k.ctx))
 }
+
+// A store refuses an upload by closing the connection.
+func TestConflictThatLooksLikeAFailure(t *testing.T) {
+	for _, existing := range []bool{true, false} {
+		t.Run(fmt.Sprintf("existing=%v", existing), func(t *testing.T) {
+			k := newKit(t, nil)
+			var h volume.WritableHandle
+			if existing {
+				k.put("a", "base")
+				h = k.openFile("a", rw)
+			} else {
+				h = k.create("a")
+			}
+			k.writeAt(h, "mine", 0)
+			k.failOn(RequestWrite, fault{before: errFault})
+			k.wantErr(h.Flush(k.ctx), syscall.EIO)
+			k.put("a", "theirs")
+			k.wantErr(h.Flush(k.ctx), syscall.ESTALE)
+			k.heal()
+			h.Close(k.ctx)
+			k.wantFile("a", "theirs")
+		})
+	}
+}
+
+// A file that another writer was faster to make is renamed: that is no reason to
+// delete the other's.
+func TestRenameOfConflict(t *testing.T) {
+	for _, existing := range []bool{true, false} {
+		t.Run(fmt.Sprintf("existing=%v", existing), func(t *testing.T) {
+			k := newKit(t, nil)
+			var h volume.WritableHandle
+			if existing {
+				k.put("a", "base")
+				h = k.openFile("a", rw)
+			} else {
+				h = k.create("a")
+			}
+			k.writeAt(h, "mine", 0)
+			k.put("a", "theirs")
+			k.wantErr(h.Flush(k.ctx), syscall.ESTALE)
+			k.must(k.rename("a", "b"))
+			k.must(h.Close(k.ctx))
+			k.wantObject("a", "theirs")
+			k.relist()
+			k.wantFile("a", "theirs")
+			k.wantFile("b", "mine")
+		})
+	}
+}

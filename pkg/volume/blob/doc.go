@@ -60,15 +60,16 @@
 // than 5 GB fails with EIO unless it has changes that are not uploaded.
 //
 // A directory that is renamed while its objects are deleted in vain is there
-// twice, which is an error. A rename of a file over another one replaces it
+// twice, which is an error. It is ESTALE, and nothing is moved, where another writer
+// changes an object meanwhile. A rename of a file over another one replaces it
 // whatever another writer did to it.
 //
 // # Names that no path can have
 //
-// Keys with an empty component, ".", "..", a zero byte, or a component of more than
-// 255 bytes, an object beside a directory of its name, and a directory's object
-// with content are shown under a name that has "~object-" and a hash of the key in
-// it. They can be read, written, renamed and removed by that name. Other files
+// Keys with an empty component, ".", "..", a zero byte, bytes that are not UTF-8, or
+// a component of more than 255 bytes, an object beside a directory of its name, and
+// a directory's object with content are shown under a name that has "~object-" and
+// a hash of the key in it. They can be read, written, renamed and removed by that name. Other files
 // cannot be given such a name (EINVAL). Audit lists them.
 //
 // # What is bounded

@@ -94,12 +94,18 @@ func entryOf(key string, now version) entry {
 
 // seen notes the state of an object or a directory.
 func (v *tree) seen(e entry) {
-	dir, name := names.Split(e.key, e.dir)
+	dir, name := v.place(e)
+	e.name = name
+	v.lists.set(dir, e)
+}
+
+// place returns the directory of an object or a directory, and its name there.
+func (v *tree) place(e entry) (dir, name string) {
+	dir, name = names.Split(e.key, e.dir)
 	if other, known, _ := v.lists.get(dir, name); !names.Possible(name) || known && other.dir && !e.dir {
 		name = names.Substitute(name, e.key)
 	}
-	e.name = name
-	v.lists.set(dir, e)
+	return dir, name
 }
 
 // mtimeKey is where rclone and s3fs keep times too.

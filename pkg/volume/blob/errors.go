@@ -64,6 +64,14 @@ func errnoOf(err error) error {
 // isNotFound reports whether the store has no such object.
 func isNotFound(err error) bool { return errors.Is(err, syscall.ENOENT) }
 
+// ignoreNotFound returns nil for that.
+func ignoreNotFound(err error) error {
+	if isNotFound(err) {
+		return nil
+	}
+	return err
+}
+
 // isConflict reports whether the store refused an upload because of a condition.
 func isConflict(err error) bool { return errors.Is(err, syscall.ESTALE) }
 

@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -133,7 +134,7 @@ func (f *faulty) Attributes(ctx context.Context, key string) (*driver.Attributes
 		return nil, err
 	}
 	a, err := f.inner.Attributes(ctx, key)
-	if err != nil {
+	if err := cmp.Or(x.wait(ctx), err); err != nil {
 		return nil, err
 	}
 	return &driver.Attributes{
@@ -176,7 +177,7 @@ func (f *faulty) NewRangeReader(ctx context.Context, key string, off, n int64, o
 	}
 	r, err := f.inner.NewRangeReader(ctx, key, off, n, nil)
 	if err != nil {
-		return nil, err
+		return nil, cmp.Or(x.wait(ctx), err)
 	}
 	mod := f.time(r.ModTime())
 	b, err := io.ReadAll(r)

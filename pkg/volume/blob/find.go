@@ -74,12 +74,16 @@ func (v *tree) find(ctx context.Context, dir, name string) (entry, error) {
 			return v.lists.entry(n, name), err
 		}
 	}
+	if !names.Possible(name) { // stores refuse to be asked for some
+		return entry{absent: true}, nil
+	}
 	return v.findAlone(ctx, dir, name)
 }
 
 // findAlone asks for one name in a directory that is too large for a listing.
 func (v *tree) findAlone(ctx context.Context, dir, name string) (entry, error) {
 	var file, below entry
+	asked := time.Now()
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		a, err := v.s.attributes(gctx, dir+name)
@@ -106,7 +110,7 @@ func (v *tree) findAlone(ctx context.Context, dir, name string) (entry, error) {
 		e = below
 	}
 	e.name = name
-	v.lists.set(dir, e)
+	v.lists.learn(dir, e, asked)
 	return e, nil
 }
 
@@ -147,13 +151,17 @@ func (v *tree) keepTime(ctx context.Context, dir string, e entry) (entry, error)
 	if !v.c.KeepTimes || e.dir || e.looked || e.absent {
 		return e, nil
 	}
+	asked := time.Now()
 	a, err := v.s.attributes(ctx, e.key)
+	if isNotFound(err) {
+		v.lists.learn(dir, entry{name: e.name, absent: true}, asked)
+	}
 	if err != nil {
 		return e, err
 	}
 	e.version = versionOf(a)
 	e.look(a.Metadata)
-	v.lists.set(dir, e)
+	v.lists.learn(dir, e, asked)
 	return e, nil
 }
 

@@ -75,6 +75,13 @@ func (in *inode) is(e entry) bool {
 	return in.dirty || in.moving || in.removed || !e.absent && in.base.same(e.version)
 }
 
+// isOf reports whether the file was made from a version of its object.
+func (in *inode) isOf(v version) bool {
+	in.mu.RLock()
+	defer in.mu.RUnlock()
+	return in.base.same(v)
+}
+
 // state returns a number that is another one after this process did something to
 // the object.
 func (in *inode) state() uint64 {

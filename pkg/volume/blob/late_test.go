@@ -2,6 +2,7 @@ package blob
 
 import (
 	"context"
+	"os"
 	"testing"
 	"time"
 )
@@ -56,4 +57,37 @@ func TestLateContent(t *testing.T) {
 	close(release)
 	k.must(late.wait(k.ctx))
 	k.wantFile("a", "CONTENT OF A")
+}
+
+// A handle is closed after the volume, which could not upload its file.
+func TestLateClose(t *testing.T) {
+	for name, c := range map[string]struct {
+		with    fault
+		outcome Outcome
+	}{
+		"failed":   {fault{before: errFault}, Uploaded},
+		"conflict": {fault{before: errPrecondition}, Conflict},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newKit(t, nil)
+			h := k.create("a")
+			k.writeAt(h, "mine", 0)
+			k.failOn(RequestWrite, c.with)
+			if err := k.v.Close(k.ctx); err == nil {
+				t.Fatal("closed without an error")
+			}
+			ctx, cancel := contextWithTimeout(k, 5*time.Second)
+			defer cancel()
+			k.wantErr(h.Close(ctx), os.ErrClosed)
+			k.heal()
+			if c.outcome == Conflict {
+				k.put("a", "theirs")
+			}
+			found, err := Recover(k.ctx, k.c)
+			if err != nil || len(found) != 1 || found[0].Outcome != c.outcome {
+				t.Fatalf("%+v, %v", found, err)
+			}
+			k.open() // for who closes it
+		})
+	}
 }

@@ -13,10 +13,29 @@ func (l *lists) set(dir string, e entry) {
 	if f := l.flights[dir]; f != nil {
 		f.ops[e.name] = e
 	}
+	if n := l.m[dir]; n != nil {
+		l.put(n, e)
+	}
+}
+
+// learn notes what the store said of one name, asked at a time, unless something
+// that is newer is known.
+func (l *lists) learn(dir string, e entry, asked time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	n := l.m[dir]
-	if n == nil {
+	if n == nil || !n.at.Before(asked) || n.complete && !n.modified.Before(asked) {
 		return
 	}
+	if known, ok := n.entries[e.name]; ok && !known.at.Before(asked) {
+		return
+	}
+	e.at = asked
+	l.put(n, e)
+}
+
+// put changes an entry of a listing. The lock is held.
+func (l *lists) put(n *listing, e entry) {
 	before, was := n.entries[e.name]
 	if e.absent == (was && !before.absent) {
 		n.modified, n.sorted = e.at, nil
@@ -24,6 +43,7 @@ func (l *lists) set(dir string, e entry) {
 	l.count -= len(n.entries)
 	if !n.complete && len(n.entries) >= l.most {
 		clear(n.entries)
+		n.at = time.Now() // for learn: what this process did is forgotten
 	}
 	if n.entries[e.name] = e; e.absent && n.complete {
 		delete(n.entries, e.name)

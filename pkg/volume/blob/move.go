@@ -1,8 +1,13 @@
 package blob
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io/fs"
+	"time"
+
+	"gocloud.dev/blob"
 
 	"github.com/directfs/runsc/pkg/volume/blob/internal/ids"
 )
@@ -49,24 +54,47 @@ func (m *move) transfer(ctx context.Context, key string) (version, error) {
 		defer m.file.mu.RUnlock()
 		return m.file.base, nil
 	}
-	if err := m.v.s.copy(ctx, key, m.old.key, m.old.size); err != nil {
-		if isNotFound(err) {
-			m.v.forgetMissing(m.old.key)
+	return m.copyObject(ctx, key)
+}
+
+// copyObject copies the object. Afterwards it looks whether that is still the one
+// that was to be copied: the copy of another must not pass for what is cached, or
+// open, and what is deleted next must be what was copied.
+func (m *move) copyObject(ctx context.Context, key string) (version, error) {
+	m.file.mu.RLock()
+	want := m.file.base
+	m.file.mu.RUnlock()
+	for {
+		asked := time.Now()
+		if m.noReplace {
+			if _, err := m.v.s.attributes(ctx, key); !isNotFound(err) {
+				return version{}, cmp.Or(err, fs.ErrExist)
+			}
 		}
-		return version{}, err
+		err := m.v.s.copy(ctx, key, m.old.key, m.old.size)
+		var a *blob.Attributes
+		if err == nil {
+			a, err = m.v.s.attributes(ctx, m.old.key)
+		}
+		if isNotFound(err) {
+			m.v.forgetMissing(m.old.key, asked)
+		}
+		if err != nil {
+			return version{}, err
+		}
+		got := versionOf(a)
+		if want.same(got) {
+			break
+		}
+		// Another writer replaced the object: its content has the name now.
+		m.v.retire(m.file, m.old.key, m.file.state())
+		want, m.noReplace = got, false
 	}
 	a, err := m.v.s.attributes(ctx, key)
 	if err != nil {
 		return version{}, err
 	}
-	now := versionOf(a)
-	m.file.mu.RLock()
-	same := now.size == m.file.base.size
-	m.file.mu.RUnlock()
-	if !same { // another writer replaced the object: its content has the name now
-		m.v.retire(m.file, m.old.key, m.file.state())
-	}
-	return now, nil
+	return versionOf(a), nil
 }
 
 // moved gives everything in memory the new key.
@@ -87,11 +115,17 @@ func (m *move) moved(key string, now version) {
 func (v *tree) rekey(in *inode, from, to string, now version) {
 	v.outdateFetch(from)
 	v.outdate(to)
-	v.disk.Rekey(from, to, now)
+	in.mu.RLock()
+	was := in.base
+	in.mu.RUnlock()
+	v.disk.Rekey(from, to, now, func(cached any) bool { return was.same(cached.(version)) })
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if !in.named { // replaced by another writer meanwhile
 		return
+	}
+	if old := v.byKey[to]; old != nil && old != in { // its object is gone
+		v.unname(old)
 	}
 	v.ids.Move(ids.File, from, to)
 	in.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"syscall"
+	"time"
 
 	"github.com/directfs/runsc/pkg/volume"
 	"github.com/directfs/runsc/pkg/volume/blob/internal/ids"
@@ -19,6 +20,7 @@ func (v *tree) Open(ctx context.Context, id volume.ID, how volume.OpenHow) (volu
 	if err != nil {
 		return nil, err
 	}
+	asked := time.Now()
 	if how.Truncate {
 		err = in.truncate(ctx, 0)
 	} else {
@@ -27,7 +29,7 @@ func (v *tree) Open(ctx context.Context, id volume.ID, how volume.OpenHow) (volu
 	}
 	if err != nil {
 		if isNotFound(err) {
-			v.forgetMissing(in.keyNow())
+			v.forgetMissing(in.keyNow(), asked)
 		}
 		in.release(ctx)
 		return nil, err
@@ -110,9 +112,9 @@ func (v *tree) lookAt(ctx context.Context, key string) (entry, error) {
 	return v.keepTime(ctx, dir, e)
 }
 
-// forgetMissing is called when an object that a listing has is not in the store.
-func (v *tree) forgetMissing(key string) {
-	e := entryOf(key, version{})
-	e.absent = true
-	v.seen(e)
+// forgetMissing is called when an object that a listing has is not in the store,
+// which was asked for it at a time.
+func (v *tree) forgetMissing(key string, asked time.Time) {
+	dir, name := v.place(entry{key: key})
+	v.lists.learn(dir, entry{name: name, absent: true}, asked)
 }

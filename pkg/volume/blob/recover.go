@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"gocloud.dev/blob"
@@ -28,7 +29,8 @@ const (
 	Present Outcome = "present"
 
 	// Incomplete: the process was killed between two writes of the application,
-	// so nobody knows what the file was to become.
+	// so nobody knows what the file was to become. Or the machine failed during
+	// an upload, so that the file may be there in part only.
 	Incomplete Outcome = "incomplete"
 
 	// Conflict: somebody changed the object since.
@@ -37,7 +39,8 @@ const (
 	// Failed: the store, or the record, is not readable; see Err.
 	Failed Outcome = "failed"
 
-	// Discarded: it was Incomplete or Conflict for longer than KeepStaged.
+	// Discarded: Recover has found it Incomplete or a Conflict for longer than
+	// KeepStaged.
 	Discarded Outcome = "discarded"
 )
 
@@ -89,16 +92,24 @@ func (s store) recover(ctx context.Context, l disk.Leftover) (Outcome, error) {
 		return Failed, l.Err
 	}
 	o, err := s.replay(ctx, l)
-	old := time.Since(l.ModTime) > s.c.KeepStaged
-	if old && !s.c.ReadOnly && (o == Incomplete || o == Conflict) {
+	switch {
+	case s.c.ReadOnly || o != Incomplete && o != Conflict:
+	case l.Found.IsZero():
+		err = errors.Join(err, l.SetFound(time.Now()))
+	case time.Since(l.Found) > s.c.KeepStaged:
 		return Discarded, nil
 	}
 	return o, err
 }
 
 func (s store) replay(ctx context.Context, l disk.Leftover) (Outcome, error) {
-	if !l.Complete {
+	switch {
+	case !l.Complete:
 		return Incomplete, nil
+	case l.Boot != "" && l.Boot != disk.Boot():
+		return Incomplete, errors.New("the machine was started again since: it may not have written all to its disk")
+	case !strings.HasPrefix(l.Key, s.c.Prefix):
+		return Failed, fmt.Errorf("the key %q does not begin with the volume's prefix, %q", l.Key, s.c.Prefix)
 	}
 	a, err := s.attributes(ctx, l.Key)
 	if err != nil && !isNotFound(err) {
@@ -109,6 +120,9 @@ func (s store) replay(ctx context.Context, l disk.Leftover) (Outcome, error) {
 		base:   version{etag: l.BaseETag, size: l.BaseSize, mod: l.BaseTime},
 		object: &objectProperties{metadata: l.Metadata}, mod: parseTime(l.Metadata[mtimeKey]),
 	}
+	if n := len(l.Uploads); n > 0 { // so that a second Recover knows what this one uploads
+		c.mark = l.Uploads[n-1]
+	}
 	f, ferr := os.Open(l.Path)
 	if ferr != nil {
 		return Failed, ferr
@@ -117,9 +131,8 @@ func (s store) replay(ctx context.Context, l disk.Leftover) (Outcome, error) {
 	c.src = f
 	if err == nil {
 		mark := a.Metadata[uploadKey]
-		last := len(l.Uploads) > 0 && mark == l.Uploads[len(l.Uploads)-1]
 		switch {
-		case last && a.Size == l.Size:
+		case mark == c.mark && a.Size == l.Size:
 			return Present, nil
 		case slices.Contains(l.Uploads, mark): // an earlier attempt
 		case !l.Exists, !c.base.same(versionOf(a)):

@@ -60,7 +60,6 @@ func TestRecover(t *testing.T) {
 			k.must(k.inner.Delete(k.ctx, "a"))
 		}, nil, Conflict, ""},
 		"removed":       {true, func(k *kit, h volume.WritableHandle) { notSent(k, h); k.must(k.remove("a", false)) }, nil, "", ""},
-		"old":           {false, func(k *kit, h volume.WritableHandle) { k.writeAt(h, "x", 0) }, func(c *Config) { c.KeepStaged = 1 }, Discarded, ""},
 		"read-only now": {false, notSent, func(c *Config) { c.ReadOnly = true }, Incomplete, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

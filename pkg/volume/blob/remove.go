@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"slices"
 	"syscall"
 
 	"github.com/directfs/runsc/pkg/volume"
@@ -137,6 +138,27 @@ func (in *inode) mayExist() bool {
 	in.mu.RLock()
 	defer in.mu.RUnlock()
 	return in.exists || len(in.record.Uploads) > 0
+}
+
+// owns reports whether what the store has is of this file, and not of another
+// writer, who would lose it by a rename. busy is held.
+func (in *inode) owns(ctx context.Context) (bool, error) {
+	in.mu.RLock()
+	clean, exists, base, marks := !in.dirty, in.exists, in.base, in.record.Uploads
+	in.mu.RUnlock()
+	if clean || !exists && len(marks) == 0 {
+		return exists, nil
+	}
+	key := in.keyNow()
+	a, err := in.v.s.attributes(ctx, key)
+	if err != nil {
+		return false, ignoreNotFound(err)
+	}
+	owns := exists && base.same(versionOf(a)) || slices.Contains(marks, a.Metadata[uploadKey])
+	if !owns {
+		in.v.c.Observer.Conflict(key)
+	}
+	return owns, nil
 }
 
 // gone makes a file one without a name. busy is held.

@@ -139,7 +139,10 @@ func (m *move) run(ctx context.Context) (isDir bool, err error) {
 	if !m.target.absent {
 		key = m.target.key
 	}
-	stored := m.file.mayExist()
+	stored, err := m.file.owns(ctx)
+	if err != nil {
+		return false, err
+	}
 	now, err := m.transfer(ctx, key)
 	if err != nil {
 		return false, err

@@ -39,6 +39,9 @@ func (m *move) runDir(ctx context.Context) error {
 	case len(objects) == 0:
 		return fs.ErrNotExist
 	}
+	if err := m.free(ctx, to); err != nil {
+		return err
+	}
 	if err := m.v.keepParent(ctx, m.from, m.oldName); err != nil {
 		return err
 	}
@@ -114,17 +117,59 @@ func (m *move) copyAll(ctx context.Context, objects []object, from, to string, i
 			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
+	err := g.Wait()
+	if err == nil {
+		err = m.unchanged(ctx, from, objects)
+	}
+	if err != nil {
 		undo := m.v.deleteAll(context.WithoutCancel(ctx), objects, func(o object) string { return to + strings.TrimPrefix(o.key, from) })
 		m.v.lists.forget(to)
 		return nil, errors.Join(err, undo)
 	}
 	for i, o := range objects {
-		if inUse[o.key] != nil {
+		if in := inUse[o.key]; in != nil && in.isOf(o.version) {
 			now[o.key] = versions[i]
 		}
 	}
 	return now, nil
+}
+
+// free asks the store whether the target has no objects, and does not believe a
+// listing: what is there would be overwritten, and deleted if a copy fails.
+func (m *move) free(ctx context.Context, to string) error {
+	there, _, err := m.v.s.list(ctx, to, true, 2)
+	switch {
+	case err != nil || len(there) == 0 || len(there) == 1 && there[0].key == to && !m.noReplace:
+		return err
+	case m.noReplace:
+		err = fs.ErrExist
+	default:
+		err = syscall.ENOTEMPTY
+	}
+	m.v.lists.forget(to)
+	m.v.lists.forget(m.to)
+	return err
+}
+
+// unchanged is ESTALE where another writer changed an object since it was listed:
+// perhaps that is not what was copied, and it must not be deleted.
+func (m *move) unchanged(ctx context.Context, from string, objects []object) error {
+	again, _, err := m.v.s.list(ctx, from, true, m.v.c.RenameObjects)
+	if err != nil {
+		return err
+	}
+	now := make(map[string]version, len(again))
+	for _, o := range again {
+		now[o.key] = o.version
+	}
+	for _, o := range objects {
+		if got, ok := now[o.key]; !ok || !o.same(got) {
+			m.v.c.Observer.Conflict(o.key)
+			m.v.lists.forget(from)
+			return changedError(RequestCopy, o.key, o.version, got)
+		}
+	}
+	return nil
 }
 
 func (v *tree) deleteAll(ctx context.Context, objects []object, key func(object) string) error {
@@ -159,7 +204,7 @@ func (m *move) movedDir(objects []object, from, to string, inUse map[string]*ino
 			v.rekey(in, key, to+strings.TrimPrefix(key, from), n)
 			delete(moved, key)
 		} else {
-			v.retire(in, key, in.state()) // somebody else removed it
+			v.retire(in, key, in.state()) // somebody else removed or replaced it
 		}
 	}
 	v.ids.MoveTree(from, to, moved)

@@ -74,8 +74,10 @@ func (v *tree) settle(in *inode) {
 		if in.conflict {
 			v.unname(in)
 			delete(v.inodes, in.id)
-			in.file.Keep()
-			in.file = nil
+			if in.file != nil {
+				in.file.Keep()
+				in.file = nil
+			}
 		}
 		return
 	}

@@ -133,9 +133,15 @@ func (in *inode) changing() error {
 				Exists: in.exists, BaseETag: in.base.etag, BaseSize: in.base.size, BaseTime: in.base.mod,
 			}
 		}
+		kept := r.Complete && r.Boot == "" // nothing of what is written now may count as that
 		r.Key, r.Complete = in.key, false
 		if err := in.file.Mark(r); err != nil {
 			return err
+		}
+		if kept {
+			if err := in.file.SyncRecord(); err != nil {
+				return err
+			}
 		}
 		in.record, in.dirty = r, true
 	}

@@ -243,8 +243,5 @@ func (s store) delete(ctx context.Context, key string) error {
 	err := s.request(ctx, RequestDelete, key, 0, func(ctx context.Context) error {
 		return s.bucket.Delete(ctx, key)
 	})
-	if isNotFound(err) {
-		return nil
-	}
-	return err
+	return ignoreNotFound(err)
 }

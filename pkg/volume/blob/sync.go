@@ -3,8 +3,11 @@ package blob
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"time"
+
+	"github.com/directfs/runsc/pkg/volume/blob/internal/disk"
 )
 
 // upload is an upload of a file that is under way. Changes up to seq are in it.
@@ -54,7 +57,34 @@ func (in *inode) upload(ctx context.Context, u *upload) (err error) {
 		return err
 	}
 	defer in.busy.unlock()
-	return in.uploadBusy(ctx, u, in.keyNow(), false)
+	if err = in.uploadBusy(ctx, u, in.keyNow(), false); err != nil {
+		in.keep(u.seq)
+	}
+	return err
+}
+
+// keep writes a file that could not be uploaded to the host's disk, so that Recover
+// may upload it even if the machine fails until then. busy is held.
+func (in *inode) keep(seq uint64) {
+	in.mu.RLock()
+	f, kept := in.file, in.removed || in.seq != seq || !in.record.Complete || in.record.Boot == ""
+	in.mu.RUnlock()
+	if f == nil || kept {
+		return
+	}
+	err := f.Sync()
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if err == nil && in.seq == seq && !in.removed {
+		r := in.record
+		r.Boot = ""
+		if err = f.Mark(r); err == nil {
+			in.record = r
+		}
+	}
+	if err != nil {
+		in.v.c.Logger.Warn("a staged file is not on the disk", "key", in.key, "error", err)
+	}
 }
 
 // uploadBusy uploads to a key, which is the file's unless it is being renamed.
@@ -64,6 +94,10 @@ func (in *inode) uploadBusy(ctx context.Context, u *upload, key string, replace 
 	if in.removed || !in.dirty {
 		in.mu.Unlock()
 		return nil
+	}
+	if in.file == nil { // the volume is closed: Recover has the content
+		in.mu.Unlock()
+		return os.ErrClosed
 	}
 	u.seq = in.seq
 	c := in.contentNow(key, replace)
@@ -89,7 +123,7 @@ func (in *inode) contentNow(key string, replace bool) *content {
 		c.mod = in.mod
 	}
 	r := in.record
-	r.Complete, r.Uploads = true, append(slices.Clone(r.Uploads), c.mark)
+	r.Complete, r.Boot, r.Uploads = true, disk.Boot(), append(slices.Clone(r.Uploads), c.mark)
 	r.Metadata = in.v.s.writerOptions(c).Metadata
 	if err := in.file.Mark(r); err != nil {
 		// Then a crash reports the file as incomplete or as a conflict.

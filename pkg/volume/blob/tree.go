@@ -120,7 +120,6 @@ func (v *tree) Lookup(ctx context.Context, dir volume.ID, name string) (volume.A
 func (v *tree) current(ctx context.Context, dir, key string, e entry) (volume.Attr, error) {
 	e, err := v.keepTime(ctx, dir, e)
 	if isNotFound(err) {
-		v.lists.set(dir, entry{name: e.name, absent: true})
 		e.absent = true
 	} else if err != nil {
 		return volume.Attr{}, err

@@ -3,6 +3,7 @@ package blob
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -45,16 +46,31 @@ func (s store) upload(ctx context.Context, c *content) (version, error) {
 		if err == nil {
 			return s.verify(ctx, c)
 		}
-		if !isConflict(err) || again {
+		if again || isCanceled(err) || errors.Is(err, errShrunk) {
 			return version{}, err
 		}
 		a, aerr := s.attributes(ctx, c.key)
+		if !isConflict(err) {
+			if aerr != nil || !c.refused(a) {
+				return version{}, err
+			}
+			err = &StoreError{RequestWrite, c.key, syscall.ESTALE, err}
+		}
 		if aerr != nil || !slices.Contains(c.marks, a.Metadata[uploadKey]) {
 			s.c.Observer.Conflict(c.key)
 			return version{}, fmt.Errorf("another writer was here first: %w", err)
 		}
 		c.exists, c.base = true, versionOf(a)
 	}
+}
+
+// refused reports whether another writer was first, after an upload that failed. A
+// store that refuses a large one because of that may close the connection, which
+// looks like any other failure.
+func (c *content) refused(now *blob.Attributes) bool {
+	mark := now.Metadata[uploadKey]
+	ours := mark == c.mark || slices.Contains(c.marks, mark) || c.exists && c.base.same(versionOf(now))
+	return !ours && !c.replace
 }
 
 func (s store) uploadOnce(ctx context.Context, c *content) error {

@@ -125,7 +125,7 @@ func (d *Dir) reserveCache(n int64) error {
 
 // reserveStage is ENOSPC where n more bytes do not fit. The lock is held.
 func (d *Dir) reserveStage(n int64) error {
-	if n > 0 && d.stage+n > d.l.StageBytes {
+	if n > 0 && n > d.l.StageBytes-d.stage { // a sum could overflow
 		return syscall.ENOSPC
 	}
 	d.stage += n
@@ -175,12 +175,17 @@ func (d *Dir) Has(key string) bool {
 	return d.cached[key] != nil
 }
 
-// Rekey gives what is cached of a key another one, and a version.
-func (d *Dir) Rekey(from, to string, version any) {
+// Rekey gives what is cached of a key another one, and a version, if it is what
+// was moved. Otherwise it forgets it.
+func (d *Dir) Rekey(from, to string, version any, moved func(version any) bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f := d.cached[from]
 	if f == nil {
+		return
+	}
+	if !moved(f.Version) {
+		d.drop(f)
 		return
 	}
 	delete(d.cached, from)

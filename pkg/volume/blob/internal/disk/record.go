@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -35,29 +37,68 @@ type Record struct {
 	// change.
 	Complete bool `json:"complete"`
 
+	// Boot is that of the machine. After another one the content may be there in
+	// part only, unless Boot is empty: it was written to the disk then.
+	Boot string `json:"boot,omitempty"`
+
 	// Uploads are marks of attempts whose outcome is not known, the last of
 	// what the file has now if Complete is set.
 	Uploads []string `json:"uploads,omitempty"`
 
 	// Metadata is the object's.
 	Metadata map[string]string `json:"metadata,omitempty"`
+
+	// Found is when somebody was told first that the file is left, after a crash.
+	Found time.Time `json:"found,omitzero"`
 }
+
+// Boot is another string each time that the machine is started, as random/boot_id
+// in proc_sys_kernel(5); where that cannot be read, in each process.
+var Boot = sync.OnceValue(func() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return rand.Text()
+	}
+	return strings.TrimSpace(string(id))
+})
 
 // Mark writes the record. It is complete, or as before.
 func (f *File) Mark(r Record) error {
+	path := strings.TrimSuffix(f.path, dataSuffix) + recordSuffix
+	if err := r.write(path); err != nil {
+		return err
+	}
+	f.record = path
+	return nil
+}
+
+func (r Record) write(path string) error {
 	b, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	path := strings.TrimSuffix(f.path, dataSuffix) + recordSuffix
 	if err := os.WriteFile(path+"~", b, 0o600); err != nil {
 		os.Remove(path + "~")
 		return err
 	}
-	if err := os.Rename(path+"~", path); err != nil {
-		return err
+	return os.Rename(path+"~", path)
+}
+
+// Sync writes the content to the host's disk, fsync(2). It may be called beside
+// ReadAt and WriteAt.
+func (f *File) Sync() error { return f.f.Sync() }
+
+// SyncRecord does that with the record.
+func (f *File) SyncRecord() error {
+	for _, path := range []string{f.record, filepath.Dir(f.record)} {
+		h, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(h.Sync(), h.Close()); err != nil {
+			return err
+		}
 	}
-	f.record = path
 	return nil
 }
 
@@ -133,6 +174,12 @@ func leftover(record, name string) Leftover {
 		l.Err = fmt.Errorf("record %s: %w", record, err)
 	}
 	return l
+}
+
+// SetFound notes that somebody was told.
+func (l Leftover) SetFound(now time.Time) error {
+	l.Found = now
+	return l.write(l.record)
 }
 
 // Remove deletes a leftover. A crash in between leaves content without a record,

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+	"unicode/utf8"
 )
 
 // Max is the length of a name in bytes, and MaxKey that of a key.
@@ -29,6 +30,8 @@ func Problem(name string) string {
 		return "a slash at the end of a file's name"
 	case strings.Contains(name, "\x00"):
 		return "a zero byte"
+	case !utf8.ValidString(name):
+		return "bytes that are not UTF-8"
 	case strings.Contains(name, mark):
 		return "a name that stands for others"
 	}

@@ -1,11 +1,13 @@
 package stores
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -26,17 +28,16 @@ func openAzure(ctx context.Context, u url.URL, c Credentials) (*blob.Bucket, err
 		return nil, err
 	}
 	if vars == nil {
-		return (&azureblob.URLOpener{MakeClient: azureblob.NewDefaultClient,
+		return (&azureblob.URLOpener{MakeClient: environmentClient,
 			ServiceURLOptions: *azureblob.NewDefaultServiceURLOptions()}).OpenBucketURL(ctx, &u)
 	}
 	if text := vars["AZURE_STORAGE_CONNECTION_STRING"]; text != "" {
 		if u.RawQuery != "" || len(vars) > 1 {
 			return nil, errConnectionString
 		}
-		client, err := container.NewClientFromConnectionString(text, u.Host, azureOptions())
+		client, err := connectionClient(text, u.Host)
 		if err != nil {
-			// The library's error may have the string in it.
-			return nil, errors.New("the connection string of the Azure storage account is not valid")
+			return nil, err
 		}
 		return azureblob.OpenBucket(ctx, client, nil)
 	}
@@ -72,7 +73,42 @@ func azureCredentials(c Credentials) (map[string]string, error) {
 
 func azureOptions() *container.ClientOptions {
 	return &container.ClientOptions{ClientOptions: policy.ClientOptions{
-		Transport: &http.Client{Transport: newTransport()}}}
+		Transport: azureTransport{&http.Client{Transport: newTransport()}}}}
+}
+
+// azureTransport makes requests whose errors do not have the URL: a token is a part
+// of that, and errors are logged.
+type azureTransport struct{ client *http.Client }
+
+func (t azureTransport) Do(r *http.Request) (*http.Response, error) {
+	answer, err := t.client.Do(r)
+	if with := (*url.Error)(nil); errors.As(err, &with) {
+		err = with.Err
+	}
+	return answer, err
+}
+
+func connectionClient(text, name string) (*container.Client, error) {
+	client, err := container.NewClientFromConnectionString(text, name, azureOptions())
+	if err != nil {
+		// The library's error may have the string in it.
+		return nil, errors.New("the connection string of the Azure storage account is not valid")
+	}
+	return client, nil
+}
+
+// environmentClient chooses as azureblob.NewDefaultClient does, which shows tokens
+// in errors.
+func environmentClient(service azureblob.ServiceURL, name azureblob.ContainerName) (*container.Client, error) {
+	text := cmp.Or(os.Getenv("AZURE_STORAGE_CONNECTION_STRING"), os.Getenv("AZURE_STORAGEBLOB_CONNECTIONSTRING"))
+	switch {
+	case os.Getenv("AZURE_STORAGE_ACCOUNT") != "" && os.Getenv("AZURE_STORAGE_KEY") != "":
+	case os.Getenv("AZURE_STORAGE_SAS_TOKEN") != "":
+		return azureClient(service, name, "", "")
+	case text != "":
+		return connectionClient(text, string(name))
+	}
+	return azureblob.NewDefaultClient(service, name)
 }
 
 // azureClient has a key, or the token that is in the service's URL.

@@ -2,6 +2,7 @@ package volumed
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -9,7 +10,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/directfs/runsc/pkg/volume/blob/internal/stores"
 	"github.com/directfs/runsc/pkg/volume/blob/internal/volumed/settings"
+	gocloud "gocloud.dev/blob"
 )
 
 // source is where settings come from: flags, and a file.
@@ -55,7 +58,19 @@ func (s *source) load() (settings.Settings, error) {
 			return loaded, err
 		}
 	}
-	return loaded, loaded.Check()
+	return loaded, errors.Join(loaded.Check(), checkVolumes(loaded))
+}
+
+// checkVolumes returns what no volume can be opened with.
+func checkVolumes(s settings.Settings) error {
+	var all []error
+	for _, name := range s.Names() {
+		c := config(s.Volumes[name], &stores.Store{Bucket: new(gocloud.Bucket)}, "/", nil, nil)
+		if err := c.Check(); err != nil {
+			all = append(all, fmt.Errorf("volume %s: %w", name, err))
+		}
+	}
+	return errors.Join(all...)
 }
 
 func makeAbsolute(path *string) (err error) {

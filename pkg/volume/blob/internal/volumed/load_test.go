@@ -2,6 +2,7 @@ package volumed
 
 import (
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -66,5 +67,43 @@ func TestHanded(t *testing.T) {
 	got, err := load(t, "--config", "/nowhere")
 	if err != nil || !reflect.DeepEqual(got, s) {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestCheckMemory(t *testing.T) {
+	for name, c := range map[string]struct {
+		v    settings.Volume
+		want string
+	}{
+		"defaults": {settings.Volume{}, ""},
+		"reads":    {settings.Volume{MemorySize: 600 << 20}, "memory-size 600MiB is more than half of worker-memory, 1GiB"},
+		"uploads":  {settings.Volume{PartSize: 64 << 20}, "16 requests with a part-size of 64MiB need more than half"},
+		"fewer":    {settings.Volume{PartSize: 64 << 20, Requests: 4}, ""},
+		"huge":     {settings.Volume{Requests: math.MaxInt}, "need more than half"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := checkMemory(c.v, defaultMemory)
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// What no volume could be opened with is said at once, and not to each container.
+func TestLoadChecksBounds(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"url":"mem://","cache-size":"1MiB"}`:                              "",
+		`{"url":"mem://","cache-size":"32MiB","cache-object-size":"64MiB"}`: "volume a: invalid blob volume configuration: an object of up to",
+		`{"url":"mem://","memory-size":"4KiB"}`:                             "ranged reads need",
+	} {
+		file := filepath.Join(t.TempDir(), "config.json")
+		if err := os.WriteFile(file, []byte(`{"socket":"/s","volumes":{"a":`+text+`}}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := (&source{file: file}).load()
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
 	}
 }

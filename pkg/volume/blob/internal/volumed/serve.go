@@ -1,6 +1,7 @@
 package volumed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/directfs/runsc/pkg/volume"
+	"github.com/directfs/runsc/pkg/volume/blob"
 	"github.com/directfs/runsc/pkg/volume/blob/internal/volumed/metrics"
 	"github.com/directfs/runsc/pkg/volume/blob/internal/volumed/settings"
 	"github.com/google/subcommands"
@@ -97,11 +99,24 @@ func (c *serve) settings() (settings.Settings, error) {
 		s.Memory = defaultMemory
 	}
 	for _, name := range s.Names() {
-		if m := s.Volumes[name].MemorySize; m > s.Memory/2 {
-			return s, fmt.Errorf("volume %s: memory-size %v is more than half of worker-memory, %v", name, m, s.Memory)
+		if err := checkMemory(s.Volumes[name], s.Memory); err != nil {
+			return s, fmt.Errorf("volume %s: %w", name, err)
 		}
 	}
 	return s, hand(s)
+}
+
+// checkMemory refuses what a worker could be killed for.
+func checkMemory(v settings.Volume, memory settings.Size) error {
+	if v.MemorySize > memory/2 {
+		return fmt.Errorf("memory-size %v is more than half of worker-memory, %v", v.MemorySize, memory)
+	}
+	requests := cmp.Or(v.Requests, blob.DefaultConfig.Requests)
+	part := cmp.Or(v.PartSize, settings.Size(blob.DefaultConfig.PartBytes))
+	if part > memory/2/settings.Size(requests) {
+		return fmt.Errorf("%d requests with a part-size of %v need more than half of worker-memory, %v", requests, part, memory)
+	}
+	return nil
 }
 
 func (c *serve) serve(ctx context.Context, log *slog.Logger) error {

@@ -3,6 +3,7 @@
 package settings
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/directfs/runsc/pkg/volume/blob"
 	"github.com/directfs/runsc/pkg/volume/blob/internal/stores"
 )
 
@@ -106,12 +108,35 @@ func (s Settings) Check() error {
 	return errors.Join(all...)
 }
 
+// Limits of multipart uploads in S3 (Amazon S3 User Guide, "multipart upload
+// limits"). A large file could otherwise be written, and never be uploaded.
+const (
+	leastPart = 5 << 20
+	mostParts = 10_000
+)
+
+func (v Volume) checkParts(l stores.Location) error {
+	if l.Scheme() != "s3" {
+		return nil
+	}
+	part := cmp.Or(v.PartSize, Size(blob.DefaultConfig.PartBytes))
+	staged := cmp.Or(v.StagedSize, Size(blob.DefaultConfig.StageBytes))
+	if part < leastPart {
+		return fmt.Errorf("part-size %v is too small; S3 needs at least %v", part, Size(leastPart))
+	}
+	if staged/part >= mostParts {
+		return fmt.Errorf("a file of staged-size %v has too many parts of part-size %v; S3 allows %d; "+
+			"make part-size larger, or staged-size smaller", staged, part, mostParts)
+	}
+	return nil
+}
+
 func (v Volume) check() (all []error) {
 	fail := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
 	l, err := stores.Parse(v.URL)
 	if err != nil {
 		fail("url: %w", err)
-	} else if err := v.Credentials().Check(l); err != nil {
+	} else if err := errors.Join(v.Credentials().Check(l), v.checkParts(l)); err != nil {
 		all = append(all, err)
 	}
 	if v.Prefix != "" && (!strings.HasSuffix(v.Prefix, "/") || strings.HasPrefix(v.Prefix, "/")) {

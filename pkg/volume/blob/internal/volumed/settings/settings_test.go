@@ -82,17 +82,21 @@ func TestCheck(t *testing.T) {
 		v      Volume
 		want   string // empty: nothing is wrong
 	}{
-		"good":              {"a", Volume{URL: "mem://"}, ""},
-		"name with a slash": {"a/b", Volume{URL: "mem://"}, "a name is letters"},
-		"name of dots":      {"..", Volume{URL: "mem://"}, "a name is letters"},
-		"no url":            {"a", Volume{}, "volume a: url: no store has the scheme"},
-		"prefix":            {"a", Volume{URL: "mem://", Prefix: "x"}, "must end with a slash"},
-		"relative file":     {"a", Volume{URL: "s3://b", EnvFile: "x"}, `env-file "x" is not an absolute path`},
-		"wrong credentials": {"a", Volume{URL: "s3://b", GCSKeyFile: "/x"}, "gcs-key-file is not for s3"},
-		"nobody":            {"a", Volume{URL: "mem://", Containers: []string{}}, "nobody could have"},
-		"bad pattern":       {"a", Volume{URL: "mem://", Sandboxes: []string{"[x"}}, `"[x" is not a pattern`},
-		"empty pattern":     {"a", Volume{URL: "mem://", Sandboxes: []string{""}}, "is not a pattern"},
-		"negative":          {"a", Volume{URL: "mem://", Requests: -1}, "requests -1 is negative"},
+		"good":                         {"a", Volume{URL: "mem://"}, ""},
+		"name with a slash":            {"a/b", Volume{URL: "mem://"}, "a name is letters"},
+		"name of dots":                 {"..", Volume{URL: "mem://"}, "a name is letters"},
+		"no url":                       {"a", Volume{}, "volume a: url: no store has the scheme"},
+		"prefix":                       {"a", Volume{URL: "mem://", Prefix: "x"}, "must end with a slash"},
+		"relative file":                {"a", Volume{URL: "s3://b", EnvFile: "x"}, `env-file "x" is not an absolute path`},
+		"wrong credentials":            {"a", Volume{URL: "s3://b", GCSKeyFile: "/x"}, "gcs-key-file is not for s3"},
+		"nobody":                       {"a", Volume{URL: "mem://", Containers: []string{}}, "nobody could have"},
+		"bad pattern":                  {"a", Volume{URL: "mem://", Sandboxes: []string{"[x"}}, `"[x" is not a pattern`},
+		"empty pattern":                {"a", Volume{URL: "mem://", Sandboxes: []string{""}}, "is not a pattern"},
+		"small parts":                  {"a", Volume{URL: "s3://b", PartSize: 1 << 20}, "part-size 1MiB is too small; S3 needs at least 5MiB"},
+		"small parts of another store": {"a", Volume{URL: "gs://b", PartSize: 1 << 20}, ""},
+		"many parts":                   {"a", Volume{URL: "s3://b", StagedSize: 1 << 40}, "too many parts of part-size 8MiB"},
+		"large parts":                  {"a", Volume{URL: "s3://b", StagedSize: 1 << 40, PartSize: 128 << 20}, ""},
+		"negative":                     {"a", Volume{URL: "mem://", Requests: -1}, "requests -1 is negative"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := Settings{Volumes: map[string]Volume{tt.volume: tt.v}}.Check()
