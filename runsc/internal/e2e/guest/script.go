@@ -123,6 +123,12 @@ func (s script) look(op, file string) (string, error) {
 			return "", err
 		}
 		return strconv.FormatInt(st.Size(), 10), nil
+	case "mode":
+		st, err := os.Stat(file)
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("%04o", st.Mode().Perm()), nil
 	case "list":
 		entries, err := os.ReadDir(file)
 		var names []string

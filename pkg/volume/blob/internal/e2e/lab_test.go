@@ -27,6 +27,7 @@ type lab struct {
 	dir      string // of volumed
 	settings settings.Settings
 	daemon   *daemon
+	daemons  []*daemon // with those before
 }
 
 // newLab has the volumes "shelf", "readonly" (what is below ro/ of it) and

@@ -42,7 +42,7 @@ func (l *lab) startDaemon(t *testing.T) {
 	check(t, err)
 	check(t, d.cmd.Start())
 	go d.follow(bufio.NewScanner(log))
-	l.daemon = d
+	l.daemon, l.daemons = d, append(l.daemons, d)
 	t.Cleanup(func() {
 		d.end(unix.SIGTERM)
 		if t.Failed() {
