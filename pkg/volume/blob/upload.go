@@ -49,6 +49,9 @@ func (s store) upload(ctx context.Context, c *content) (version, error) {
 			return version{}, err
 		}
 		a, aerr := s.attributes(ctx, c.key)
+		if aerr == nil && a.Metadata[uploadKey] == c.mark {
+			return s.verify(ctx, c) // the library tried again, because an answer was lost
+		}
 		if aerr != nil || !slices.Contains(c.marks, a.Metadata[uploadKey]) {
 			s.c.Observer.Conflict(c.key)
 			return version{}, fmt.Errorf("another writer was here first: %w", err)
