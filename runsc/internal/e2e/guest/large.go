@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -28,7 +29,7 @@ func runFill(args []string) error {
 		return err
 	}
 	hash := sha256.New()
-	_, err = io.CopyN(io.MultiWriter(f, hash), rand.NewChaCha8([32]byte{1}), size)
+	err = fill(io.MultiWriter(f, hash), size)
 	if err == nil {
 		fmt.Println("written")
 	}
@@ -37,6 +38,11 @@ func runFill(args []string) error {
 	}
 	fmt.Printf("%x\n", hash.Sum(nil))
 	return nil
+}
+
+func fill(w io.Writer, size int64) error {
+	_, err := io.CopyN(w, rand.NewChaCha8([32]byte{1}), size)
+	return err
 }
 
 func runHash(args []string) error {
@@ -77,24 +83,35 @@ func runMapped(args []string) error {
 	return unix.Munmap(content)
 }
 
-// runOpenAll has the files open until it is told to end.
+// runOpenAll opens new files until that fails, and has them open until SIGUSR1.
 func runOpenAll(args []string) error {
 	if err := want(args, 1); err != nil {
 		return err
 	}
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, unix.SIGTERM)
-	for n := 0; ; n++ {
-		_, err := unix.Open(args[0], unix.O_RDONLY, 0)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, unix.SIGUSR1)
+	var files []*os.File
+	for {
+		f, err := os.OpenFile(filepath.Join(args[0], fmt.Sprint("open-", len(files))), os.O_CREATE|os.O_WRONLY, 0o644)
 		if err == nil {
+			files = append(files, f)
 			continue
 		}
 		var errno unix.Errno
 		if !errors.As(err, &errno) {
 			return err
 		}
-		fmt.Println(n, unix.ErrnoName(errno))
-		<-stop
-		return nil
+		fmt.Println(len(files), unix.ErrnoName(errno))
+		break
 	}
+	<-signals
+	for _, f := range files {
+		if err := f.Close(); err != nil {
+			return err
+		}
+	}
+	fmt.Println("closed")
+	signal.Notify(signals, unix.SIGTERM)
+	<-signals
+	return nil
 }

@@ -36,7 +36,7 @@ var commands = map[string]command{
 	"own":         {"FILE UID GID: change a file's owner and read it back", runOwn},
 	"stat":        {"PATH: print type, mode, owner and size as JSON", runStat},
 	"counter":     {"FILE: append a line to a file that stays open, at each SIGUSR1", runCounter},
-	"openall":     {"FILE: open it again and again until that fails, print how often and the error, and wait for SIGTERM", runOpenAll},
+	"openall":     {"DIR: make files until that fails, print how many and the error, and close them at SIGUSR1", runOpenAll},
 	"hash":        {"FILE: print the SHA-256 of the content, read", runHash},
 	"mapped":      {"FILE: the same of the content, mapped", runMapped},
 	"fill":        {"FILE SIZE: write a content of that size and print its hash", runFill},

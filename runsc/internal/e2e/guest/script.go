@@ -60,7 +60,7 @@ func (s script) run(words []string) (string, error) {
 		f, err := os.OpenFile(arg2, openFlags[arg], 0o644)
 		s.files[file] = f
 		return "ok", err
-	case "write", "sync", "truncate", "close":
+	case "write", "fill", "sync", "truncate", "close":
 		return "ok", s.change(op, s.files[file], arg)
 	case "map": // map NAME LENGTH
 		n, err := strconv.Atoi(arg)
@@ -97,10 +97,13 @@ func (script) change(op string, f *os.File, arg string) error {
 		return err
 	case "sync":
 		return f.Sync()
-	case "truncate":
+	case "truncate", "fill":
 		n, err := strconv.ParseInt(arg, 10, 64)
 		if err != nil {
 			return err
+		}
+		if op == "fill" {
+			return fill(f, n)
 		}
 		return f.Truncate(n)
 	}

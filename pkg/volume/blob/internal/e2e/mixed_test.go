@@ -78,6 +78,13 @@ func TestChanges(t *testing.T) {
 
 const large = 20 << 20
 
+// filled is what the guest's command fill writes.
+func filled() []byte {
+	content := make([]byte, large)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(content)
+	return content
+}
+
 // Large files both ways, and programs from the bucket, read and mapped.
 func TestLargeAndPrograms(t *testing.T) {
 	l := newLab(t)
