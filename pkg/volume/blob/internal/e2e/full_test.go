@@ -25,6 +25,7 @@ func TestFull(t *testing.T) {
 			_, _ = rand.NewChaCha8([32]byte{2}).Read(content)
 			l.put(t, "shelf", "large", string(content))
 			l.put(t, "shelf", "small", "text")
+			l.put(t, "other", "small", "other text")
 			// The file that does not fit stays open.
 			c := l.script(t, []string{"open f create /v/big", "fill f 20971520", "cat /v/small", "truncate f 10", "close f", "end /v"},
 				mount("/v", "shelf"), mount("/o", "other"), mountDirectory)
@@ -35,7 +36,8 @@ func TestFull(t *testing.T) {
 				t.Errorf("writing one more: %+v, %v", r, err)
 			}
 			expectGuest(t, c, hash(content), "hash", "/v/large")
-			expectOthers(t, c)
+			expectIn(t, c, "/a")
+			expectGuest(t, c, "other text", "cat", "/o/small")
 			step(t, c, "ok")
 			step(t, c, "ok")
 			guest(t, c, "write", "/v/more", "text")

@@ -26,7 +26,12 @@ var mountDirectory = harness.Mount("/a")
 // expectOthers writes and reads in the other mounts.
 func expectOthers(t *testing.T, c *harness.Container) {
 	t.Helper()
-	for _, dir := range []string{"/a", "/o"} {
+	expectIn(t, c, "/a", "/o")
+}
+
+func expectIn(t *testing.T, c *harness.Container, dirs ...string) {
+	t.Helper()
+	for _, dir := range dirs {
 		guest(t, c, "write", dir+"/other", "goes on")
 		expectGuest(t, c, "goes on", "cat", dir+"/other")
 	}
