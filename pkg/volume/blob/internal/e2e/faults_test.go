@@ -201,3 +201,19 @@ func TestReadFails(t *testing.T) {
 	l.remove(t, c)
 	l.expectClean(t)
 }
+
+// The sandbox does not tell that a truncation failed, so close(2) does: otherwise
+// the application would believe that what follows its text is gone.
+func TestTruncateFails(t *testing.T) {
+	l := newLab(t, patient)
+	l.put(t, "shelf", "file", "the old content")
+	c := l.script(t, []string{"open f rw /v/file", "truncate f 0", "write f new", "close f", "end /v"}, mount("/v", "shelf"))
+	step(t, c, "ok")
+	l.spoil(http.MethodHead, answers(http.StatusForbidden))
+	step(t, c, "ok")
+	l.spoil("", nil)
+	step(t, c, "ok")
+	step(t, c, "EACCES")
+	l.remove(t, c)
+	l.expectClean(t)
+}
