@@ -18,7 +18,7 @@ func TestConformance(t *testing.T) {
 		volumetest.Run(t, volumetest.Backend{
 			Open:    func(t testing.TB) volume.Volume { return openConformant(t, false, nil) },
 			Donates: true, Local: true,
-			Lacks:   []volumetest.Feature{volumetest.Permissions, volumetest.Owners, volumetest.Times},
+			Lacks: []volumetest.Feature{volumetest.Permissions, volumetest.Owners, volumetest.Times},
 		})
 	})
 	t.Run("read-only", func(t *testing.T) {
