@@ -25,6 +25,9 @@ const killsEnv = "RUNSC_TEST_BLOB_KILLS"
 // right after it was started again.
 var victims = []string{"worker", "daemon", "sandbox", "gofer", "recovery"}
 
+// caches are those of the mount, in turn.
+var caches = []string{"shared", "exclusive"}
+
 // killing is what the guest was told, and what may be in the store besides.
 type killing struct {
 	*lab
@@ -44,7 +47,7 @@ func TestKill(t *testing.T) {
 	}
 	k := &killing{lab: newLab(t), stored: map[string]int{}, ends: map[string]int{}}
 	for i := range kills {
-		k.round(t, victims[i%len(victims)])
+		k.round(t, victims[i%len(victims)], caches[i%len(caches)])
 		if t.Failed() {
 			return
 		}
@@ -59,9 +62,9 @@ func TestKill(t *testing.T) {
 }
 
 // round runs a guest and kills the victim.
-func (k *killing) round(t *testing.T, victim string) {
+func (k *killing) round(t *testing.T, victim, cache string) {
 	t.Helper()
-	b := k.Bundle(t, mount("/v", "shelf"), harness.Args("acknowledge", "/v", strconv.Itoa(k.begun+1)))
+	b := k.Bundle(t, mount("/v", "shelf", "cache="+cache), harness.Args("acknowledge", "/v", strconv.Itoa(k.begun+1)))
 	c, err := k.Create(harness.Context(t), k.ID(), b) // which waits for the recovery
 	check(t, err)
 	k.Keep(t, c)
