@@ -62,7 +62,7 @@ test: check-machine build ## all tests: vet, unit with -race, fuzz seeds, engine
 	cd benchmarks && go vet ./... && go test ./...
 	go test -count=1 -timeout 20m $$(go list ./... | grep -vxF "$$(go list $(PURE))")
 
-test-faults: check-machine build ## the long tests of faults: KILLS kills (default 300) of what serves a bucket, a quarter of an hour (root)
+test-faults: check-machine build ## the long tests of faults: KILLS kills (default 300) of what serves a bucket, five minutes (root)
 	cd $(BLOB) && RUNSC_TEST_BLOB_KILLS=$(KILLS) go test -count=1 -timeout 2h -v -run '^TestKill$$' . ./internal/e2e
 
 lint: check-go ## gofmt, go vet, staticcheck
