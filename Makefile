@@ -7,6 +7,9 @@ GREMLINS    := github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 # How many inputs make fuzz-short gives each target.
 FUZZCOUNT ?= 3000
 
+# How often make test-faults kills in each of its tests.
+KILLS ?= 300
+
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X github.com/directfs/runsc/runsc/cli.Version=$(VERSION)
 
@@ -27,7 +30,7 @@ export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false -t
 export RUNSC_BIN := $(CURDIR)/bin/runsc
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-blob test lint fuzz-short mutants bench bench-quick bench-volumes clean check-go check-machine
+.PHONY: help build demo demo-blob test test-faults lint fuzz-short mutants bench bench-quick bench-volumes clean check-go check-machine
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +61,9 @@ test: check-machine build ## all tests: vet, unit with -race, fuzz seeds, engine
 	cd $(BLOB) && go test ./...
 	cd benchmarks && go vet ./... && go test ./...
 	go test -count=1 -timeout 20m $$(go list ./... | grep -vxF "$$(go list $(PURE))")
+
+test-faults: check-machine build ## the long tests of faults: KILLS kills (default 300) of what serves a bucket, five minutes (root)
+	cd $(BLOB) && RUNSC_TEST_BLOB_KILLS=$(KILLS) go test -count=1 -timeout 2h -v -run '^TestKill$$' . ./internal/e2e
 
 lint: check-go ## gofmt, go vet, staticcheck
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not formatted, run gofmt -w:"; echo "$$files"; exit 1; }

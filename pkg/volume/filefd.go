@@ -1,6 +1,7 @@
 package volume
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -147,13 +148,14 @@ func (fd *fileFD) Flush() error {
 	if fd.handle.write == nil {
 		return nil
 	}
+	unresized := fd.node.takeUnresized()
 	_, err := using(fd.handle, "flush", func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, fd.handle.write.Flush(ctx)
 	})
 	fd.mu.Lock()
 	defer fd.mu.Unlock()
 	if err == nil {
-		err = fd.lost
+		err = cmp.Or(fd.lost, unresized)
 	}
 	fd.lost = nil
 	return err

@@ -27,14 +27,14 @@ func Program(tb testing.TB, pkg string) string {
 	if path, ok := builtPrograms[pkg]; ok {
 		return path
 	}
-	module, err := moduleRoot()
+	root, err := moduleRoot()
 	if err != nil {
 		tb.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(tb.Context(), 2*Deadline)
 	defer cancel()
 	path := filepath.Join(programs, strings.ReplaceAll(strings.Trim(pkg, "./"), "/", "_"))
-	if err := goBuild(ctx, module, pkg, path); err != nil {
+	if err := goBuild(ctx, root, pkg, path); err != nil {
 		tb.Fatal(err)
 	}
 	builtPrograms[pkg] = path

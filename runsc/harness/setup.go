@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -76,17 +77,17 @@ func Requirements(ctx context.Context, guest string) error {
 // Build builds the guest into dir and, unless $RUNSC_BIN names one, runsc into
 // bin/ of the module. Both are static: a sandbox has no libraries.
 func Build(ctx context.Context, dir string) (Binaries, error) {
-	module, err := moduleRoot()
+	root, err := moduleRoot()
 	if err != nil {
 		return Binaries{}, err
 	}
 	b := Binaries{Runsc: os.Getenv(BinaryEnv), Guest: filepath.Join(dir, "guest")}
-	if err := goBuild(ctx, module, "./runsc/internal/e2e/guest", b.Guest); err != nil {
+	if err := goBuild(ctx, root, "./runsc/internal/e2e/guest", b.Guest); err != nil {
 		return b, err
 	}
 	if b.Runsc == "" {
-		b.Runsc = filepath.Join(module, "bin", "runsc")
-		return b, goBuild(ctx, module, "./runsc", b.Runsc)
+		b.Runsc = filepath.Join(root, "bin", "runsc")
+		return b, goBuild(ctx, root, "./runsc", b.Runsc)
 	}
 	if b.Runsc, err = filepath.Abs(b.Runsc); err != nil {
 		return b, err
@@ -99,14 +100,14 @@ func Build(ctx context.Context, dir string) (Binaries, error) {
 
 // goBuild puts the program in place by a rename, so that another test run that
 // executes the old one is not disturbed.
-func goBuild(ctx context.Context, module, pkg, target string) error {
+func goBuild(ctx context.Context, dir, pkg, target string) error {
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 		return err
 	}
 	fresh := fmt.Sprintf("%s.%d", target, os.Getpid())
 	defer os.Remove(fresh)
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", fresh, pkg)
-	cmd.Dir = module
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
@@ -114,20 +115,24 @@ func goBuild(ctx context.Context, module, pkg, target string) error {
 	return os.Rename(fresh, target)
 }
 
+// module begins the go.mod of this module.
+const module = "module github.com/directfs/runsc\n"
+
 // moduleRoot is the nearest directory above the working directory, which for a
-// test is that of its package, with a go.mod.
+// test is that of its package, with the go.mod of this module. Tests of modules
+// within it have one of their own on the way.
 func moduleRoot() (string, error) {
 	wd, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
 	for dir := wd; ; dir = filepath.Dir(dir) {
-		_, err := os.Stat(filepath.Join(dir, "go.mod"))
-		if err == nil {
+		text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && strings.HasPrefix(string(text), module) {
 			return dir, nil
 		}
-		if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("no go.mod above %s: %w", wd, err)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("no go.mod of this module above %s: %w", wd, err)
 		}
 	}
 }

@@ -100,6 +100,18 @@ func TestLostAnswer(t *testing.T) {
 	}
 }
 
+// The same where the library of the store tries again on its own, so that the error
+// is the condition's, of the second attempt.
+func TestLostAnswerTriedAgain(t *testing.T) {
+	k := newKit(t, nil)
+	h := k.create("a")
+	k.writeAt(h, "text", 0)
+	k.failOn(RequestWrite, fault{after: errPrecondition})
+	k.must(h.Flush(k.ctx))
+	k.must(h.Close(k.ctx))
+	k.wantFile("a", "text")
+}
+
 func TestFailedUploadIsTriedAgain(t *testing.T) {
 	k := newKit(t, nil)
 	h := k.create("a")

@@ -60,7 +60,7 @@ func (s script) run(words []string) (string, error) {
 		f, err := os.OpenFile(arg2, openFlags[arg], 0o644)
 		s.files[file] = f
 		return "ok", err
-	case "write", "sync", "truncate", "close":
+	case "write", "fill", "sync", "truncate", "close":
 		return "ok", s.change(op, s.files[file], arg)
 	case "map": // map NAME LENGTH
 		n, err := strconv.Atoi(arg)
@@ -76,6 +76,16 @@ func (s script) run(words []string) (string, error) {
 		return string(s.mapped[file]), nil
 	case "msync":
 		return "ok", unix.Msync(s.mapped[file], unix.MS_SYNC)
+	case "rename":
+		return "ok", os.Rename(file, arg)
+	case "link":
+		return "ok", os.Link(file, arg)
+	case "symlink":
+		return "ok", os.Symlink(file, arg)
+	case "chmod":
+		return "ok", os.Chmod(file, 0o601)
+	case "mkdir":
+		return "ok", os.Mkdir(file, 0o755)
 	}
 	return s.look(op, file)
 }
@@ -87,10 +97,13 @@ func (script) change(op string, f *os.File, arg string) error {
 		return err
 	case "sync":
 		return f.Sync()
-	case "truncate":
+	case "truncate", "fill":
 		n, err := strconv.ParseInt(arg, 10, 64)
 		if err != nil {
 			return err
+		}
+		if op == "fill" {
+			return fill(f, n)
 		}
 		return f.Truncate(n)
 	}
@@ -113,6 +126,12 @@ func (s script) look(op, file string) (string, error) {
 			return "", err
 		}
 		return strconv.FormatInt(st.Size(), 10), nil
+	case "mode":
+		st, err := os.Stat(file)
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("%04o", st.Mode().Perm()), nil
 	case "list":
 		entries, err := os.ReadDir(file)
 		var names []string
