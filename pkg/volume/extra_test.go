@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/lisafs"
 )
 
@@ -158,37 +157,6 @@ func TestAllocate(t *testing.T) {
 			t.Errorf("%s: size %d, want %d, %v", test.name, s.Size, test.size, err)
 		}
 	}
-}
-
-// TestTruncateErrorIsToldByClose: with a shared cache the sentry drops the error of
-// a change of size.
-func TestTruncateErrorIsToldByClose(t *testing.T) {
-	v := newFake()
-	v.put("file", &fakeFile{content: []byte("content"), attr: Attr{Mode: 0o644}})
-	v.setHook(func(_ context.Context, call string, _ ID) error {
-		if call == "setattr" {
-			return unix.ENOSPC
-		}
-		return nil
-	})
-	c := dial(t, v, MountOptions{})
-	f, _ := c.walk("file")
-	o := c.openFD(f, unix.O_RDWR)
-	set := func(mask uint32, want unix.Errno) {
-		t.Helper()
-		_, failure, err := f.SetStat(background, &linux.Statx{Mask: mask, Size: 3})
-		c.wantErrno("request", err, 0)
-		c.wantErrno("change", failure, want)
-	}
-	set(unix.STATX_SIZE, unix.ENOSPC)
-	c.wantErrno("close", o.Flush(background), unix.ENOSPC)
-	c.wantErrno("close", o.Flush(background), 0)
-	set(unix.STATX_MODE, unix.ENOSPC)
-	c.wantErrno("close", o.Flush(background), 0)
-	set(unix.STATX_SIZE, unix.ENOSPC)
-	v.setHook(nil)
-	set(unix.STATX_SIZE, 0)
-	c.wantErrno("close after a change that succeeded", o.Flush(background), 0)
 }
 
 // TestSyncErrorIsToldByClose: the sentry drops the error of fsync(2).

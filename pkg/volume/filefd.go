@@ -1,7 +1,6 @@
 package volume
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -148,14 +147,13 @@ func (fd *fileFD) Flush() error {
 	if fd.handle.write == nil {
 		return nil
 	}
-	unresized := fd.node.takeUnresized()
 	_, err := using(fd.handle, "flush", func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, fd.handle.write.Flush(ctx)
 	})
 	fd.mu.Lock()
 	defer fd.mu.Unlock()
 	if err == nil {
-		err = cmp.Or(fd.lost, unresized)
+		err = fd.lost
 	}
 	fd.lost = nil
 	return err

@@ -36,8 +36,6 @@ type node struct {
 
 	mu   sync.Mutex
 	last Attr // what was known last
-
-	unresized error // of a change of size, until one succeeds or a Flush tells it
 }
 
 // nodes gives files inode numbers. The number of a file is a keyed hash of its

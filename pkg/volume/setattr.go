@@ -18,33 +18,11 @@ func (fd *controlFD) SetStat(req lisafs.SetStatReq) (uint32, error) {
 		_, err = call(fd.m, op{"set attributes", fd.node.id, ""}, func(ctx context.Context) (struct{}, error) {
 			return struct{}{}, fd.m.writable.SetAttr(ctx, fd.node.id, c)
 		}, nil)
-		if c.Size != nil {
-			fd.node.resized(err)
-		}
 	}
 	if err != nil {
 		return req.Mask, err
 	}
 	return 0, nil
-}
-
-// resized notes whether the size was changed, for the next Flush of the file: with
-// a shared cache, the sentry does not pass on that it was not
-// (pkg/sentry/fsimpl/gofer/gofer.go, inode.setStat), and the application would go
-// on to write into content that it believes to be gone.
-func (n *node) resized(err error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.unresized = err
-}
-
-// takeUnresized returns what resized noted, once.
-func (n *node) takeUnresized() error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	err := n.unresized
-	n.unresized = nil
-	return err
 }
 
 // toChange translates a request, whose mask the engine has checked.
