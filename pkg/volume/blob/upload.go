@@ -50,7 +50,7 @@ func (s store) upload(ctx context.Context, c *content) (version, error) {
 			return version{}, err
 		}
 		a, aerr := s.attributes(ctx, c.key)
-		if aerr == nil && a.Metadata[uploadKey] == c.mark {
+		if isConflict(err) && aerr == nil && a.Metadata[uploadKey] == c.mark {
 			return s.verify(ctx, c) // the library tried again, because an answer was lost
 		}
 		if !isConflict(err) {
