@@ -107,11 +107,16 @@ func Bound(ctx context.Context, c *net.UnixConn) (stop func()) {
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = c.SetDeadline(deadline)
 	}
-	stopped := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+	done := make(chan struct{})
+	stopped := context.AfterFunc(ctx, func() {
+		defer close(done)
+		_ = c.SetDeadline(time.Unix(1, 0))
+	})
 	return func() {
-		if stopped() {
-			_ = c.SetDeadline(time.Time{})
+		if !stopped() {
+			<-done // or it would end what the caller does next
 		}
+		_ = c.SetDeadline(time.Time{})
 	}
 }
 
