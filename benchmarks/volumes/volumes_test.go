@@ -50,7 +50,7 @@ func TestCommands(t *testing.T) {
 				t.Fatal(err)
 			}
 			text := strings.Join(append(args, env...), "\n")
-			for _, config := range []string{"config.yaml", "password"} {
+			for _, config := range []string{"config.yaml", "password", "volumed.json"} {
 				data, err := os.ReadFile(filepath.Join(v.dir, config))
 				if err == nil {
 					text += string(data)
