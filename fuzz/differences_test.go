@@ -79,6 +79,7 @@ var differences = []difference{
 	{"shared cache under an overlay refused", []kind{refusedHere}, refusedFor(directfspolicy.ErrOverlay)},
 	{"broken promise refused", []kind{refusedHere}, brokenPromise},
 	{"unknown gofer refused", []kind{refusedHere}, refusedFor(directfspolicy.ErrUnknownGofer)},
+	{"overlay in the source of a volume refused", []kind{refusedHere}, refusedFor(ociconfig.ErrOverlayInSource)},
 	{"on without a root to donate refused", []kind{refusedHere}, refusedFor(directfspolicy.ErrCannotDonate)},
 	{"part of a volume refused", []kind{refusedHere}, refusedFor(directfspolicy.ErrPartOfVolume)},
 	{"unclear destination refused", []kind{refusedHere}, twins},
