@@ -36,7 +36,7 @@ func TestAzureTokenOfTheEnvironment(t *testing.T) {
 	t.Setenv("AZURE_STORAGE_ACCOUNT", "me")
 	t.Setenv("AZURE_STORAGE_SAS_TOKEN", "sv=1&sig=hunter2")
 	s := open(t, "azblob://box?protocol=http&localemu=true&domain="+strings.TrimPrefix(server.URL, "http://"), Credentials{})
-	if err := s.Bucket.Delete(context.Background(), "a"); err != nil && strings.Contains(err.Error(), "403") {
+	if err := s.Bucket.Delete(context.Background(), "a"); err != nil && strings.Contains(err.Error(), "RESPONSE 403") {
 		t.Error(err)
 	}
 }
