@@ -14,11 +14,13 @@ import (
 // already. The result waits for the end of all.
 func serveVolumes(conns []connection) (wait func()) {
 	var all sync.WaitGroup
+	outside := false
 	for i := range conns {
 		c := &conns[i]
 		switch {
 		case !c.servedByVolume():
 		case c.decision.Outside:
+			outside = true
 			connection, _ := c.volume.daemonFiles()
 			all.Go(func() {
 				awaitDaemon(connection)
@@ -33,7 +35,9 @@ func serveVolumes(conns []connection) (wait func()) {
 			})
 		}
 	}
-	hangUpOnSignal(conns)
+	if outside {
+		hangUpOnSignal(conns)
+	}
 	return all.Wait
 }
 

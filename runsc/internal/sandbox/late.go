@@ -28,7 +28,7 @@ type lateStart struct {
 // watchStart tells the container's gofer to hang up if it is late. What the hooks
 // of the engine's start take does not count, so that with these nobody watches.
 func watchStart(root string, id statedir.ID, spec *specs.Spec, plan directfspolicy.Plan, held *supervise.Held) *lateStart {
-	if !slices.ContainsFunc(plan.Decisions(), directfspolicy.Decision.ServedByVolume) || spec.Hooks != nil && len(spec.Hooks.Poststart) > 0 {
+	if !isWatched(spec, plan) {
 		return nil
 	}
 	w := &lateStart{stop: make(chan struct{}), done: make(chan struct{})}
@@ -47,6 +47,11 @@ func watchStart(root string, id statedir.ID, spec *specs.Spec, plan directfspoli
 		held.Terminate(supervise.Gofer)
 	}()
 	return w
+}
+
+// isWatched reports whether a container can be late because of its volumes.
+func isWatched(spec *specs.Spec, plan directfspolicy.Plan) bool {
+	return slices.ContainsFunc(plan.Decisions(), directfspolicy.Decision.ServedByVolume) && (spec.Hooks == nil || len(spec.Hooks.Poststart) == 0)
 }
 
 // end returns the error of the start with what the watch had to do with it.
@@ -73,7 +78,7 @@ func (w *lateStart) ended() error {
 // awaitStart watches the engine's command start the container, if it does. ended
 // returns when the command is done.
 func (c *creation) awaitStart() (ended func()) {
-	if !c.starts {
+	if !c.starts || !isWatched(c.spec, c.plan) {
 		return func() {}
 	}
 	done := make(chan struct{})
@@ -92,7 +97,7 @@ func (c *creation) awaitStart() (ended func()) {
 }
 
 // awaitCreated waits for the engine to save the container's state, after which it
-// starts it. It reports whether the command still runs then.
+// starts it. It reports whether the container still has to start then.
 func (c *creation) awaitCreated() bool {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -102,8 +107,8 @@ func (c *creation) awaitCreated() bool {
 			return false
 		case <-tick.C:
 		}
-		if status, err := statedir.Status(c.conf.RootDir, c.id); err == nil && status == container.Created {
-			return true
+		if status, err := statedir.Status(c.conf.RootDir, c.id); err == nil && status != container.Creating {
+			return status == container.Created
 		}
 	}
 }
