@@ -142,7 +142,7 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := findVolumes(conns, f.Arg(0), sandboxOf(spec, f.Arg(0))); err != nil {
+	if err := findVolumes(conns, f.Arg(0), engine.SandboxID(spec, f.Arg(0))); err != nil {
 		return err
 	}
 	reexec := g.applyCaps && (config.CgoEnabled || g.sync.userns >= 0)
