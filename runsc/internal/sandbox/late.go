@@ -51,7 +51,11 @@ func watchStart(root string, id statedir.ID, spec *specs.Spec, plan directfspoli
 
 // isWatched reports whether a container can be late because of its volumes.
 func isWatched(spec *specs.Spec, plan directfspolicy.Plan) bool {
-	return slices.ContainsFunc(plan.Decisions(), directfspolicy.Decision.ServedByVolume) && (spec.Hooks == nil || len(spec.Hooks.Poststart) == 0)
+	return hasVolumes(plan) && (spec.Hooks == nil || len(spec.Hooks.Poststart) == 0)
+}
+
+func hasVolumes(plan directfspolicy.Plan) bool {
+	return slices.ContainsFunc(plan.Decisions(), directfspolicy.Decision.ServedByVolume)
 }
 
 // end returns the error of the start with what the watch had to do with it.
