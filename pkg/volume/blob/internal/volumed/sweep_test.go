@@ -15,6 +15,7 @@ import (
 	"github.com/directfs/runsc/pkg/volume/blob/internal/disk"
 	"github.com/directfs/runsc/pkg/volume/blob/internal/volumed/settings"
 	gocloud "gocloud.dev/blob"
+	_ "gocloud.dev/blob/fileblob" // file:// of another program
 )
 
 // lab is a sweeper on a directory as store.
