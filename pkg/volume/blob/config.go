@@ -39,6 +39,11 @@ type Config struct {
 	// get ENOSPC above it.
 	StageBytes int64
 
+	// StageRoom, if not nil, is asked before these files take so many bytes of the
+	// disk in all, their records included, and told when they take less. An error is
+	// ENOSPC for who writes. It is called with a lock held, and by one at a time.
+	StageRoom func(bytes int64) error
+
 	// MemoryBytes bounds the buffers of ranged reads.
 	MemoryBytes int64
 

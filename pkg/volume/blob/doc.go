@@ -76,8 +76,8 @@
 //
 // CacheBytes bounds the whole objects on disk, those in use included: where no more
 // fits, objects are read in ranges without the cache. StageBytes bounds files that
-// are written until they are closed, and what crashes left: above it, ENOSPC. A full
-// disk is the same. MemoryBytes bounds the buffers of ranged reads, Requests times
+// are written until they are closed, and what crashes left: above it, and where StageRoom
+// says so, ENOSPC. A full disk is the same. MemoryBytes bounds the buffers of ranged reads, Requests times
 // PartBytes those of uploads, ListEntries what
 // is remembered of directories; a directory with more is EFBIG to list. For each
 // file that the process makes, renames or removes it remembers some 20 to 200 bytes.

@@ -89,7 +89,7 @@ func Open(ctx context.Context, c Config) (volume.Volume, error) {
 
 func (c Config) limits() disk.Limits {
 	return disk.Limits{
-		CacheBytes: c.CacheBytes, StageBytes: c.StageBytes,
+		CacheBytes: c.CacheBytes, StageBytes: c.StageBytes, Room: c.StageRoom,
 		Changed: c.Observer.Disk, Evicted: func() { c.Observer.Cached(CacheEviction) },
 	}
 }
