@@ -117,4 +117,3 @@ func (l *lab) write(name string, size int) error {
 	_, err = h.WriteAt(ctx, make([]byte, size), 0)
 	return errors.Join(err, h.Close(ctx))
 }
-
