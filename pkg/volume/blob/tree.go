@@ -49,6 +49,9 @@ type tree struct {
 	fresh   map[string]map[string]bool // directory to names of files that are not in the store
 	fetches map[string]*task
 	ahead   map[string]*window // by directory
+
+	waiting  map[volume.ID]bool // closed files whose upload failed
+	retrying bool               // somebody cares for them
 }
 
 // wholeTree is the weight of all names.
@@ -73,6 +76,7 @@ func Open(ctx context.Context, c Config) (volume.Volume, error) {
 		locked: keyLocks{held: map[string]chan struct{}{}},
 		inodes: map[volume.ID]*inode{}, byKey: map[string]*inode{},
 		fresh: map[string]map[string]bool{}, fetches: map[string]*task{}, ahead: map[string]*window{},
+		waiting: map[volume.ID]bool{},
 	}
 	v.s = newStore(&v.c)
 	v.ctx, v.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -89,7 +93,7 @@ func Open(ctx context.Context, c Config) (volume.Volume, error) {
 
 func (c Config) limits() disk.Limits {
 	return disk.Limits{
-		CacheBytes: c.CacheBytes, StageBytes: c.StageBytes,
+		CacheBytes: c.CacheBytes, StageBytes: c.StageBytes, Room: c.StageRoom,
 		Changed: c.Observer.Disk, Evicted: func() { c.Observer.Cached(CacheEviction) },
 	}
 }

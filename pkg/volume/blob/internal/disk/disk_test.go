@@ -11,7 +11,7 @@ import (
 
 func open(t *testing.T, cache, stage int64) *Dir {
 	t.Helper()
-	d, err := Open(t.TempDir(), Limits{cache, stage, func(int64, int64) {}, func() {}})
+	d, err := Open(t.TempDir(), Limits{cache, stage, func(int64, int64) {}, func() {}, nil})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestLeftovers(t *testing.T) {
 	f.Keep()
 	fill(t, d, "cached", 10)
 	d.Close()
-	again, err := Open(d.path, Limits{100, 100, func(int64, int64) {}, func() {}})
+	again, err := Open(d.path, Limits{100, 100, func(int64, int64) {}, func() {}, nil})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,4 +172,49 @@ func TestHugeSizes(t *testing.T) {
 		t.Errorf("write: %v", err)
 	}
 	used(t, d, 0, 20)
+}
+
+// Files without content take something too.
+func TestManyEmptyFiles(t *testing.T) {
+	d := open(t, 0, 100)
+	var taken int64
+	d.l.Room = func(bytes int64) error { taken = bytes; return nil }
+	for range leastMost {
+		if _, err := d.NewStaged(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := d.NewStaged(); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("one more: %v", err)
+	}
+	if want := int64(leastMost * fileBytes); taken != want || d.Taken() != want {
+		t.Errorf("%d and %d bytes are taken, want %d", taken, d.Taken(), want)
+	}
+}
+
+func TestRoom(t *testing.T) {
+	d := open(t, 0, 1000)
+	f, err := d.NewStaged()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.l.Room = func(bytes int64) error {
+		if bytes > fileBytes+10 {
+			return errors.New("no more")
+		}
+		return nil
+	}
+	if _, err := f.WriteAt(make([]byte, 11), 0); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("a file of 11 bytes: %v", err)
+	}
+	if _, err := d.NewStaged(); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("a second file: %v", err)
+	}
+	if _, err := f.WriteAt(make([]byte, 10), 0); err != nil {
+		t.Errorf("a file of 10 bytes: %v", err)
+	}
+	f.Release()
+	if d.Taken() != 0 {
+		t.Errorf("%d bytes are taken of nothing", d.Taken())
+	}
 }

@@ -138,10 +138,14 @@ func (d *Dir) index(f *File) {
 // NewStaged makes an empty staged file, in use.
 func (d *Dir) NewStaged() (*File, error) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.reserveStage(0, 1); err != nil {
+		return nil, err
+	}
 	path := d.newPath("stage")
-	d.mu.Unlock()
 	h, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
+		d.reserveStage(0, -1)
 		return nil, err
 	}
 	return &File{d: d, f: h, path: path, refs: 1, staged: true}, nil
@@ -157,12 +161,12 @@ func (f *File) Stage() error {
 	case f.refs != 1:
 		return errors.New("a cached file with two users cannot be staged")
 	}
-	if err := f.d.reserveStage(f.size); err != nil {
+	if err := f.d.reserveStage(f.size, 1); err != nil {
 		return err
 	}
 	path := filepath.Join(f.d.path, "stage", filepath.Base(f.path))
 	if err := os.Rename(f.path, path); err != nil {
-		f.d.reserveStage(-f.size)
+		f.d.reserveStage(-f.size, -1)
 		return err
 	}
 	if f.d.cached[f.key] == f {
@@ -188,7 +192,7 @@ func (f *File) Unstage(key string, version any) bool {
 		return false
 	}
 	f.path, f.staged, f.key, f.Version = path, false, key, version
-	f.d.reserveStage(-f.size)
+	f.d.reserveStage(-f.size, -1)
 	f.d.index(f)
 	return true
 }
@@ -230,7 +234,7 @@ func (f *File) Truncate(size int64) error {
 func (f *File) resize(grow int64) error {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
-	if err := f.d.reserveStage(grow); err != nil {
+	if err := f.d.reserveStage(grow, 0); err != nil {
 		return err
 	}
 	f.size += grow
