@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,10 +19,11 @@ type store struct {
 	bucket *blob.Bucket
 	c      *Config
 	parts  *semaphore.Weighted // of uploads, which have a buffer each
+	marks  *atomic.Bool        // set once the store was seen to keep uploadKey
 }
 
 func newStore(c *Config) store {
-	return store{bucket: c.Bucket, c: c, parts: semaphore.NewWeighted(int64(c.Requests))}
+	return store{bucket: c.Bucket, c: c, parts: semaphore.NewWeighted(int64(c.Requests)), marks: new(atomic.Bool)}
 }
 
 // partsOf is how many parts of an upload are in memory at once.
@@ -92,6 +94,9 @@ func (s store) attributes(ctx context.Context, key string) (a *blob.Attributes, 
 		a, err = s.bucket.Attributes(ctx, key)
 		return err
 	})
+	if err == nil && a.Metadata[uploadKey] != "" {
+		s.marks.Store(true)
+	}
 	return a, err
 }
 
@@ -121,8 +126,7 @@ func (s store) read(ctx context.Context, key string, want version, p []byte, off
 		}
 		defer r.Close()
 		if got := s.versionRead(r); !want.same(got) {
-			s.c.Observer.Conflict(key)
-			return changedError(RequestRead, key, want, got)
+			return s.replaced(RequestRead, key, want, got)
 		}
 		n, err := io.ReadFull(r, p)
 		s.c.Observer.Transferred(int64(n), 0)
@@ -162,6 +166,12 @@ func lengthError(key string, err error, got, want int64) error {
 		return &StoreError{RequestRead, key, syscall.EIO, fmt.Errorf("the store sent %d bytes and announced %d", got, want)}
 	}
 	return err
+}
+
+// replaced is changedError for an object that nobody has noticed yet.
+func (s store) replaced(r Request, key string, want, got version) error {
+	s.c.Observer.Conflict(key)
+	return changedError(r, key, want, got)
 }
 
 func changedError(r Request, key string, want, got version) error {

@@ -126,9 +126,8 @@ func (s store) verify(ctx context.Context, c *content) (version, error) {
 	}
 	mark, has := a.Metadata[uploadKey]
 	switch {
-	case has && mark != c.mark:
-		s.c.Observer.Conflict(c.key)
-		return version{}, changedError(RequestWrite, c.key, version{size: c.size}, versionOf(a))
+	case mark != c.mark && (has || s.marks.Load()):
+		return version{}, s.replaced(RequestWrite, c.key, version{size: c.size}, versionOf(a))
 	case a.Size != c.size:
 		return version{}, &StoreError{RequestWrite, c.key, syscall.EIO,
 			fmt.Errorf("the store has %d bytes of %d", a.Size, c.size)}
