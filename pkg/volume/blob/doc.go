@@ -62,7 +62,9 @@
 // A directory that is renamed while its objects are deleted in vain is there
 // twice, which is an error. It is ESTALE, and nothing is moved, where another writer
 // changes an object meanwhile. A rename of a file over another one replaces it
-// whatever another writer did to it.
+// whatever another writer did to it; if another writer replaces the copy at once, that
+// is ESTALE, and the file keeps its name. A file that another writer was faster to
+// make is removed or renamed without the other's object, which has the name then.
 //
 // # Names that no path can have
 //

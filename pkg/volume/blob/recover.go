@@ -33,7 +33,7 @@ const (
 	// an upload, so that the file may be there in part only.
 	Incomplete Outcome = "incomplete"
 
-	// Conflict: somebody changed the object since.
+	// Conflict: somebody changed the object since, or the application was told so.
 	Conflict Outcome = "conflict"
 
 	// Failed: the store, or the record, is not readable; see Err.
@@ -139,8 +139,8 @@ func (s store) replay(ctx context.Context, l disk.Leftover) (Outcome, error) {
 			return s.compare(ctx, c, a)
 		}
 		c.object = propertiesOf(a)
-	} else if l.Exists {
-		return Conflict, nil
+	} else if l.Exists || l.Conflict || !l.Found.IsZero() {
+		return Conflict, nil // that the other's object is gone by now is no reason to make another
 	}
 	if s.c.ReadOnly {
 		return Incomplete, errors.New("the volume is read-only now")

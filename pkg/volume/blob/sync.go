@@ -60,7 +60,27 @@ func (in *inode) upload(ctx context.Context, u *upload) (err error) {
 	if err = in.uploadBusy(ctx, u, in.keyNow(), false); err != nil {
 		in.keep(u.seq)
 	}
+	if isConflict(err) {
+		in.markConflict()
+	}
 	return err
+}
+
+// markConflict notes in the record that the application was told of another writer:
+// Recover must not upload the file when the other's object is gone. busy is held.
+func (in *inode) markConflict() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.file == nil || in.removed || !in.dirty {
+		return
+	}
+	r := in.record
+	r.Conflict = true
+	if err := in.file.Mark(r); err != nil {
+		in.v.c.Logger.Warn("the record of a staged file does not say that there is a conflict", "key", in.key, "error", err)
+		return
+	}
+	in.record = r
 }
 
 // keep writes a file that could not be uploaded to the host's disk, so that Recover
@@ -80,6 +100,7 @@ func (in *inode) keep(seq uint64) {
 		r.Boot = ""
 		if err = f.Mark(r); err == nil {
 			in.record = r
+			err = f.SyncRecord()
 		}
 	}
 	if err != nil {
@@ -123,7 +144,10 @@ func (in *inode) contentNow(key string, replace bool) *content {
 		c.mod = in.mod
 	}
 	r := in.record
-	r.Complete, r.Boot, r.Uploads = true, disk.Boot(), append(slices.Clone(r.Uploads), c.mark)
+	if !r.Complete || r.Boot != "" { // else it is on the disk, since an attempt failed
+		r.Boot = disk.Boot()
+	}
+	r.Complete, r.Conflict, r.Uploads = true, false, append(slices.Clone(r.Uploads), c.mark)
 	r.Metadata = in.v.s.writerOptions(c).Metadata
 	if err := in.file.Mark(r); err != nil {
 		// Then a crash reports the file as incomplete or as a conflict.

@@ -45,6 +45,9 @@ type Record struct {
 	// what the file has now if Complete is set.
 	Uploads []string `json:"uploads,omitempty"`
 
+	// Conflict is set where the last upload failed because of another writer.
+	Conflict bool `json:"conflict,omitempty"`
+
 	// Metadata is the object's.
 	Metadata map[string]string `json:"metadata,omitempty"`
 
