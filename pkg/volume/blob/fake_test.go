@@ -175,6 +175,13 @@ func (f *faulty) NewRangeReader(ctx context.Context, key string, off, n int64, o
 	if err != nil {
 		return nil, err
 	}
+	c, err := conditionOf(o.BeforeRead)
+	if err != nil {
+		return nil, err
+	}
+	if a, err := f.inner.Attributes(ctx, key); err == nil && c.etag != "" && a.ETag != c.etag {
+		return nil, errPrecondition
+	}
 	r, err := f.inner.NewRangeReader(ctx, key, off, n, nil)
 	if err != nil {
 		return nil, cmp.Or(x.wait(ctx), err)

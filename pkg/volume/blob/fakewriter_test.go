@@ -25,6 +25,26 @@ func ifMatch(o *blob.WriterOptions, etag string) {
 	}
 }
 
+func readIfMatch(o *blob.ReaderOptions, etag string) {
+	w := &blob.WriterOptions{}
+	ifMatch(w, etag)
+	o.BeforeRead = w.BeforeWrite
+}
+
+// conditionOf returns what a caller wants of the object.
+func conditionOf(before func(as func(any) bool) error) (c condition, err error) {
+	if before == nil {
+		return c, nil
+	}
+	return c, before(func(i any) bool {
+		p, ok := i.(**condition)
+		if ok {
+			*p = &c
+		}
+		return ok
+	})
+}
+
 type faultyWriter struct {
 	f     *faulty
 	ctx   context.Context
@@ -41,17 +61,8 @@ func (f *faulty) NewTypedWriter(ctx context.Context, key, contentType string, o 
 		return nil, err
 	}
 	w := &faultyWriter{f: f, ctx: ctx, x: x, key: key}
-	if o.BeforeWrite != nil {
-		err := o.BeforeWrite(func(i any) bool {
-			p, ok := i.(**condition)
-			if ok {
-				*p = &w.c
-			}
-			return ok
-		})
-		if err != nil {
-			return nil, err
-		}
+	if w.c, err = conditionOf(o.BeforeWrite); err != nil {
+		return nil, err
 	}
 	inner, abort := context.WithCancel(ctx)
 	w.abort = abort

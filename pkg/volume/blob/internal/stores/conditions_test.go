@@ -28,6 +28,9 @@ func conditions(t *testing.T, s *Store, key, match string) {
 		s.ReadIfMatch(r, etag)
 		body, err := s.Bucket.NewReader(ctx, key, r)
 		if err == nil {
+			if s.ReaderETag != nil && s.ReaderETag(body) != etag {
+				t.Errorf("the reader has the ETag %q, want %s", s.ReaderETag(body), etag)
+			}
 			body.Close()
 		}
 		if gcerrors.Code(err) != want {
@@ -77,6 +80,7 @@ func TestAzureConditions(t *testing.T) {
 			w.WriteHeader(http.StatusPreconditionFailed)
 			return
 		}
+		w.Header().Set("ETag", r.Header.Get("If-Match"))
 		w.Header().Set("Last-Modified", "Mon, 02 Jan 2006 15:04:05 GMT")
 		w.Header().Set("Content-Type", "text/plain")
 		if r.Method == http.MethodPut {

@@ -120,3 +120,9 @@ func s3Read(as func(any) bool, etag string) error {
 	in.IfMatch = aws.String(etag)
 	return nil
 }
+
+func s3ETag(r *blob.Reader) string {
+	var out s3.GetObjectOutput
+	r.As(&out)
+	return aws.ToString(out.ETag)
+}

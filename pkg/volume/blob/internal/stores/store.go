@@ -23,6 +23,10 @@ type Store struct {
 	// reading. Both are nil where the store cannot compare: directories, memory.
 	IfMatch     func(w *blob.WriterOptions, etag string)
 	ReadIfMatch func(r *blob.ReaderOptions, etag string)
+
+	// ReaderETag returns the ETag of what is being read, as the attributes have it.
+	// It is nil where a reader does not know it.
+	ReaderETag func(r *blob.Reader) string
 }
 
 // Open opens a store. Nothing is asked of it yet.
@@ -36,12 +40,14 @@ func Open(ctx context.Context, l Location, c Credentials) (*Store, error) {
 	case "s3":
 		s.Bucket, err = openS3(ctx, l.url, c)
 		s.conditions(s3Write, s3Read)
+		s.ReaderETag = s3ETag
 	case "gs":
 		s.Bucket, err = openGCS(ctx, l.url, c)
 		s.conditions(newGenerations().conditions())
 	case "azblob":
 		s.Bucket, err = openAzure(ctx, l.url, c)
 		s.conditions(azureWrite, azureRead)
+		s.ReaderETag = azureETag
 	case "file":
 		s.Bucket, err = openDirectory(ctx, l)
 	case "mem":
