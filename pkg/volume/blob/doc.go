@@ -72,7 +72,8 @@
 // a component of more than 255 bytes, an object beside a directory of its name, and
 // a directory's object with content are shown under a name that has "~object-" and
 // a hash of the key in it. They can be read, written, renamed and removed by that name. Other files
-// cannot be given such a name (EINVAL). Audit lists them.
+// cannot be given such a name (EINVAL), nor one with a control character other than
+// tab and newline, which S3 could not list. Audit lists them.
 //
 // # What is bounded
 //
