@@ -189,7 +189,7 @@ func (v *tree) ReadDir(ctx context.Context, id volume.ID, after string, limit in
 	if err != nil {
 		return nil, err
 	}
-	n, err := v.full(ctx, dir)
+	n, err := v.full(ctx, dir, after)
 	if err != nil {
 		return nil, err
 	}
