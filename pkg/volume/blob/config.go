@@ -46,6 +46,10 @@ type Config struct {
 	// directory that has more cannot be listed (EFBIG); its files can be opened.
 	ListEntries int
 
+	// PageObjects is how many objects a request for a listing asks for. Object stores
+	// return 1000 at most; a directory is walked as a whole for each request.
+	PageObjects int
+
 	// ListTTL is how long listings and attributes are believed.
 	ListTTL time.Duration
 
@@ -112,6 +116,7 @@ var DefaultConfig = Config{
 	StageBytes:          16 << 30,
 	MemoryBytes:         256 << 20,
 	ListEntries:         500_000,
+	PageObjects:         pageSize,
 	ListTTL:             5 * time.Second,
 	RequestTimeout:      20 * time.Second,
 	MinRate:             1 << 20,
@@ -137,6 +142,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.StageBytes, d.StageBytes)
 	setDefault(&c.MemoryBytes, d.MemoryBytes)
 	setDefault(&c.ListEntries, d.ListEntries)
+	setDefault(&c.PageObjects, d.PageObjects)
 	setDefault(&c.ListTTL, d.ListTTL)
 	setDefault(&c.RequestTimeout, d.RequestTimeout)
 	setDefault(&c.MinRate, d.MinRate)
@@ -191,7 +197,7 @@ func (c Config) check() error {
 	}
 	for name, n := range map[string]int64{
 		"cache": c.CacheBytes, "cached object": c.CacheObjectBytes, "stage": c.StageBytes,
-		"list entries": int64(c.ListEntries), "list TTL": int64(c.ListTTL),
+		"list entries": int64(c.ListEntries), "objects of a page": int64(c.PageObjects), "list TTL": int64(c.ListTTL),
 		"request timeout": int64(c.RequestTimeout), "minimum rate": c.MinRate,
 		"requests": int64(c.Requests), "part size": int64(c.PartBytes),
 		"part requests": int64(c.PartRequests), "rename objects": int64(c.RenameObjects),

@@ -79,3 +79,14 @@ func isConflict(err error) bool { return errors.Is(err, syscall.ESTALE) }
 func isFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
+
+// replaced is changedError for an object that nobody has noticed yet.
+func (s store) replaced(r Request, key string, want, got version) error {
+	s.c.Observer.Conflict(key)
+	return changedError(r, key, want, got)
+}
+
+func changedError(r Request, key string, want, got version) error {
+	return &StoreError{r, key, syscall.ESTALE, fmt.Errorf("another writer replaced the object: "+
+		"%d bytes of %v became %d bytes of %v", want.size, want.mod, got.size, got.mod)}
+}

@@ -72,3 +72,18 @@ func TestSlowListingIsBelieved(t *testing.T) {
 		t.Fatalf("%d listings for what was listed just now", n)
 	}
 }
+
+// A store that may be asked for more than object stores return is asked once.
+func TestLargePages(t *testing.T) {
+	k := newKit(t, func(c *Config) { c.PageObjects = 10 * pageSize })
+	for i := range 3 * pageSize {
+		k.must(k.inner.WriteAll(k.ctx, fmt.Sprintf("%06d", i), nil, writerWith("x/y", nil)))
+	}
+	k.relist()
+	k.requests()
+	_, err := k.v.ReadDir(k.ctx, k.lookup("").ID, "", 10)
+	k.must(err)
+	if n := k.requests()[RequestList]; n != 1 {
+		t.Fatalf("%d listings", n)
+	}
+}

@@ -22,7 +22,7 @@ type listing struct {
 	took     time.Duration // to ask for all pages
 
 	// last is the complete listing before one that is not: for who reads on.
-	last *listing
+	last     *listing
 	modified time.Time // when a name was seen to come or go
 	place    *list.Element
 }

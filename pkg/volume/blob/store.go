@@ -73,7 +73,7 @@ func (s store) list(ctx context.Context, prefix string, deep bool, most int) (al
 		}
 		var page []*blob.ListObject
 		err := s.request(ctx, RequestList, prefix, 0, func(ctx context.Context) (err error) {
-			page, token, err = s.bucket.ListPage(ctx, token, min(pageSize, most-len(all)), o)
+			page, token, err = s.bucket.ListPage(ctx, token, min(s.c.PageObjects, most-len(all)), o)
 			return err
 		})
 		if isNotFound(err) {
@@ -166,17 +166,6 @@ func lengthError(key string, err error, got, want int64) error {
 		return &StoreError{RequestRead, key, syscall.EIO, fmt.Errorf("the store sent %d bytes and announced %d", got, want)}
 	}
 	return err
-}
-
-// replaced is changedError for an object that nobody has noticed yet.
-func (s store) replaced(r Request, key string, want, got version) error {
-	s.c.Observer.Conflict(key)
-	return changedError(r, key, want, got)
-}
-
-func changedError(r Request, key string, want, got version) error {
-	return &StoreError{r, key, syscall.ESTALE, fmt.Errorf("another writer replaced the object: "+
-		"%d bytes of %v became %d bytes of %v", want.size, want.mod, got.size, got.mod)}
 }
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 128<<10); return &b }}

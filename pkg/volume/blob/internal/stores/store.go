@@ -24,6 +24,9 @@ type Store struct {
 	IfMatch     func(w *blob.WriterOptions, etag string)
 	ReadIfMatch func(r *blob.ReaderOptions, etag string)
 
+	// PageObjects is how many objects to ask for at once, or 0.
+	PageObjects int
+
 	// ReaderETag returns the ETag of what is being read, as the attributes have it.
 	// It is nil where a reader does not know it.
 	ReaderETag func(r *blob.Reader) string
@@ -50,6 +53,7 @@ func Open(ctx context.Context, l Location, c Credentials) (*Store, error) {
 		s.ReaderETag = azureETag
 	case "file":
 		s.Bucket, err = openDirectory(ctx, l)
+		s.PageObjects = directoryPage
 	case "mem":
 		s.Bucket = memblob.OpenBucket(nil)
 	default:
@@ -75,6 +79,10 @@ func (s *Store) conditions(write, read condition) {
 
 // errHidden means that a driver is not the one of the store's kind.
 var errHidden = errors.New("the library does not show its request to the store")
+
+// directoryPage is for a library that walks a directory from its beginning for each
+// page.
+const directoryPage = 100_000
 
 // openDirectory opens a directory. What is written appears there by a rename, so
 // the file is made in the same file system.
