@@ -43,7 +43,8 @@ type Config struct {
 	MemoryBytes int64
 
 	// ListEntries bounds the names that are remembered of all directories. A
-	// directory that has more cannot be listed (EFBIG); its files can be opened.
+	// directory that has more cannot be listed (EFBIG); its files can be opened. A
+	// name counts once more for each 128 bytes of its key.
 	ListEntries int
 
 	// PageObjects is how many objects a request for a listing asks for. Object stores

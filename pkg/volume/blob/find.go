@@ -173,7 +173,7 @@ func (v *tree) full(ctx context.Context, dir, after string) (*listing, error) {
 	}
 	n, err := v.listing(ctx, dir, v.c.ListEntries)
 	if err == nil && !n.complete {
-		return nil, fmt.Errorf("directory %q has more than %d objects, which is the limit of listings: %w",
+		return nil, fmt.Errorf("directory %q has more than %d objects, which is the limit of listings (long names count for more): %w",
 			dir, v.c.ListEntries, syscall.EFBIG)
 	}
 	return n, err

@@ -1,7 +1,9 @@
 package blob
 
 import (
+	"context"
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -86,4 +88,51 @@ func TestLargePages(t *testing.T) {
 	if n := k.requests()[RequestList]; n != 1 {
 		t.Fatalf("%d listings", n)
 	}
+}
+
+// Large listings are made one at a time, and whoever waits does so no longer than its
+// call may. Others go on.
+func TestLargeListingsWait(t *testing.T) {
+	k := newKit(t, func(c *Config) { c.ListEntries = 10_000 }, "small/a")
+	for _, dir := range []string{"first", "second"} {
+		for i := range 2 * pageSize {
+			k.must(k.inner.WriteAll(k.ctx, fmt.Sprintf("%s/%06d", dir, i), nil, writerWith("x/y", nil)))
+		}
+	}
+	k.relist()
+	first, second := k.lookup("first").ID, k.lookup("second").ID
+	pages, asked, release := 0, make(chan struct{}), make(chan struct{})
+	k.set(func(r Request, key string) fault {
+		if r != RequestList || key != "first/" {
+			return fault{}
+		}
+		if pages++; pages == 2 {
+			return fault{late: release, ready: asked}
+		}
+		return fault{}
+	})
+	done := make(chan error)
+	go func() { _, err := k.v.ReadDir(k.ctx, first, "", 10); done <- err }()
+	<-asked
+	ctx, cancel := contextWithTimeout(k, 50*time.Millisecond)
+	defer cancel()
+	_, err := k.v.ReadDir(ctx, second, "", 10)
+	k.wantErr(err, context.DeadlineExceeded)
+	k.wantNames("small", "a")
+	close(release)
+	k.must(<-done)
+	_, err = k.v.ReadDir(k.ctx, second, "", 10)
+	k.must(err)
+}
+
+// Long names count for more, because they take more memory.
+func TestLargeDirectoryOfLongNames(t *testing.T) {
+	k := newKit(t, func(c *Config) { c.ListEntries = 1500 })
+	for i := range 1100 {
+		k.must(k.inner.WriteAll(k.ctx, fmt.Sprintf("d/%0250d", i), nil, writerWith("x/y", nil)))
+	}
+	k.relist()
+	_, err := k.v.ReadDir(k.ctx, k.lookup("d").ID, "", 10)
+	k.wantErr(err, syscall.EFBIG)
+	k.lookup("d/" + fmt.Sprintf("%0250d", 1099))
 }

@@ -19,11 +19,12 @@ type store struct {
 	bucket *blob.Bucket
 	c      *Config
 	parts  *semaphore.Weighted // of uploads, which have a buffer each
+	large  mutex               // of listings
 	marks  *atomic.Bool        // set once the store was seen to keep uploadKey
 }
 
 func newStore(c *Config) store {
-	return store{bucket: c.Bucket, c: c, parts: semaphore.NewWeighted(int64(c.Requests)), marks: new(atomic.Bool)}
+	return store{bucket: c.Bucket, c: c, parts: semaphore.NewWeighted(int64(c.Requests)), large: newMutex(), marks: new(atomic.Bool)}
 }
 
 // partsOf is how many parts of an upload are in memory at once.
@@ -47,46 +48,6 @@ func (s store) request(ctx context.Context, r Request, key string, size int64, f
 		s.c.Logger.Warn("request failed", "request", string(r), "key", key, "error", err)
 	}
 	return err
-}
-
-// object is one result of a listing: an object, or a common prefix.
-type object struct {
-	key    string
-	prefix bool
-	version
-}
-
-// pageSize is what S3, GCS and Azure return at most in one request.
-const pageSize = 1000
-
-// list returns the objects below a prefix, up to about most, and whether there
-// are more. With deep unset it ends at the next slash.
-func (s store) list(ctx context.Context, prefix string, deep bool, most int) (all []object, more bool, err error) {
-	o := &blob.ListOptions{Prefix: prefix}
-	if !deep {
-		o.Delimiter = "/"
-	}
-	token := blob.FirstPageToken
-	for len(token) > 0 {
-		if len(all) >= most {
-			return all, true, nil
-		}
-		var page []*blob.ListObject
-		err := s.request(ctx, RequestList, prefix, 0, func(ctx context.Context) (err error) {
-			page, token, err = s.bucket.ListPage(ctx, token, min(s.c.PageObjects, most-len(all)), o)
-			return err
-		})
-		if isNotFound(err) {
-			err = &StoreError{Request: RequestList, Key: prefix, Errno: syscall.EIO, Err: err}
-		}
-		if err != nil {
-			return nil, false, err
-		}
-		for _, p := range page {
-			all = append(all, object{p.Key, p.IsDir, version{size: p.Size, mod: p.ModTime, md5: p.MD5}})
-		}
-	}
-	return all, false, nil
 }
 
 func (s store) attributes(ctx context.Context, key string) (a *blob.Attributes, err error) {
