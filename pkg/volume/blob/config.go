@@ -105,6 +105,11 @@ type Config struct {
 	// second may be taken for the same, where the store's times are in seconds.
 	ReaderETag func(r *blob.Reader) string
 
+	// Status, if not nil, returns the HTTP status that the store answered, where an
+	// error is of an answer, or 0. Without it the codes of gocloud.dev count. They are
+	// not exact: Google's 403 is one of an object that is not there.
+	Status func(err error) int
+
 	// Logger and Observer learn of requests and transfers. Both may be nil.
 	Logger   *slog.Logger
 	Observer Observer

@@ -38,7 +38,7 @@ func (s store) request(ctx context.Context, r Request, key string, size int64, f
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	start := time.Now()
-	err := storeError(r, key, f(ctx))
+	err := s.c.storeError(r, key, f(ctx))
 	seen := err
 	if isNotFound(err) {
 		seen = nil

@@ -24,6 +24,10 @@ type Store struct {
 	IfMatch     func(w *blob.WriterOptions, etag string)
 	ReadIfMatch func(r *blob.ReaderOptions, etag string)
 
+	// Status is that of the answer that an error is of, or 0. It is nil where there are
+	// no answers: directories, memory.
+	Status func(err error) int
+
 	// PageObjects is how many objects to ask for at once, or 0.
 	PageObjects int
 
@@ -61,6 +65,9 @@ func Open(ctx context.Context, l Location, c Credentials) (*Store, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if s.IfMatch != nil {
+		s.Status = Status
 	}
 	return s, nil
 }

@@ -54,7 +54,7 @@ func config(v settings.Volume, s *stores.Store, dir string, log *slog.Logger, o 
 		PrefetchObjectBytes: int64(v.PrefetchObjectSize), PrefetchFiles: v.PrefetchFiles,
 		RenameObjects: v.RenameObjects, KeepTimes: v.KeepTimes, KeepStaged: time.Duration(v.KeepStaged),
 		FileMode: fs.FileMode(v.FileMode), DirMode: fs.FileMode(v.DirMode), UID: v.UID, GID: v.GID,
-		IfMatch: s.IfMatch, ReadIfMatch: s.ReadIfMatch, ReaderETag: s.ReaderETag,
+		IfMatch: s.IfMatch, ReadIfMatch: s.ReadIfMatch, ReaderETag: s.ReaderETag, Status: s.Status,
 		Logger: log, Observer: o,
 	}
 }
