@@ -63,9 +63,9 @@ func TestGCSConditions(t *testing.T) {
 	defer server.Close()
 	t.Setenv("STORAGE_EMULATOR_HOST", strings.TrimPrefix(server.URL, "http://"))
 	s := open(t, "gs://shelf", Credentials{})
-	conditions(t, s, "a", "CJ+1")
-	if asked != 3 { // once for the right ETag, twice for the stale one
-		t.Errorf("asked %d times for the generation, want 3", asked)
+	conditions(t, s, "a", etag(t, s.Bucket, "a"))
+	if asked != 4 { // for the attributes, once for the right ETag, twice for the stale one
+		t.Errorf("asked %d times, want 4", asked)
 	}
 }
 
