@@ -82,7 +82,8 @@
 // are written until they are closed, and what crashes left: above it, ENOSPC. A full
 // disk is the same. MemoryBytes bounds the buffers of ranged reads, Requests times
 // PartBytes those of uploads, ListEntries what
-// is remembered of directories; a directory with more is EFBIG to list. For each
+// is remembered of directories; a directory with more is EFBIG to list. Of files that
+// are staged there may be one for each MiB of StageBytes, and a thousand: above, ENOSPC. For each
 // file that the process makes, renames or removes it remembers some 20 to 200 bytes.
 //
 // # Errors

@@ -214,6 +214,7 @@ func TestRecoveredConflictStaysOne(t *testing.T) {
 	for _, there := range []bool{true, false} {
 		if !there {
 			k.must(k.inner.Delete(k.ctx, "a"))
+			k.failOn(RequestAttributes, fault{before: errFault}) // which nobody asks any more
 		}
 		found, err := Recover(k.ctx, k.c)
 		if err != nil || len(found) != 1 || found[0].Outcome != Conflict {

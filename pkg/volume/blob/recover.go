@@ -95,7 +95,7 @@ func (s store) recover(ctx context.Context, l disk.Leftover) (Outcome, error) {
 	switch {
 	case s.c.ReadOnly || o != Incomplete && o != Conflict:
 	case l.Found.IsZero():
-		err = errors.Join(err, l.SetFound(time.Now()))
+		err = errors.Join(err, l.SetFound(time.Now(), o == Conflict))
 	case time.Since(l.Found) > s.c.KeepStaged:
 		return Discarded, nil
 	}
@@ -104,6 +104,8 @@ func (s store) recover(ctx context.Context, l disk.Leftover) (Outcome, error) {
 
 func (s store) replay(ctx context.Context, l disk.Leftover) (Outcome, error) {
 	switch {
+	case l.Conflict && !l.Found.IsZero(): // and there may be many, to be asked for
+		return Conflict, nil
 	case !l.Complete:
 		return Incomplete, nil
 	case l.Boot != "" && l.Boot != disk.Boot():
@@ -139,7 +141,7 @@ func (s store) replay(ctx context.Context, l disk.Leftover) (Outcome, error) {
 			return s.compare(ctx, c, a)
 		}
 		c.object = propertiesOf(a)
-	} else if l.Exists || l.Conflict || !l.Found.IsZero() {
+	} else if l.Exists || l.Conflict {
 		return Conflict, nil // that the other's object is gone by now is no reason to make another
 	}
 	if s.c.ReadOnly {

@@ -147,7 +147,7 @@ func (in *inode) contentNow(key string, replace bool) *content {
 	if !r.Complete || r.Boot != "" { // else it is on the disk, since an attempt failed
 		r.Boot = disk.Boot()
 	}
-	r.Complete, r.Conflict, r.Uploads = true, false, append(slices.Clone(r.Uploads), c.mark)
+	r.Complete, r.Conflict, r.Uploads = true, false, append(slices.Clone(lastMarks(r.Uploads)), c.mark)
 	r.Metadata = in.v.s.writerOptions(c).Metadata
 	if err := in.file.Mark(r); err != nil {
 		// Then a crash reports the file as incomplete or as a conflict.
@@ -194,3 +194,7 @@ func (in *inode) uploaded(seq uint64, got version, c *content) {
 		in.v.c.Logger.Warn("the record of an uploaded file is out of date", "key", c.key, "error", err)
 	}
 }
+
+// lastMarks bounds what a record has of attempts. An older one that arrives after so
+// many counts as another writer.
+func lastMarks(all []string) []string { return all[max(0, len(all)-99):] }

@@ -34,6 +34,7 @@ type Dir struct {
 	cached       map[string]*File // by key
 	idle         *list.List       // cached files that nobody uses, the oldest first
 	cache, stage int64            // bytes in use
+	staged       int64            // files
 	next         uint64
 	closed       bool
 }
@@ -85,6 +86,7 @@ func (d *Dir) clean() error {
 	}
 	for _, l := range left {
 		d.stage += l.Size
+		d.staged++
 		d.next = max(d.next, l.number)
 	}
 	return nil
@@ -133,6 +135,19 @@ func (d *Dir) reserveStage(n int64) error {
 	return nil
 }
 
+// stagedFiles returns how many staged files there may be: an empty one takes room on
+// the host's disk, too.
+func (l Limits) stagedFiles() int64 { return max(1000, l.StageBytes>>20) }
+
+// addStaged is ENOSPC where there are too many staged files. The lock is held.
+func (d *Dir) addStaged() error {
+	if d.staged >= d.l.stagedFiles() {
+		return syscall.ENOSPC
+	}
+	d.staged++
+	return nil
+}
+
 // drop takes a cached file out of the index and deletes it if nobody uses it. The
 // lock is held.
 func (d *Dir) drop(f *File) {
@@ -151,6 +166,7 @@ func (d *Dir) remove(f *File) {
 	if f.staged {
 		f.unmark()
 		d.stage -= f.size
+		d.staged--
 	} else {
 		d.cache -= f.size
 	}
