@@ -72,6 +72,26 @@ func (f *faulty) NewTypedWriter(ctx context.Context, key, contentType string, o 
 
 func (w *faultyWriter) Write(p []byte) (int, error) { return w.w.Write(p) }
 
+func (w *faultyWriter) Close() error {
+	defer w.abort()
+	w.f.commit.Lock()
+	defer w.f.commit.Unlock()
+	if w.c.etag != "" {
+		a, err := w.f.inner.Attributes(context.Background(), w.key)
+		if err != nil || a.ETag != w.c.etag {
+			w.abort()
+			w.w.Close()
+			return errPrecondition
+		}
+	}
+	if err := w.ctx.Err(); err != nil {
+		w.abort()
+		w.w.Close()
+		return err
+	}
+	return errors.Join(w.w.Close(), w.x.after)
+}
+
 func (f *faulty) Close() error { return f.inner.Close() }
 
 // errPrecondition is what a driver with conditions returns: an error of its own,
