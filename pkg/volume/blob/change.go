@@ -185,7 +185,7 @@ func (v *writable) Mkdir(ctx context.Context, dir volume.ID, name string, _ volu
 func (v *tree) putMarker(ctx context.Context, dir string) error {
 	o := v.s.writerOptions(&content{mark: newMark()})
 	o.IfNotExist, o.ContentType = true, "application/x-directory"
-	err := v.s.put(ctx, dir, strings.NewReader(""), 0, o)
+	err := v.s.put(ctx, dir, strings.NewReader(""), 0, o, nil)
 	if err != nil && !isConflict(err) {
 		return err
 	}

@@ -26,7 +26,8 @@
 // one, and the object may have some of it, as after a crash of any file system.
 //
 // Other writers of the bucket are noticed, not merged. An upload of an object that
-// somebody else made, changed or removed since this volume read it is ESTALE; the
+// somebody else made, changed or removed since this volume read it is ESTALE, and so is
+// one that somebody else replaced before the store was asked for it; the
 // content stays staged, and after the last close in Config.Dir as a conflict. With
 // Config.IfMatch, and for new files, the store checks that itself; otherwise it is
 // looked up right before, which leaves a moment. An object that was replaced is a

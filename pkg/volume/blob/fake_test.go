@@ -22,6 +22,7 @@ type fault struct {
 	block  chan struct{} // wait for it, or for the context
 	late   chan struct{} // the same with an answer that is ready
 	ready  chan struct{} // closed when it is
+	landed chan struct{} // closed when a late upload is done
 }
 
 var errFault = errors.New("injected")

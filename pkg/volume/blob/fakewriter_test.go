@@ -64,7 +64,7 @@ func (f *faulty) NewTypedWriter(ctx context.Context, key, contentType string, o 
 	if w.c, err = conditionOf(o.BeforeWrite); err != nil {
 		return nil, err
 	}
-	inner, abort := context.WithCancel(ctx)
+	inner, abort := context.WithCancel(context.WithoutCancel(ctx))
 	w.abort = abort
 	w.w, err = f.inner.NewWriter(inner, key, &blob.WriterOptions{ContentType: contentType, Metadata: o.Metadata, IfNotExist: o.IfNotExist})
 	return w, err
@@ -73,6 +73,27 @@ func (f *faulty) NewTypedWriter(ctx context.Context, key, contentType string, o 
 func (w *faultyWriter) Write(p []byte) (int, error) { return w.w.Write(p) }
 
 func (w *faultyWriter) Close() error {
+	if w.x.late == nil {
+		return w.close()
+	}
+	// The store goes on when the client is gone.
+	close(w.x.ready)
+	done := make(chan error, 1)
+	go func() {
+		<-w.x.late
+		w.ctx = context.Background()
+		done <- w.close()
+		close(w.x.landed)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	}
+}
+
+func (w *faultyWriter) close() error {
 	defer w.abort()
 	w.f.commit.Lock()
 	defer w.f.commit.Unlock()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -99,11 +100,12 @@ func TestWriteRemovedObject(t *testing.T) {
 func TestRemoveStopsUpload(t *testing.T) {
 	k := newKit(t, nil)
 	h := k.create("a")
-	k.writeAt(h, "x", 0)
+	k.writeAt(h, large(1000), 0) // less is sent at once
 	started := make(chan struct{})
+	start := sync.OnceFunc(func() { close(started) })
 	k.setDuring(func(r Request, _ string) {
 		if r == RequestWrite {
-			close(started)
+			start()
 		}
 	})
 	k.failOn(RequestWrite, fault{block: make(chan struct{})})

@@ -101,12 +101,12 @@ func (v *writable) removeFile(ctx context.Context, parent string, e entry, in *i
 	return nil
 }
 
-// quiesce takes busy of a file that is about to lose its object, stops an upload,
-// and brings the content to the host if the file is open.
+// quiesce takes busy of a file that is about to lose its object, stops an upload that
+// the store does not have all of yet, and brings the content to the host if the file is open.
 func (in *inode) quiesce(ctx context.Context) error {
 	in.mu.RLock()
 	if in.up != nil {
-		in.up.cancel()
+		in.up.stop()
 	}
 	in.mu.RUnlock()
 	if err := in.busy.lock(ctx); err != nil {

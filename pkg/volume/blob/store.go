@@ -144,8 +144,9 @@ func copyBuffer(w io.Writer, r io.Reader) (int64, error) {
 var errShrunk = errors.New("the file became shorter during its upload")
 
 // put uploads size bytes of src. Unless it returns nil, the object is as before,
-// or complete where only the answer was lost.
-func (s store) put(ctx context.Context, key string, src io.ReaderAt, size int64, o *blob.WriterOptions) error {
+// or complete where only the answer was lost. It asks send, if not nil, before the
+// store can have all of it.
+func (s store) put(ctx context.Context, key string, src io.ReaderAt, size int64, o *blob.WriterOptions, send func() error) error {
 	o.MaxConcurrency = int(s.c.partsOf(size))
 	if err := s.parts.Acquire(ctx, int64(o.MaxConcurrency)); err != nil {
 		return err
@@ -162,6 +163,9 @@ func (s store) put(ctx context.Context, key string, src io.ReaderAt, size int64,
 		n, err := copyBuffer(p, io.NewSectionReader(src, 0, size))
 		if err == nil && n != size {
 			err = errShrunk
+		}
+		if err == nil && send != nil {
+			err = send()
 		}
 		if err != nil {
 			abort()

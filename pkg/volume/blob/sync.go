@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/directfs/runsc/pkg/volume/blob/internal/disk"
@@ -14,6 +15,37 @@ import (
 type upload struct {
 	*task
 	seq uint64
+
+	mu      sync.Mutex
+	stopped bool
+	sent    bool // the store may make the object, whoever waits for it
+}
+
+// sentTimeout is how long an upload may go on that the store has all of, when it is
+// not wanted any more.
+const sentTimeout = 5 * time.Second
+
+// stop ends an upload, at once unless the store has all of it.
+func (u *upload) stop() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.sent {
+		time.AfterFunc(sentTimeout, u.cancel)
+		return
+	}
+	u.stopped = true
+	u.cancel()
+}
+
+// send reports whether the end of the content may be sent.
+func (u *upload) send() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.stopped {
+		return context.Canceled
+	}
+	u.sent = true
+	return nil
 }
 
 // sync returns nil when all changes made before the call are in the store.
@@ -123,6 +155,7 @@ func (in *inode) uploadBusy(ctx context.Context, u *upload, key string, replace 
 	u.seq = in.seq
 	c := in.contentNow(key, replace)
 	in.mu.Unlock()
+	c.send = u.send
 	got, err := in.v.s.upload(ctx, c)
 	if err != nil {
 		return err

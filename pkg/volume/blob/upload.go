@@ -34,6 +34,9 @@ type content struct {
 	object *objectProperties
 	mod    time.Time // kept in the metadata unless zero
 
+	// send, if not nil, is asked before the end of the content is sent.
+	send func() error
+
 	// replace is set where it does not matter what the object is now.
 	replace bool
 }
@@ -95,7 +98,7 @@ func (s store) uploadOnce(ctx context.Context, c *content) error {
 			return changedError(RequestWrite, c.key, c.base, got)
 		}
 	}
-	err := s.put(ctx, c.key, c.src, c.size, o)
+	err := s.put(ctx, c.key, c.src, c.size, o, c.send)
 	if c.exists && isNotFound(err) { // a condition on an object that is gone
 		err = &StoreError{RequestWrite, c.key, syscall.ESTALE, err}
 	}
