@@ -32,7 +32,8 @@
 // Config.IfMatch, and for new files, the store checks that itself; otherwise it is
 // looked up right before, which leaves a moment. An object that was replaced is a
 // new file: what is open goes on with the old content, or gets ESTALE if that is
-// read in ranges. Listings and attributes may be as old as Config.ListTTL.
+// read in ranges. Listings and attributes may be as old as Config.ListTTL and the time
+// that the store took. Who reads a directory on sees it as it was at the beginning.
 //
 // # What a file operation does
 //

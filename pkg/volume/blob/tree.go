@@ -41,6 +41,8 @@ type tree struct {
 	idle   *semaphore.Weighted // for requests ahead of need
 	locked keyLocks
 
+	waiting atomic.Int64 // files to be fetched ahead
+
 	changes atomic.Uint64 // of objects, by this process
 
 	mu      sync.Mutex
