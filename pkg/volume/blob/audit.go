@@ -40,7 +40,7 @@ func Audit(ctx context.Context, c Config) ([]Finding, error) {
 	for len(token) > 0 && len(found) < maxFindings {
 		var page []*blob.ListObject
 		err := s.request(ctx, RequestList, c.Prefix, 0, func(ctx context.Context) (err error) {
-			page, token, err = c.Bucket.ListPage(ctx, token, pageSize, &blob.ListOptions{Prefix: c.Prefix})
+			page, token, err = c.Bucket.ListPage(ctx, token, c.PageObjects, &blob.ListOptions{Prefix: c.Prefix})
 			return err
 		})
 		if err != nil {

@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -123,8 +124,8 @@ func (v *writable) vacant(ctx context.Context, parent, name string) error {
 	if err := checkKey(parent + name + "/"); err != nil {
 		return err
 	}
-	if !names.Possible(name) {
-		return fmt.Errorf("name %q: %s: %w", name, names.Problem(name), syscall.EINVAL)
+	if problem := cmp.Or(names.Problem(name), names.Unlistable(name)); problem != "" {
+		return fmt.Errorf("name %q: %s: %w", name, problem, syscall.EINVAL)
 	}
 	e, in, err := v.child(ctx, parent, name)
 	if in != nil {
@@ -184,7 +185,7 @@ func (v *writable) Mkdir(ctx context.Context, dir volume.ID, name string, _ volu
 func (v *tree) putMarker(ctx context.Context, dir string) error {
 	o := v.s.writerOptions(&content{mark: newMark()})
 	o.IfNotExist, o.ContentType = true, "application/x-directory"
-	err := v.s.put(ctx, dir, strings.NewReader(""), 0, o)
+	err := v.s.put(ctx, dir, strings.NewReader(""), 0, o, nil)
 	if err != nil && !isConflict(err) {
 		return err
 	}

@@ -48,8 +48,13 @@ type Config struct {
 	MemoryBytes int64
 
 	// ListEntries bounds the names that are remembered of all directories. A
-	// directory that has more cannot be listed (EFBIG); its files can be opened.
+	// directory that has more cannot be listed (EFBIG); its files can be opened. A
+	// name counts once more for each 128 bytes of its key.
 	ListEntries int
+
+	// PageObjects is how many objects a request for a listing asks for. Object stores
+	// return 1000 at most; a directory is walked as a whole for each request.
+	PageObjects int
 
 	// ListTTL is how long listings and attributes are believed.
 	ListTTL time.Duration
@@ -109,6 +114,11 @@ type Config struct {
 	// second may be taken for the same, where the store's times are in seconds.
 	ReaderETag func(r *blob.Reader) string
 
+	// Status, if not nil, returns the HTTP status that the store answered, where an
+	// error is of an answer, or 0. Without it the codes of gocloud.dev count. They are
+	// not exact: Google's 403 is one of an object that is not there.
+	Status func(err error) int
+
 	// Logger and Observer learn of requests and transfers. Both may be nil.
 	Logger   *slog.Logger
 	Observer Observer
@@ -121,6 +131,7 @@ var DefaultConfig = Config{
 	StageBytes:          16 << 30,
 	MemoryBytes:         256 << 20,
 	ListEntries:         500_000,
+	PageObjects:         pageSize,
 	ListTTL:             5 * time.Second,
 	RequestTimeout:      20 * time.Second,
 	MinRate:             1 << 20,
@@ -147,6 +158,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.StageBytes, d.StageBytes)
 	setDefault(&c.MemoryBytes, d.MemoryBytes)
 	setDefault(&c.ListEntries, d.ListEntries)
+	setDefault(&c.PageObjects, d.PageObjects)
 	setDefault(&c.ListTTL, d.ListTTL)
 	setDefault(&c.RequestTimeout, d.RequestTimeout)
 	setDefault(&c.MinRate, d.MinRate)
@@ -202,7 +214,7 @@ func (c Config) check() error {
 	}
 	for name, n := range map[string]int64{
 		"cache": c.CacheBytes, "cached object": c.CacheObjectBytes, "stage": c.StageBytes,
-		"list entries": int64(c.ListEntries), "list TTL": int64(c.ListTTL),
+		"list entries": int64(c.ListEntries), "objects of a page": int64(c.PageObjects), "list TTL": int64(c.ListTTL),
 		"time before an upload is tried again": int64(c.RetryAfter),
 		"request timeout":                      int64(c.RequestTimeout), "minimum rate": c.MinRate,
 		"requests": int64(c.Requests), "part size": int64(c.PartBytes),

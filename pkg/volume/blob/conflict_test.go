@@ -177,3 +177,46 @@ func TestRenameOfConflict(t *testing.T) {
 		})
 	}
 }
+
+// A file that another writer was faster to make is removed: that is no reason to
+// delete the other's.
+func TestRemoveOfConflict(t *testing.T) {
+	for _, existing := range []bool{true, false} {
+		t.Run(fmt.Sprintf("existing=%v", existing), func(t *testing.T) {
+			k := newKit(t, nil)
+			var h volume.WritableHandle
+			if existing {
+				k.put("a", "base")
+				h = k.openFile("a", rw)
+			} else {
+				h = k.create("a")
+			}
+			k.writeAt(h, "mine", 0)
+			k.put("a", "theirs")
+			k.wantErr(h.Flush(k.ctx), syscall.ESTALE)
+			k.must(k.remove("a", false))
+			k.must(h.Close(k.ctx))
+			k.relist()
+			k.wantFile("a", "theirs")
+		})
+	}
+}
+
+// Another writer, whose objects have no mark, replaces what was uploaded before it is
+// looked at: that is not what was uploaded, whatever its size.
+func TestUploadIsReplaced(t *testing.T) {
+	k := newKit(t, nil)
+	k.write("first", "which shows that the store keeps marks")
+	h := k.create("a")
+	k.writeAt(h, "mine", 0)
+	k.setDuring(func(r Request, key string) {
+		if r == RequestAttributes {
+			k.inner.WriteAll(k.ctx, key, []byte("ours"), nil)
+		}
+	})
+	k.wantErr(h.Flush(k.ctx), syscall.ESTALE)
+	k.setDuring(nil)
+	h.Close(k.ctx)
+	k.relist()
+	k.wantFile("a", "ours")
+}

@@ -27,12 +27,14 @@
 // one, and the object may have some of it, as after a crash of any file system.
 //
 // Other writers of the bucket are noticed, not merged. An upload of an object that
-// somebody else made, changed or removed since this volume read it is ESTALE; the
+// somebody else made, changed or removed since this volume read it is ESTALE, and so is
+// one that somebody else replaced before the store was asked for it; the
 // content stays staged, and after the last close in Config.Dir as a conflict. With
 // Config.IfMatch, and for new files, the store checks that itself; otherwise it is
 // looked up right before, which leaves a moment. An object that was replaced is a
 // new file: what is open goes on with the old content, or gets ESTALE if that is
-// read in ranges. Listings and attributes may be as old as Config.ListTTL.
+// read in ranges. Listings and attributes may be as old as Config.ListTTL and the time
+// that the store took. Who reads a directory on sees it as it was at the beginning.
 //
 // # What a file operation does
 //
@@ -63,7 +65,9 @@
 // A directory that is renamed while its objects are deleted in vain is there
 // twice, which is an error. It is ESTALE, and nothing is moved, where another writer
 // changes an object meanwhile. A rename of a file over another one replaces it
-// whatever another writer did to it.
+// whatever another writer did to it; if another writer replaces the copy at once, that
+// is ESTALE, and the file keeps its name. A file that another writer was faster to
+// make is removed or renamed without the other's object, which has the name then.
 //
 // # Names that no path can have
 //
@@ -71,7 +75,8 @@
 // a component of more than 255 bytes, an object beside a directory of its name, and
 // a directory's object with content are shown under a name that has "~object-" and
 // a hash of the key in it. They can be read, written, renamed and removed by that name. Other files
-// cannot be given such a name (EINVAL). Audit lists them.
+// cannot be given such a name (EINVAL), nor one with a control character other than
+// tab and newline, which S3 could not list. Audit lists them.
 //
 // # What is bounded
 //
@@ -80,7 +85,8 @@
 // are written until they are closed, and what crashes left: above it, and where StageRoom
 // says so, ENOSPC. A full disk is the same. MemoryBytes bounds the buffers of ranged reads, Requests times
 // PartBytes those of uploads, ListEntries what
-// is remembered of directories; a directory with more is EFBIG to list. For each
+// is remembered of directories; a directory with more is EFBIG to list. Of files that
+// are staged there may be one for each MiB of StageBytes, and a thousand: above, ENOSPC. For each
 // file that the process makes, renames or removes it remembers some 20 to 200 bytes.
 //
 // # Errors

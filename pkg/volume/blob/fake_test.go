@@ -22,6 +22,7 @@ type fault struct {
 	block  chan struct{} // wait for it, or for the context
 	late   chan struct{} // the same with an answer that is ready
 	ready  chan struct{} // closed when it is
+	landed chan struct{} // closed when a late upload is done
 }
 
 var errFault = errors.New("injected")
@@ -34,6 +35,8 @@ type faulty struct {
 	inject func(r Request, key string) fault
 	count  map[Request]int
 	during func(r Request, key string) // called before each request
+
+	commit sync.Mutex // held while an upload is compared and appears
 
 	seconds bool // times are no finer, and there is no MD5
 }
@@ -175,6 +178,13 @@ func (f *faulty) NewRangeReader(ctx context.Context, key string, off, n int64, o
 	if err != nil {
 		return nil, err
 	}
+	c, err := conditionOf(o.BeforeRead)
+	if err != nil {
+		return nil, err
+	}
+	if a, err := f.inner.Attributes(ctx, key); err == nil && c.etag != "" && a.ETag != c.etag {
+		return nil, errPrecondition
+	}
 	r, err := f.inner.NewRangeReader(ctx, key, off, n, nil)
 	if err != nil {
 		return nil, cmp.Or(x.wait(ctx), err)
@@ -208,24 +218,6 @@ func (o *onlyBytes) Read(p []byte) (int, error) {
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
-
-func (w *faultyWriter) Close() error {
-	defer w.abort()
-	if w.c.etag != "" {
-		a, err := w.f.inner.Attributes(context.Background(), w.key)
-		if err != nil || a.ETag != w.c.etag {
-			w.abort()
-			w.w.Close()
-			return errPrecondition
-		}
-	}
-	if err := w.ctx.Err(); err != nil {
-		w.abort()
-		w.w.Close()
-		return err
-	}
-	return errors.Join(w.w.Close(), w.x.after)
-}
 
 func (f *faulty) Copy(ctx context.Context, to, from string, _ *driver.CopyOptions) error {
 	x, err := f.begin(ctx, RequestCopy, from)

@@ -25,6 +25,26 @@ func ifMatch(o *blob.WriterOptions, etag string) {
 	}
 }
 
+func readIfMatch(o *blob.ReaderOptions, etag string) {
+	w := &blob.WriterOptions{}
+	ifMatch(w, etag)
+	o.BeforeRead = w.BeforeWrite
+}
+
+// conditionOf returns what a caller wants of the object.
+func conditionOf(before func(as func(any) bool) error) (c condition, err error) {
+	if before == nil {
+		return c, nil
+	}
+	return c, before(func(i any) bool {
+		p, ok := i.(**condition)
+		if ok {
+			*p = &c
+		}
+		return ok
+	})
+}
+
 type faultyWriter struct {
 	f     *faulty
 	ctx   context.Context
@@ -41,25 +61,57 @@ func (f *faulty) NewTypedWriter(ctx context.Context, key, contentType string, o 
 		return nil, err
 	}
 	w := &faultyWriter{f: f, ctx: ctx, x: x, key: key}
-	if o.BeforeWrite != nil {
-		err := o.BeforeWrite(func(i any) bool {
-			p, ok := i.(**condition)
-			if ok {
-				*p = &w.c
-			}
-			return ok
-		})
-		if err != nil {
-			return nil, err
-		}
+	if w.c, err = conditionOf(o.BeforeWrite); err != nil {
+		return nil, err
 	}
-	inner, abort := context.WithCancel(ctx)
+	inner, abort := context.WithCancel(context.WithoutCancel(ctx))
 	w.abort = abort
 	w.w, err = f.inner.NewWriter(inner, key, &blob.WriterOptions{ContentType: contentType, Metadata: o.Metadata, IfNotExist: o.IfNotExist})
 	return w, err
 }
 
 func (w *faultyWriter) Write(p []byte) (int, error) { return w.w.Write(p) }
+
+func (w *faultyWriter) Close() error {
+	if w.x.late == nil {
+		return w.close()
+	}
+	// The store goes on when the client is gone.
+	close(w.x.ready)
+	done := make(chan error, 1)
+	go func() {
+		<-w.x.late
+		w.ctx = context.Background()
+		done <- w.close()
+		close(w.x.landed)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	}
+}
+
+func (w *faultyWriter) close() error {
+	defer w.abort()
+	w.f.commit.Lock()
+	defer w.f.commit.Unlock()
+	if w.c.etag != "" {
+		a, err := w.f.inner.Attributes(context.Background(), w.key)
+		if err != nil || a.ETag != w.c.etag {
+			w.abort()
+			w.w.Close()
+			return errPrecondition
+		}
+	}
+	if err := w.ctx.Err(); err != nil {
+		w.abort()
+		w.w.Close()
+		return err
+	}
+	return errors.Join(w.w.Close(), w.x.after)
+}
 
 func (f *faulty) Close() error { return f.inner.Close() }
 

@@ -112,15 +112,18 @@ func (in *inode) load(ctx context.Context) error {
 		return err
 	}
 	defer in.busy.unlock()
-	if in.file != nil || in.size > in.v.c.CacheObjectBytes {
+	if in.file != nil {
 		return nil
+	}
+	if in.size > in.v.c.CacheObjectBytes {
+		return in.pin(ctx)
 	}
 	key := in.keyNow()
 	f, err := in.v.cached(ctx, key, in.base)
 	switch {
 	case isFull(err) || errors.Is(err, syscall.EFBIG) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE):
 		in.v.c.Logger.Warn("reading without the cache", "key", key, "error", err)
-		return nil
+		return in.pin(ctx)
 	case err != nil:
 		return err
 	}
@@ -135,5 +138,27 @@ func (in *inode) load(ctx context.Context) error {
 	}
 	in.base = got
 	in.epoch++
+	return nil
+}
+
+// pin learns the ETag of an object that is read in ranges, which a listing does not
+// have: without it, ranges of two objects of one size and second could be mixed.
+func (in *inode) pin(ctx context.Context) error {
+	if in.v.c.ReadIfMatch == nil || in.base.etag != "" || !in.exists {
+		return nil
+	}
+	key := in.keyNow()
+	a, err := in.v.s.attributes(ctx, key)
+	if err != nil {
+		return err
+	}
+	got := versionOf(a)
+	if !in.base.same(got) {
+		in.v.retire(in, key, in.state())
+		return changedError(RequestAttributes, key, in.base, got)
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.base = got
 	return nil
 }

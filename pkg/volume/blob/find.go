@@ -165,11 +165,15 @@ func (v *tree) keepTime(ctx context.Context, dir string, e entry) (entry, error)
 	return e, nil
 }
 
-// full is the listing of a directory, however large it is.
-func (v *tree) full(ctx context.Context, dir string) (*listing, error) {
+// full is the listing of a directory, however large it is, of which a part was read
+// up to a name.
+func (v *tree) full(ctx context.Context, dir, after string) (*listing, error) {
+	if n := v.lists.begun(dir); n != nil && after != "" {
+		return n, nil
+	}
 	n, err := v.listing(ctx, dir, v.c.ListEntries)
 	if err == nil && !n.complete {
-		return nil, fmt.Errorf("directory %q has more than %d objects, which is the limit of listings: %w",
+		return nil, fmt.Errorf("directory %q has more than %d objects, which is the limit of listings (long names count for more): %w",
 			dir, v.c.ListEntries, syscall.EFBIG)
 	}
 	return n, err

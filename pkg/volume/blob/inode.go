@@ -23,6 +23,7 @@ type inode struct {
 
 	// Under tree.mu. A file that was removed or replaced has no name any more.
 	handles int
+	closing int // handles of which the use is being ended
 	writers int // handles that may write
 	named   bool
 

@@ -91,3 +91,28 @@ func TestLateClose(t *testing.T) {
 		})
 	}
 }
+
+// The store has all of an upload when the file is removed, and makes the object,
+// whoever waits for it: it must not come after the removal.
+func TestRemoveWaitsForStore(t *testing.T) {
+	k := newKit(t, nil)
+	h := k.create("a")
+	k.writeAt(h, "x", 0)
+	late := fault{late: make(chan struct{}), ready: make(chan struct{}), landed: make(chan struct{})}
+	k.failOn(RequestWrite, late)
+	flushed, removed := make(chan error, 1), make(chan error, 1)
+	go func() { flushed <- h.Flush(k.ctx) }()
+	<-late.ready
+	go func() { removed <- k.remove("a", false) }()
+	select {
+	case err := <-removed:
+		removed <- err
+	case <-time.After(50 * time.Millisecond): // it waits, or is slow
+	}
+	close(late.late)
+	<-late.landed
+	k.must(<-removed)
+	k.must(<-flushed)
+	k.must(h.Close(k.ctx))
+	k.wantNoObject("a")
+}

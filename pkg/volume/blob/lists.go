@@ -18,7 +18,11 @@ type listing struct {
 	// complete is set where entries is all that the directory has. Otherwise it
 	// is too large, and each entry is as old as it says.
 	complete bool
-	at       time.Time
+	at       time.Time     // when the store was asked
+	took     time.Duration // to ask for all pages
+
+	// last is the complete listing before one that is not: for who reads on.
+	last     *listing
 	modified time.Time // when a name was seen to come or go
 	place    *list.Element
 }
@@ -70,7 +74,7 @@ func (l *lists) join(dir string) (n *listing, f *flight, mine bool) {
 func (l *lists) land(f *flight, n *listing, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f.n, f.err = n, err
+	f.n, f.err, n.took = n, err, time.Since(n.at)
 	if l.flights[n.dir] == f { // not forgotten meanwhile
 		delete(l.flights, n.dir)
 		if err == nil {
@@ -97,9 +101,23 @@ func (l *lists) keep(f *flight, n *listing) {
 		}
 		l.remove(old)
 	}
+	if old != nil && !n.complete {
+		if n.last = old.last; old.complete {
+			n.last = old
+		}
+	}
 	l.m[n.dir], n.place = n, l.lru.PushBack(n)
-	l.count += len(n.entries) + 1
+	l.count += n.size()
 	l.trim(n)
+}
+
+// size is how many entries a listing counts for.
+func (n *listing) size() int {
+	size := len(n.entries) + 1
+	if n.last != nil {
+		size += len(n.last.entries)
+	}
+	return size
 }
 
 // trim forgets the listings that were not used for longest, but not keep.
@@ -116,17 +134,18 @@ func (l *lists) trim(keep *listing) {
 func (l *lists) remove(n *listing) {
 	delete(l.m, n.dir)
 	l.lru.Remove(n.place)
-	l.count -= len(n.entries) + 1
+	l.count -= n.size()
 }
 
 func sameNames(a, b map[string]entry) bool {
 	return maps.EqualFunc(a, b, func(entry, entry) bool { return true })
 }
 
-// fresh returns a listing that may be believed. The lock is held.
+// fresh returns a listing that may be believed. One of many pages may be older by the
+// time that they took: else it could be out of date when it is there. The lock is held.
 func (l *lists) fresh(dir string) *listing {
 	n := l.m[dir]
-	if n == nil || time.Since(n.at) > l.ttl {
+	if n == nil || time.Since(n.at) > l.ttl+n.took {
 		return nil
 	}
 	l.lru.MoveToBack(n.place)
@@ -187,6 +206,18 @@ func (l *lists) others(n *listing, name string) bool {
 	defer l.mu.Unlock()
 	_, has := n.entries[name]
 	return n.marker || len(n.entries) > 1 || len(n.entries) == 1 && !has
+}
+
+// begun returns the complete listing that who reads a directory has begun with, or
+// a later one, however old it is, or nil.
+func (l *lists) begun(dir string) *listing {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := l.m[dir]
+	if n != nil && !n.complete {
+		n = n.last
+	}
+	return n
 }
 
 // complete returns a complete listing that may be believed, or nil.

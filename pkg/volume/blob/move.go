@@ -64,6 +64,7 @@ func (m *move) copyObject(ctx context.Context, key string) (version, error) {
 	m.file.mu.RLock()
 	want := m.file.base
 	m.file.mu.RUnlock()
+	var from *blob.Attributes
 	for {
 		asked := time.Now()
 		if m.noReplace {
@@ -72,9 +73,8 @@ func (m *move) copyObject(ctx context.Context, key string) (version, error) {
 			}
 		}
 		err := m.v.s.copy(ctx, key, m.old.key, m.old.size)
-		var a *blob.Attributes
 		if err == nil {
-			a, err = m.v.s.attributes(ctx, m.old.key)
+			from, err = m.v.s.attributes(ctx, m.old.key)
 		}
 		if isNotFound(err) {
 			m.v.forgetMissing(m.old.key, asked)
@@ -82,7 +82,7 @@ func (m *move) copyObject(ctx context.Context, key string) (version, error) {
 		if err != nil {
 			return version{}, err
 		}
-		got := versionOf(a)
+		got := versionOf(from)
 		if want.same(got) {
 			break
 		}
@@ -90,11 +90,22 @@ func (m *move) copyObject(ctx context.Context, key string) (version, error) {
 		m.v.retire(m.file, m.old.key, m.file.state())
 		want, m.noReplace = got, false
 	}
+	return m.copied(ctx, from, key)
+}
+
+// copied returns the version of a copy, or ESTALE where another writer replaced it:
+// the file keeps its old name then. A copy has the mark of what was copied.
+func (m *move) copied(ctx context.Context, from *blob.Attributes, key string) (version, error) {
 	a, err := m.v.s.attributes(ctx, key)
 	if err != nil {
 		return version{}, err
 	}
-	return versionOf(a), nil
+	now := versionOf(a)
+	if a.Size != from.Size || a.Metadata[uploadKey] != from.Metadata[uploadKey] {
+		m.v.lists.forget(m.to)
+		return version{}, m.v.s.replaced(RequestCopy, key, versionOf(from), now)
+	}
+	return now, nil
 }
 
 // moved gives everything in memory the new key.

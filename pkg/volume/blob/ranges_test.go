@@ -103,3 +103,23 @@ func TestPrefetch(t *testing.T) {
 		t.Fatalf("%d reads of %d objects", reads, n)
 	}
 }
+
+// The object is replaced by one of the same size in the same second: what is open is
+// the old one or an error, and never a part of each.
+func TestRangesAreOfOneVersion(t *testing.T) {
+	k := newKit(t, func(c *Config) { smallCache(c); c.MemoryBytes = chunkBytes; c.ReadIfMatch = readIfMatch })
+	k.seconds = true
+	k.put("a", strings.Repeat("a", 5*chunkBytes))
+	h := k.openFile("a", ro)
+	p := make([]byte, 2*chunkBytes)
+	n, err := h.ReadAt(k.ctx, p[:10], 0)
+	if n != 10 || err != nil {
+		t.Fatalf("%d bytes, %v", n, err)
+	}
+	k.replace("a", strings.Repeat("b", 5*chunkBytes))
+	_, err = h.ReadAt(k.ctx, p, 3*chunkBytes)
+	k.wantErr(err, syscall.ESTALE)
+	k.must(h.Close(k.ctx))
+	k.relist()
+	k.wantFile("a", strings.Repeat("b", 5*chunkBytes))
+}

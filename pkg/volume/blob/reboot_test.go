@@ -1,9 +1,11 @@
 package blob
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -141,4 +143,83 @@ func TestRecoverDiscards(t *testing.T) {
 	if left := k.staged(); len(left) > 0 {
 		t.Fatalf("left: %v", left)
 	}
+}
+
+// The same while the next attempt is made: the file is still on the disk.
+func TestRecoverKeptDuringRetry(t *testing.T) {
+	k := newKit(t, nil)
+	h := k.create("a")
+	k.writeAt(h, "mine", 0)
+	fails := fault{before: errFault}
+	k.failOn(RequestWrite, fails)
+	if h.Flush(k.ctx) == nil {
+		t.Fatal("the flush succeeded")
+	}
+	k.set(func(r Request, _ string) fault {
+		if r != RequestWrite {
+			return fault{}
+		}
+		k.reboot()
+		return fails
+	})
+	if h.Flush(k.ctx) == nil {
+		t.Fatal("the flush succeeded")
+	}
+	k.heal()
+	found, err := Recover(k.ctx, k.c)
+	if err != nil || len(found) != 1 || found[0].Outcome != Uploaded {
+		t.Fatalf("%+v, %v", found, err)
+	}
+}
+
+// The application was told of another writer, whose object is removed then: the file
+// of which nobody knows does not come up.
+func TestConflictStaysOne(t *testing.T) {
+	for _, closed := range []bool{true, false} {
+		t.Run(fmt.Sprintf("closed=%v", closed), func(t *testing.T) {
+			k := newKit(t, nil)
+			h := k.create("a")
+			k.writeAt(h, "mine", 0)
+			k.put("a", "theirs")
+			k.wantErr(h.Flush(k.ctx), syscall.ESTALE)
+			if closed {
+				h.Close(k.ctx)
+				k.relist()
+			}
+			k.must(k.inner.Delete(k.ctx, "a"))
+			k.crash()
+			for range 2 {
+				found, err := Recover(k.ctx, k.c)
+				if err != nil || len(found) != 1 || found[0].Outcome != Conflict {
+					t.Fatalf("%+v, %v", found, err)
+				}
+			}
+			k.wantNoObject("a")
+		})
+	}
+}
+
+// The same where it was Recover that found the other's object.
+func TestRecoveredConflictStaysOne(t *testing.T) {
+	k := newKit(t, nil)
+	h := k.create("a")
+	k.writeAt(h, "mine", 0)
+	k.failOn(RequestWrite, fault{before: errFault})
+	if h.Flush(k.ctx) == nil {
+		t.Fatal("the flush succeeded")
+	}
+	k.heal()
+	k.crash()
+	k.put("a", "theirs")
+	for _, there := range []bool{true, false} {
+		if !there {
+			k.must(k.inner.Delete(k.ctx, "a"))
+			k.failOn(RequestAttributes, fault{before: errFault}) // which nobody asks any more
+		}
+		found, err := Recover(k.ctx, k.c)
+		if err != nil || len(found) != 1 || found[0].Outcome != Conflict {
+			t.Fatalf("%+v, %v", found, err)
+		}
+	}
+	k.wantNoObject("a")
 }

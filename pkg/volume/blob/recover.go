@@ -33,7 +33,7 @@ const (
 	// an upload, so that the file may be there in part only.
 	Incomplete Outcome = "incomplete"
 
-	// Conflict: somebody changed the object since.
+	// Conflict: somebody changed the object since, or the application was told so.
 	Conflict Outcome = "conflict"
 
 	// Failed: the store, or the record, is not readable; see Err.
@@ -95,7 +95,7 @@ func (s store) recover(ctx context.Context, l disk.Leftover) (Outcome, error) {
 	switch {
 	case s.c.ReadOnly || o != Incomplete && o != Conflict:
 	case l.Found.IsZero():
-		err = errors.Join(err, l.SetFound(time.Now()))
+		err = errors.Join(err, l.SetFound(time.Now(), o == Conflict))
 	case time.Since(l.Found) > s.c.KeepStaged:
 		return Discarded, nil
 	}
@@ -104,6 +104,8 @@ func (s store) recover(ctx context.Context, l disk.Leftover) (Outcome, error) {
 
 func (s store) replay(ctx context.Context, l disk.Leftover) (Outcome, error) {
 	switch {
+	case l.Conflict && !l.Found.IsZero(): // and there may be many, to be asked for
+		return Conflict, nil
 	case !l.Complete:
 		return Incomplete, nil
 	case l.Boot != "" && l.Boot != disk.Boot():
@@ -139,8 +141,8 @@ func (s store) replay(ctx context.Context, l disk.Leftover) (Outcome, error) {
 			return s.compare(ctx, c, a)
 		}
 		c.object = propertiesOf(a)
-	} else if l.Exists {
-		return Conflict, nil
+	} else if l.Exists || l.Conflict {
+		return Conflict, nil // that the other's object is gone by now is no reason to make another
 	}
 	if s.c.ReadOnly {
 		return Incomplete, errors.New("the volume is read-only now")

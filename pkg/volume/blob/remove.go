@@ -87,10 +87,12 @@ func (v *writable) removeFile(ctx context.Context, parent string, e entry, in *i
 		return err
 	}
 	defer in.doneMoving()
-	if in.mayExist() {
-		if err := v.s.delete(ctx, e.key); err != nil {
-			return err
-		}
+	stored, err := in.owns(ctx)
+	if err == nil && stored {
+		err = v.s.delete(ctx, e.key)
+	}
+	if err != nil {
+		return err
 	}
 	v.lists.set(parent, entry{name: e.name, absent: true})
 	v.lists.touch(parent)
@@ -99,12 +101,12 @@ func (v *writable) removeFile(ctx context.Context, parent string, e entry, in *i
 	return nil
 }
 
-// quiesce takes busy of a file that is about to lose its object, stops an upload,
-// and brings the content to the host if the file is open.
+// quiesce takes busy of a file that is about to lose its object, stops an upload that
+// the store does not have all of yet, and brings the content to the host if the file is open.
 func (in *inode) quiesce(ctx context.Context) error {
 	in.mu.RLock()
 	if in.up != nil {
-		in.up.cancel()
+		in.up.stop()
 	}
 	in.mu.RUnlock()
 	if err := in.busy.lock(ctx); err != nil {
@@ -133,15 +135,8 @@ func (in *inode) quiesce(ctx context.Context) error {
 	return nil
 }
 
-// mayExist reports whether the store may have the object. busy is held.
-func (in *inode) mayExist() bool {
-	in.mu.RLock()
-	defer in.mu.RUnlock()
-	return in.exists || len(in.record.Uploads) > 0
-}
-
 // owns reports whether what the store has is of this file, and not of another
-// writer, who would lose it by a rename. busy is held.
+// writer, who would lose it when this file is removed or renamed. busy is held.
 func (in *inode) owns(ctx context.Context) (bool, error) {
 	in.mu.RLock()
 	clean, exists, base, marks := !in.dirty, in.exists, in.base, in.record.Uploads

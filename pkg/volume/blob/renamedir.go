@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -99,21 +100,25 @@ func (v *writable) holdBelow(ctx context.Context, dir string) (held map[string]*
 func (m *move) copyAll(ctx context.Context, objects []object, from, to string, inUse map[string]*inode) (map[string]version, error) {
 	now := make(map[string]version, len(inUse))
 	versions := make([]version, len(objects))
+	tried := make([]bool, len(objects)) // of the others there is no copy
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(m.v.c.Requests)
 	for i, o := range objects {
 		key := to + strings.TrimPrefix(o.key, from)
 		g.Go(func() error {
-			if err := checkKey(key); err != nil {
+			if err := cmp.Or(gctx.Err(), checkKey(key)); err != nil {
 				return err
 			}
+			tried[i] = true
 			if err := m.v.s.copy(gctx, key, o.key, o.size); err != nil || inUse[o.key] == nil {
 				return err
 			}
-			a, err := m.v.s.attributes(gctx, key)
-			if err == nil {
-				versions[i] = versionOf(a)
+			source, err := m.v.s.attributes(gctx, o.key)
+			if err != nil {
+				return err
 			}
+			versions[i], err = m.copied(gctx, source, key)
+			tried[i] = !isConflict(err) // then it is another's, and stays
 			return err
 		})
 	}
@@ -122,7 +127,13 @@ func (m *move) copyAll(ctx context.Context, objects []object, from, to string, i
 		err = m.unchanged(ctx, from, objects)
 	}
 	if err != nil {
-		undo := m.v.deleteAll(context.WithoutCancel(ctx), objects, func(o object) string { return to + strings.TrimPrefix(o.key, from) })
+		var copies []object
+		for i, o := range objects {
+			if tried[i] {
+				copies = append(copies, o)
+			}
+		}
+		undo := m.v.deleteAll(context.WithoutCancel(ctx), copies, func(o object) string { return to + strings.TrimPrefix(o.key, from) })
 		m.v.lists.forget(to)
 		return nil, errors.Join(err, undo)
 	}
@@ -164,9 +175,8 @@ func (m *move) unchanged(ctx context.Context, from string, objects []object) err
 	}
 	for _, o := range objects {
 		if got, ok := now[o.key]; !ok || !o.same(got) {
-			m.v.c.Observer.Conflict(o.key)
 			m.v.lists.forget(from)
-			return changedError(RequestCopy, o.key, o.version, got)
+			return m.v.s.replaced(RequestCopy, o.key, o.version, got)
 		}
 	}
 	return nil

@@ -109,3 +109,50 @@ func TestRenameOverGone(t *testing.T) {
 	}
 	k.must(h.Close(k.ctx))
 }
+
+// Another writer replaces the copy before it is looked at: what is cached must not
+// pass for the other's content, and what was copied is nowhere else.
+func TestRenameOfReplacedCopy(t *testing.T) {
+	for name, theirs := range map[string]string{"the same size": "theirs", "another size": "theirs, longer"} {
+		for what, c := range map[string]struct{ from, to, at string }{
+			"file":      {"d/a", "d/b", "d/b"},
+			"directory": {"d", "e", "e/a"},
+		} {
+			t.Run(what+", "+name, func(t *testing.T) {
+				k := newKit(t, nil, "d/")
+				k.write("d/a", "source")
+				h := k.openFile("d/a", ro)
+				k.setDuring(func(r Request, key string) {
+					if r == RequestAttributes && key == c.at {
+						k.replace(key, theirs)
+					}
+				})
+				k.wantErr(k.rename(c.from, c.to), syscall.ESTALE)
+				k.setDuring(nil)
+				k.wantContent(h, "source")
+				k.must(h.Close(k.ctx))
+				k.relist()
+				k.wantFile("d/a", "source")
+				k.wantFile(c.at, theirs)
+			})
+		}
+	}
+}
+
+// A directory cannot be moved: what another writer put at its new place meanwhile is
+// no copy, and stays.
+func TestFailedRenameDeletesCopiesOnly(t *testing.T) {
+	k := newKit(t, func(c *Config) { c.Requests = 1 }, "d/a", "d/b", "d/c")
+	k.set(func(r Request, key string) fault {
+		if r == RequestCopy && key == "d/b" {
+			k.replace("e/c", "theirs")
+			return fault{before: errFault}
+		}
+		return fault{}
+	})
+	k.wantErr(k.rename("d", "e"), syscall.EIO)
+	k.heal()
+	k.wantNoObject("e/a")
+	k.wantObject("e/c", "theirs")
+	k.wantNames("d", "a b c")
+}

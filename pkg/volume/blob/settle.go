@@ -45,13 +45,15 @@ func (in *inode) unpin() {
 // upload it once more; what is not in the store then stays staged.
 func (in *inode) release(ctx context.Context) (err error) {
 	in.v.mu.Lock()
-	last := in.handles == 1
+	in.closing++
+	last := in.closing == in.handles // of those that are closed at once, too
 	in.v.mu.Unlock()
 	if last {
 		err = in.sync(ctx)
 	}
 	in.v.mu.Lock()
 	in.handles--
+	in.closing--
 	in.v.mu.Unlock()
 	in.v.settle(in)
 	return err

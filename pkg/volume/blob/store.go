@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,10 +19,12 @@ type store struct {
 	bucket *blob.Bucket
 	c      *Config
 	parts  *semaphore.Weighted // of uploads, which have a buffer each
+	large  mutex               // of listings
+	marks  *atomic.Bool        // set once the store was seen to keep uploadKey
 }
 
 func newStore(c *Config) store {
-	return store{bucket: c.Bucket, c: c, parts: semaphore.NewWeighted(int64(c.Requests))}
+	return store{bucket: c.Bucket, c: c, parts: semaphore.NewWeighted(int64(c.Requests)), large: newMutex(), marks: new(atomic.Bool)}
 }
 
 // partsOf is how many parts of an upload are in memory at once.
@@ -35,7 +38,7 @@ func (s store) request(ctx context.Context, r Request, key string, size int64, f
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	start := time.Now()
-	err := storeError(r, key, f(ctx))
+	err := s.c.storeError(r, key, f(ctx))
 	seen := err
 	if isNotFound(err) {
 		seen = nil
@@ -47,51 +50,14 @@ func (s store) request(ctx context.Context, r Request, key string, size int64, f
 	return err
 }
 
-// object is one result of a listing: an object, or a common prefix.
-type object struct {
-	key    string
-	prefix bool
-	version
-}
-
-// pageSize is what S3, GCS and Azure return at most in one request.
-const pageSize = 1000
-
-// list returns the objects below a prefix, up to about most, and whether there
-// are more. With deep unset it ends at the next slash.
-func (s store) list(ctx context.Context, prefix string, deep bool, most int) (all []object, more bool, err error) {
-	o := &blob.ListOptions{Prefix: prefix}
-	if !deep {
-		o.Delimiter = "/"
-	}
-	token := blob.FirstPageToken
-	for len(token) > 0 {
-		if len(all) >= most {
-			return all, true, nil
-		}
-		var page []*blob.ListObject
-		err := s.request(ctx, RequestList, prefix, 0, func(ctx context.Context) (err error) {
-			page, token, err = s.bucket.ListPage(ctx, token, min(pageSize, most-len(all)), o)
-			return err
-		})
-		if isNotFound(err) {
-			err = &StoreError{Request: RequestList, Key: prefix, Errno: syscall.EIO, Err: err}
-		}
-		if err != nil {
-			return nil, false, err
-		}
-		for _, p := range page {
-			all = append(all, object{p.Key, p.IsDir, version{size: p.Size, mod: p.ModTime, md5: p.MD5}})
-		}
-	}
-	return all, false, nil
-}
-
 func (s store) attributes(ctx context.Context, key string) (a *blob.Attributes, err error) {
 	err = s.request(ctx, RequestAttributes, key, 0, func(ctx context.Context) error {
 		a, err = s.bucket.Attributes(ctx, key)
 		return err
 	})
+	if err == nil && a.Metadata[uploadKey] != "" {
+		s.marks.Store(true)
+	}
 	return a, err
 }
 
@@ -121,8 +87,7 @@ func (s store) read(ctx context.Context, key string, want version, p []byte, off
 		}
 		defer r.Close()
 		if got := s.versionRead(r); !want.same(got) {
-			s.c.Observer.Conflict(key)
-			return changedError(RequestRead, key, want, got)
+			return s.replaced(RequestRead, key, want, got)
 		}
 		n, err := io.ReadFull(r, p)
 		s.c.Observer.Transferred(int64(n), 0)
@@ -164,11 +129,6 @@ func lengthError(key string, err error, got, want int64) error {
 	return err
 }
 
-func changedError(r Request, key string, want, got version) error {
-	return &StoreError{r, key, syscall.ESTALE, fmt.Errorf("another writer replaced the object: "+
-		"%d bytes of %v became %d bytes of %v", want.size, want.mod, got.size, got.mod)}
-}
-
 var buffers = sync.Pool{New: func() any { b := make([]byte, 128<<10); return &b }}
 
 // copyBuffer copies without the buffer of 1 MiB that the library makes for each.
@@ -184,8 +144,9 @@ func copyBuffer(w io.Writer, r io.Reader) (int64, error) {
 var errShrunk = errors.New("the file became shorter during its upload")
 
 // put uploads size bytes of src. Unless it returns nil, the object is as before,
-// or complete where only the answer was lost.
-func (s store) put(ctx context.Context, key string, src io.ReaderAt, size int64, o *blob.WriterOptions) error {
+// or complete where only the answer was lost. It asks send, if not nil, before the
+// store can have all of it.
+func (s store) put(ctx context.Context, key string, src io.ReaderAt, size int64, o *blob.WriterOptions, send func() error) error {
 	o.MaxConcurrency = int(s.c.partsOf(size))
 	if err := s.parts.Acquire(ctx, int64(o.MaxConcurrency)); err != nil {
 		return err
@@ -202,6 +163,9 @@ func (s store) put(ctx context.Context, key string, src io.ReaderAt, size int64,
 		n, err := copyBuffer(p, io.NewSectionReader(src, 0, size))
 		if err == nil && n != size {
 			err = errShrunk
+		}
+		if err == nil && send != nil {
+			err = send()
 		}
 		if err != nil {
 			abort()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/directfs/runsc/pkg/volume/blob/internal/disk"
@@ -14,6 +15,37 @@ import (
 type upload struct {
 	*task
 	seq uint64
+
+	mu      sync.Mutex
+	stopped bool
+	sent    bool // the store may make the object, whoever waits for it
+}
+
+// sentTimeout is how long an upload may go on that the store has all of, when it is
+// not wanted any more.
+const sentTimeout = 5 * time.Second
+
+// stop ends an upload, at once unless the store has all of it.
+func (u *upload) stop() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.sent {
+		time.AfterFunc(sentTimeout, u.cancel)
+		return
+	}
+	u.stopped = true
+	u.cancel()
+}
+
+// send reports whether the end of the content may be sent.
+func (u *upload) send() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.stopped {
+		return context.Canceled
+	}
+	u.sent = true
+	return nil
 }
 
 // sync returns nil when all changes made before the call are in the store.
@@ -60,7 +92,27 @@ func (in *inode) upload(ctx context.Context, u *upload) (err error) {
 	if err = in.uploadBusy(ctx, u, in.keyNow(), false); err != nil {
 		in.keep(u.seq)
 	}
+	if isConflict(err) {
+		in.markConflict()
+	}
 	return err
+}
+
+// markConflict notes in the record that the application was told of another writer:
+// Recover must not upload the file when the other's object is gone. busy is held.
+func (in *inode) markConflict() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.file == nil || in.removed || !in.dirty {
+		return
+	}
+	r := in.record
+	r.Conflict = true
+	if err := in.file.Mark(r); err != nil {
+		in.v.c.Logger.Warn("the record of a staged file does not say that there is a conflict", "key", in.key, "error", err)
+		return
+	}
+	in.record = r
 }
 
 // keep writes a file that could not be uploaded to the host's disk, so that Recover
@@ -80,6 +132,7 @@ func (in *inode) keep(seq uint64) {
 		r.Boot = ""
 		if err = f.Mark(r); err == nil {
 			in.record = r
+			err = f.SyncRecord()
 		}
 	}
 	if err != nil {
@@ -102,6 +155,7 @@ func (in *inode) uploadBusy(ctx context.Context, u *upload, key string, replace 
 	u.seq = in.seq
 	c := in.contentNow(key, replace)
 	in.mu.Unlock()
+	c.send = u.send
 	got, err := in.v.s.upload(ctx, c)
 	if err != nil {
 		return err
@@ -123,7 +177,10 @@ func (in *inode) contentNow(key string, replace bool) *content {
 		c.mod = in.mod
 	}
 	r := in.record
-	r.Complete, r.Boot, r.Uploads = true, disk.Boot(), append(slices.Clone(r.Uploads), c.mark)
+	if !r.Complete || r.Boot != "" { // else it is on the disk, since an attempt failed
+		r.Boot = disk.Boot()
+	}
+	r.Complete, r.Conflict, r.Uploads = true, false, append(slices.Clone(lastMarks(r.Uploads)), c.mark)
 	r.Metadata = in.v.s.writerOptions(c).Metadata
 	if err := in.file.Mark(r); err != nil {
 		// Then a crash reports the file as incomplete or as a conflict.
@@ -170,3 +227,7 @@ func (in *inode) uploaded(seq uint64, got version, c *content) {
 		in.v.c.Logger.Warn("the record of an uploaded file is out of date", "key", c.key, "error", err)
 	}
 }
+
+// lastMarks bounds what a record has of attempts. An older one that arrives after so
+// many counts as another writer.
+func lastMarks(all []string) []string { return all[max(0, len(all)-99):] }

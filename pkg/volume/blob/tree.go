@@ -41,6 +41,8 @@ type tree struct {
 	idle   *semaphore.Weighted // for requests ahead of need
 	locked keyLocks
 
+	toFetch atomic.Int64 // files to be fetched ahead
+
 	changes atomic.Uint64 // of objects, by this process
 
 	mu      sync.Mutex
@@ -193,7 +195,7 @@ func (v *tree) ReadDir(ctx context.Context, id volume.ID, after string, limit in
 	if err != nil {
 		return nil, err
 	}
-	n, err := v.full(ctx, dir)
+	n, err := v.full(ctx, dir, after)
 	if err != nil {
 		return nil, err
 	}

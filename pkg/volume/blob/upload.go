@@ -34,6 +34,9 @@ type content struct {
 	object *objectProperties
 	mod    time.Time // kept in the metadata unless zero
 
+	// send, if not nil, is asked before the end of the content is sent.
+	send func() error
+
 	// replace is set where it does not matter what the object is now.
 	replace bool
 }
@@ -95,7 +98,7 @@ func (s store) uploadOnce(ctx context.Context, c *content) error {
 			return changedError(RequestWrite, c.key, c.base, got)
 		}
 	}
-	err := s.put(ctx, c.key, c.src, c.size, o)
+	err := s.put(ctx, c.key, c.src, c.size, o, c.send)
 	if c.exists && isNotFound(err) { // a condition on an object that is gone
 		err = &StoreError{RequestWrite, c.key, syscall.ESTALE, err}
 	}
@@ -126,9 +129,8 @@ func (s store) verify(ctx context.Context, c *content) (version, error) {
 	}
 	mark, has := a.Metadata[uploadKey]
 	switch {
-	case has && mark != c.mark:
-		s.c.Observer.Conflict(c.key)
-		return version{}, changedError(RequestWrite, c.key, version{size: c.size}, versionOf(a))
+	case mark != c.mark && (has || s.marks.Load()):
+		return version{}, s.replaced(RequestWrite, c.key, version{size: c.size}, versionOf(a))
 	case a.Size != c.size:
 		return version{}, &StoreError{RequestWrite, c.key, syscall.EIO,
 			fmt.Errorf("the store has %d bytes of %d", a.Size, c.size)}

@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"fmt"
 	"io"
 	"sync"
 	"syscall"
@@ -189,4 +190,25 @@ func TestStageIsBounded(t *testing.T) {
 	_, err = w.WriteAt(k.ctx, []byte("x"), 0)
 	k.wantErr(err, syscall.ENOSPC)
 	k.wantContent(w, string(make([]byte, 150)))
+}
+
+// The last handles are closed at once: one of them uploads what was written.
+func TestLastClosesAtOnce(t *testing.T) {
+	k := newKit(t, nil)
+	for i := range 300 {
+		name := fmt.Sprint(i)
+		handles := []volume.Handle{k.create(name)}
+		for range 3 {
+			handles = append(handles, k.openFile(name, rw))
+		}
+		k.writeAt(handles[0].(volume.WritableHandle), "x", 0)
+		start := make(chan struct{})
+		var wg sync.WaitGroup
+		for _, h := range handles {
+			wg.Go(func() { <-start; k.check(h.Close(k.ctx)) })
+		}
+		close(start)
+		wg.Wait()
+		k.wantObject(name, "x")
+	}
 }

@@ -218,3 +218,47 @@ func TestRoom(t *testing.T) {
 		t.Errorf("%d bytes are taken of nothing", d.Taken())
 	}
 }
+
+// Empty files are bounded as well, those that a crash left included.
+func TestStagedFilesAreBounded(t *testing.T) {
+	d := open(t, 100, 100)
+	var files []*File
+	for range leastMost {
+		f, err := d.NewStaged()
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	if _, err := d.NewStaged(); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("one more: %v", err)
+	}
+	cached := fill(t, d, "a", 1)
+	if err := cached.Stage(); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("a cached file: %v", err)
+	}
+	files[0].Release()
+	if err := cached.Stage(); err != nil {
+		t.Fatal(err)
+	}
+	if !cached.Unstage("a", nil) {
+		t.Fatal("it does not go back")
+	}
+	if err := files[1].Mark(Record{Key: "k"}); err != nil {
+		t.Fatal(err)
+	}
+	files[1].Keep()
+	for _, f := range files[2:] {
+		f.Release()
+	}
+	cached.Release()
+	d.Close()
+	again, err := Open(d.path, d.l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if d.staged != 1 || again.staged != 1 {
+		t.Fatalf("%d files are staged, then %d, want 1", d.staged, again.staged)
+	}
+}

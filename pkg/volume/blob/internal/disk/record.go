@@ -45,6 +45,10 @@ type Record struct {
 	// what the file has now if Complete is set.
 	Uploads []string `json:"uploads,omitempty"`
 
+	// Conflict is set where the last upload failed because of another writer, or
+	// would have.
+	Conflict bool `json:"conflict,omitempty"`
+
 	// Metadata is the object's.
 	Metadata map[string]string `json:"metadata,omitempty"`
 
@@ -176,9 +180,9 @@ func leftover(record, name string) Leftover {
 	return l
 }
 
-// SetFound notes that somebody was told.
-func (l Leftover) SetFound(now time.Time) error {
-	l.Found = now
+// SetFound notes that somebody was told, and whether of a conflict.
+func (l Leftover) SetFound(now time.Time, conflict bool) error {
+	l.Found, l.Conflict = now, conflict
 	return l.write(l.record)
 }
 

@@ -38,6 +38,18 @@ func Problem(name string) string {
 	return ""
 }
 
+// Unlistable says why a new object must not have a name, and is empty if it may: S3
+// lists keys in XML, which has no such characters (XML 1.0, section 2.2), or makes
+// others of them. One such object, and the directory could not be listed any more.
+func Unlistable(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool {
+		return r < ' ' && r != '\t' && r != '\n' || r == 0xFFFE || r == 0xFFFF
+	}) {
+		return "a character that a store cannot list"
+	}
+	return ""
+}
+
 // mark is in every substitute and in no other name.
 const mark = "~object-"
 

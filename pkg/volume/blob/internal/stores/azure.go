@@ -149,3 +149,11 @@ func azureRead(as func(any) bool, etag string) error {
 	o.AccessConditions = azureCondition(etag)
 	return nil
 }
+
+func azureETag(r *blob.Reader) string {
+	var out azure.DownloadStreamResponse
+	if !r.As(&out) || out.ETag == nil {
+		return ""
+	}
+	return string(*out.ETag)
+}

@@ -3,6 +3,7 @@ package stores
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,6 +48,7 @@ func (g *generations) conditions() (write, read condition) {
 // of asks for the generation once. An object that changed already fails here, as
 // the store would let it fail; one that changes later is noticed by the store.
 func (g *generations) of(object *storage.ObjectHandle, etag string) (int64, error) {
+	etag = unquoted(etag)
 	key := state{object.BucketName(), object.ObjectName(), etag}
 	g.mu.Lock()
 	generation, ok := g.known[key]
@@ -58,7 +60,7 @@ func (g *generations) of(object *storage.ObjectHandle, etag string) (int64, erro
 	defer cancel()
 	attrs, err := object.Attrs(ctx)
 	switch {
-	case errors.Is(err, storage.ErrObjectNotExist) || err == nil && attrs.Etag != etag:
+	case errors.Is(err, storage.ErrObjectNotExist) || err == nil && unquoted(attrs.Etag) != etag:
 		return 0, &googleapi.Error{Code: 412, Message: "the object has no longer the ETag " + etag}
 	case err != nil:
 		return 0, err
@@ -71,3 +73,6 @@ func (g *generations) of(object *storage.ObjectHandle, etag string) (int64, erro
 	g.known[key] = attrs.Generation
 	return attrs.Generation, nil
 }
+
+// unquoted returns an ETag without quotes, which gocloud.dev adds to what the store says.
+func unquoted(etag string) string { return strings.Trim(etag, `"`) }

@@ -53,6 +53,7 @@ func openS3(ctx context.Context, u url.URL, c Credentials) (*blob.Bucket, error)
 			slog.Debug(fmt.Sprintf(format, args...), "from", "the AWS library")
 		})
 		o.HTTPClient = &http.Client{Transport: newTransport()}
+		plainKeys(o)
 		if provider != nil {
 			o.Credentials = aws.NewCredentialsCache(provider)
 		}
@@ -119,4 +120,10 @@ func s3Read(as func(any) bool, etag string) error {
 	}
 	in.IfMatch = aws.String(etag)
 	return nil
+}
+
+func s3ETag(r *blob.Reader) string {
+	var out s3.GetObjectOutput
+	r.As(&out)
+	return aws.ToString(out.ETag)
 }

@@ -138,6 +138,9 @@ func TestS3Conditions(t *testing.T) {
 					return err
 				}
 				defer r.Close()
+				if got := s.ReaderETag(r); got != etag {
+					t.Errorf("the reader has the ETag %q, want %q", got, etag)
+				}
 				_, err = io.Copy(io.Discard, r)
 				return err
 			}

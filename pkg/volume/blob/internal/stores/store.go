@@ -22,6 +22,17 @@ type Store struct {
 	// reading. Both are nil where the store cannot compare: directories, memory.
 	IfMatch     func(w *blob.WriterOptions, etag string)
 	ReadIfMatch func(r *blob.ReaderOptions, etag string)
+
+	// Status is that of the answer that an error is of, or 0. It is nil where there are
+	// no answers: directories, memory.
+	Status func(err error) int
+
+	// PageObjects is how many objects to ask for at once, or 0.
+	PageObjects int
+
+	// ReaderETag returns the ETag of what is being read, as the attributes have it.
+	// It is nil where a reader does not know it.
+	ReaderETag func(r *blob.Reader) string
 }
 
 // Open opens a store. Nothing is asked of it yet.
@@ -35,14 +46,17 @@ func Open(ctx context.Context, l Location, c Credentials) (*Store, error) {
 	case "s3":
 		s.Bucket, err = openS3(ctx, l.url, c)
 		s.conditions(s3Write, s3Read)
+		s.ReaderETag = s3ETag
 	case "gs":
 		s.Bucket, err = openGCS(ctx, l.url, c)
 		s.conditions(newGenerations().conditions())
 	case "azblob":
 		s.Bucket, err = openAzure(ctx, l.url, c)
 		s.conditions(azureWrite, azureRead)
+		s.ReaderETag = azureETag
 	case "file":
 		s.Bucket, err = openDirectory(l)
+		s.PageObjects = directoryPage
 	case "mem":
 		s.Bucket = memblob.OpenBucket(nil)
 	default:
@@ -50,6 +64,9 @@ func Open(ctx context.Context, l Location, c Credentials) (*Store, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if s.IfMatch != nil {
+		s.Status = Status
 	}
 	return s, nil
 }
@@ -68,6 +85,9 @@ func (s *Store) conditions(write, read condition) {
 
 // errHidden means that a driver is not the one of the store's kind.
 var errHidden = errors.New("the library does not show its request to the store")
+
+// directoryPage is for a driver that reads a whole directory for each page.
+const directoryPage = 100_000
 
 // newTransport returns connections of this store's own, so that stores with
 // different credentials share none, and many at once: a sandbox reads in

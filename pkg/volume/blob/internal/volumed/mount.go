@@ -48,13 +48,13 @@ func config(v settings.Volume, s *stores.Store, dir string, log *slog.Logger, o 
 		Bucket: s.Bucket, Prefix: v.Prefix, ReadOnly: v.ReadOnly, Dir: dir,
 		CacheBytes: int64(v.CacheSize), CacheObjectBytes: int64(v.CacheObjectSize),
 		StageBytes: int64(v.StagedSize), MemoryBytes: int64(v.MemorySize),
-		ListEntries: v.ListEntries, ListTTL: time.Duration(v.ListTTL),
+		ListEntries: v.ListEntries, PageObjects: s.PageObjects, ListTTL: time.Duration(v.ListTTL),
 		RequestTimeout: time.Duration(v.RequestTimeout), MinRate: int64(v.MinRate),
 		Requests: v.Requests, PartBytes: int(v.PartSize), PartRequests: v.PartRequests,
 		PrefetchObjectBytes: int64(v.PrefetchObjectSize), PrefetchFiles: v.PrefetchFiles,
 		RenameObjects: v.RenameObjects, KeepTimes: v.KeepTimes, KeepStaged: time.Duration(v.KeepStaged),
 		FileMode: fs.FileMode(v.FileMode), DirMode: fs.FileMode(v.DirMode), UID: v.UID, GID: v.GID,
-		IfMatch: s.IfMatch, ReadIfMatch: s.ReadIfMatch,
+		IfMatch: s.IfMatch, ReadIfMatch: s.ReadIfMatch, ReaderETag: s.ReaderETag, Status: s.Status,
 		Logger: log, Observer: o,
 	}
 }

@@ -143,6 +143,9 @@ func (v Volume) check() (all []error) {
 	if v.Prefix != "" && (!strings.HasSuffix(v.Prefix, "/") || strings.HasPrefix(v.Prefix, "/")) {
 		fail("prefix %q must end with a slash and not begin with one", v.Prefix)
 	}
+	if parts := strings.Split(v.Prefix, "/"); slices.Contains(parts, ".") || slices.Contains(parts, "..") {
+		fail("prefix %q has \".\" or \"..\" between slashes, which stores take for part of a name, refuse or follow", v.Prefix)
+	}
 	for key, file := range map[string]string{"env-file": v.EnvFile, "aws-credentials-file": v.AWSFile,
 		"gcs-key-file": v.GCSKeyFile, "azure-connection-file": v.AzureConnectionFile} {
 		if file != "" && !filepath.IsAbs(file) {

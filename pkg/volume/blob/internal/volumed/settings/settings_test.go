@@ -87,6 +87,8 @@ func TestCheck(t *testing.T) {
 		"name of dots":                 {"..", Volume{URL: "mem://"}, "a name is letters"},
 		"no url":                       {"a", Volume{}, "volume a: url: no store has the scheme"},
 		"prefix":                       {"a", Volume{URL: "mem://", Prefix: "x"}, "must end with a slash"},
+		"prefix with dots":             {"a", Volume{URL: "mem://", Prefix: "a/../b/"}, "between slashes"},
+		"prefix of dots":               {"a", Volume{URL: "mem://", Prefix: "../"}, "between slashes"},
 		"relative file":                {"a", Volume{URL: "s3://b", EnvFile: "x"}, `env-file "x" is not an absolute path`},
 		"wrong credentials":            {"a", Volume{URL: "s3://b", GCSKeyFile: "/x"}, "gcs-key-file is not for s3"},
 		"nobody":                       {"a", Volume{URL: "mem://", Containers: []string{}}, "nobody could have"},
