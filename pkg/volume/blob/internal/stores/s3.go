@@ -53,6 +53,7 @@ func openS3(ctx context.Context, u url.URL, c Credentials) (*blob.Bucket, error)
 			slog.Debug(fmt.Sprintf(format, args...), "from", "the AWS library")
 		})
 		o.HTTPClient = &http.Client{Transport: newTransport()}
+		checkFast(o)
 		if provider != nil {
 			o.Credentials = aws.NewCredentialsCache(provider)
 		}
