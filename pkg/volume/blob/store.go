@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"syscall"
 	"time"
 
@@ -134,6 +133,8 @@ func (s store) read(ctx context.Context, key string, want version, p []byte, off
 // and returns its version.
 func (s store) download(ctx context.Context, key string, want version, most int64, w io.Writer) (got version, err error) {
 	err = s.request(ctx, RequestRead, key, max(want.size, 0), func(ctx context.Context) error {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
 		r, err := s.bucket.NewReader(ctx, key, s.readerOptions(want))
 		if err != nil {
 			return err
@@ -143,7 +144,7 @@ func (s store) download(ctx context.Context, key string, want version, most int6
 		if got.size > most {
 			return &StoreError{RequestRead, key, syscall.EFBIG, fmt.Errorf("%d bytes, more than %d", got.size, most)}
 		}
-		n, err := copyBuffer(w, io.LimitReader(r, got.size+1))
+		n, err := receive(w, r, got.size, stop)
 		s.c.Observer.Transferred(n, 0)
 		return lengthError(key, err, n, got.size)
 	})
@@ -167,17 +168,6 @@ func lengthError(key string, err error, got, want int64) error {
 func changedError(r Request, key string, want, got version) error {
 	return &StoreError{r, key, syscall.ESTALE, fmt.Errorf("another writer replaced the object: "+
 		"%d bytes of %v became %d bytes of %v", want.size, want.mod, got.size, got.mod)}
-}
-
-var buffers = sync.Pool{New: func() any { b := make([]byte, 128<<10); return &b }}
-
-// copyBuffer copies without the buffer of 1 MiB that the library makes for each.
-func copyBuffer(w io.Writer, r io.Reader) (int64, error) {
-	b := buffers.Get().(*[]byte)
-	defer buffers.Put(b)
-	type onlyWriter struct{ io.Writer }
-	type onlyReader struct{ io.Reader }
-	return io.CopyBuffer(onlyWriter{w}, onlyReader{r}, *b)
 }
 
 // errShrunk means that the source of an upload was truncated meanwhile.

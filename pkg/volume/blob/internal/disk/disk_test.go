@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -64,6 +65,60 @@ func TestEviction(t *testing.T) {
 	used(t, d, 40, 0)
 	d.Drop("b")
 	used(t, d, 0, 0)
+}
+
+// Room for a file is kept before it is written, and what it does not need is given
+// back.
+func TestExpect(t *testing.T) {
+	const most = 4 * allocateFrom
+	d := open(t, most, 0)
+	begin := func(size int64) *Filling {
+		t.Helper()
+		w, err := d.Fill()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Expect(size); err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	fill(t, d, "idle", 10).Release()
+	w := begin(most)
+	used(t, d, most, 0)
+	if d.Has("idle") {
+		t.Fatal("nothing made room")
+	}
+	other, err := d.Fill()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Expect(1); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("beside what is expected: %v", err)
+	}
+	other.Abort()
+	w.Abort()
+	used(t, d, 0, 0)
+
+	w = begin(2 * allocateFrom)
+	content := strings.Repeat("x", allocateFrom+7)
+	if _, err := io.WriteString(w, content); err != nil {
+		t.Fatal(err)
+	}
+	f := w.Commit("short", nil)
+	used(t, d, allocateFrom+7, 0)
+	if b, err := os.ReadFile(f.path); err != nil || string(b) != content || f.Size() != int64(len(content)) {
+		t.Fatalf("%d bytes of %d, size %d, %v", len(b), len(content), f.Size(), err)
+	}
+	f.Release()
+
+	w = begin(3)
+	if _, err := io.WriteString(w, "longer"); err != nil {
+		t.Fatal(err)
+	}
+	f = w.Commit("long", nil)
+	used(t, d, allocateFrom+7+6, 0)
+	f.Release()
 }
 
 func TestDroppedFileGoesOn(t *testing.T) {
