@@ -110,11 +110,15 @@ func (s store) versionRead(r *blob.Reader) version {
 	return got
 }
 
-// read fills p with content at an offset of the wanted version. A store that
-// sends less is EIO, another version ESTALE.
-func (s store) read(ctx context.Context, key string, want version, p []byte, off int64) error {
-	return s.request(ctx, RequestRead, key, int64(len(p)), func(ctx context.Context) error {
-		r, err := s.bucket.NewRangeReader(ctx, key, off, int64(len(p)), s.readerOptions(want))
+// read fills pieces with content from an offset on, of the wanted version, and calls
+// filled after each. A store that sends less is EIO, another version ESTALE.
+func (s store) read(ctx context.Context, key string, want version, off int64, pieces [][]byte, filled func()) error {
+	var size int64
+	for _, p := range pieces {
+		size += int64(len(p))
+	}
+	return s.request(ctx, RequestRead, key, size, func(ctx context.Context) error {
+		r, err := s.bucket.NewRangeReader(ctx, key, off, size, s.readerOptions(want))
 		if err != nil {
 			return err
 		}
@@ -123,9 +127,16 @@ func (s store) read(ctx context.Context, key string, want version, p []byte, off
 			s.c.Observer.Conflict(key)
 			return changedError(RequestRead, key, want, got)
 		}
-		n, err := io.ReadFull(r, p)
-		s.c.Observer.Transferred(int64(n), 0)
-		return lengthError(key, err, off+int64(n), off+int64(len(p)))
+		at, end := off, off+size
+		for _, p := range pieces {
+			n, err := io.ReadFull(r, p)
+			s.c.Observer.Transferred(int64(n), 0)
+			if at += int64(n); err != nil {
+				return lengthError(key, err, at, end)
+			}
+			filled()
+		}
+		return nil
 	})
 }
 
