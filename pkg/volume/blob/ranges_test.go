@@ -3,7 +3,9 @@ package blob
 import (
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -129,16 +131,23 @@ func TestFaultsWhileFetchingAhead(t *testing.T) {
 				}
 				if err != nil && err != io.EOF {
 					k.wantErr(err, syscall.EIO)
-					} else if n != min(len(p), len(content)-off) {
+				} else if n != min(len(p), len(content)-off) {
 					t.Fatalf("%d bytes at %d without an error", n, off)
 				}
 			}
 			k.heal()
 			k.wantContent(h, content)
-			for key, c := range k.v.(*writable).ranges.chunks {
-				if c.err != nil {
-					t.Errorf("chunk %d is kept, which failed: %v", key.i, c.err)
+			ranges := k.v.(*writable).ranges
+			ranges.mu.Lock()
+			kept := slices.Collect(maps.Values(ranges.chunks))
+			ranges.mu.Unlock()
+			for _, c := range kept {
+				<-c.done
+				ranges.mu.Lock()
+				if c.err != nil && ranges.chunks[c.key] == c {
+					t.Errorf("chunk %d is kept, which failed: %v", c.key.i, c.err)
 				}
+				ranges.mu.Unlock()
 			}
 		})
 	}
