@@ -19,7 +19,7 @@ PURE := ./directfspolicy/... ./pkg/...
 # The module of object stores, whose dependencies are its own.
 BLOB        := pkg/volume/blob
 # BLOBPURE are its packages that do not link the stores' libraries.
-BLOBPURE    := . ./internal/disk ./internal/ids ./internal/names ./internal/volumed/metrics
+BLOBPURE    := . ./internal/crc64nvme ./internal/disk ./internal/ids ./internal/names ./internal/volumed/metrics
 BLOBLDFLAGS := -s -w -X github.com/directfs/runsc/pkg/volume/blob/internal/volumed.Version=$(VERSION)
 
 # One set of flags for all that links the engine, so that it is compiled once.

@@ -82,11 +82,14 @@
 //
 // CacheBytes bounds the whole objects on disk, those in use included: where no more
 // fits, objects are read in ranges without the cache. StageBytes bounds files that
-// are written until they are closed, and what crashes left: above it, and where StageRoom
-// says so, ENOSPC. A full disk is the same. MemoryBytes bounds the buffers of ranged reads, Requests times
-// PartBytes those of uploads, ListEntries what
-// is remembered of directories; a directory with more is EFBIG to list. Of files that
-// are staged there may be one for each MiB of StageBytes, and a thousand: above, ENOSPC. For each
+// are written until they are closed, and what crashes left: above it, and where
+// StageRoom says so, ENOSPC. A full disk is the same. Of these files there may be one
+// for each 4 KiB of StageBytes, and a thousand. MemoryBytes bounds the buffers of
+// ranged reads, of which one that goes through a file uses up to 17 MiB; where more
+// of them are read at once than fit, less is fetched ahead. Requests times PartBytes
+// bounds the buffers of uploads; a download into the cache has less than 1 MiB of its
+// own. ListEntries bounds what is remembered of directories; a directory with more is
+// EFBIG to list. For each
 // file that the process makes, renames or removes it remembers some 20 to 200 bytes.
 //
 // # Errors

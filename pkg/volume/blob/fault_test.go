@@ -168,6 +168,12 @@ func TestDiskFull(t *testing.T) {
 	content := large(500 << 10)
 	k.put("big", content)
 	k.wantFile("big", content) // without the cache
+	huge := large(3 << 20)
+	k.put("huge", huge)
+	k.wantFile("huge", huge)
+	if cache, _ := k.v.(*writable).disk.Used(); cache != 0 {
+		t.Fatalf("%d bytes are counted of what was not kept", cache)
+	}
 	h := k.create("new")
 	_, err := h.WriteAt(k.ctx, []byte(content), 0)
 	k.wantErr(err, syscall.ENOSPC)

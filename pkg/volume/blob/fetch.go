@@ -12,14 +12,12 @@ import (
 // error that isFull means that there is no room, and syscall.EFBIG that the object
 // is too large: then it is read in ranges.
 func (v *tree) cached(ctx context.Context, key string, want version) (*disk.File, error) {
+	isWanted := func(got any) bool { return want.same(got.(version)) }
+	isAny := func(any) bool { return true }
 	for range 3 {
-		if f := v.disk.Acquire(key); f != nil {
-			if want.same(f.Version.(version)) {
-				v.c.Observer.Cached(CacheHit)
-				return f, nil
-			}
-			f.Release()
-			v.disk.Drop(key)
+		if f := v.disk.Acquire(key, isWanted); f != nil {
+			v.c.Observer.Cached(CacheHit)
+			return f, nil
 		}
 		t, mine := v.fetch(key, want)
 		if t == nil {
@@ -33,7 +31,7 @@ func (v *tree) cached(ctx context.Context, key string, want version) (*disk.File
 		} else if err != nil {
 			return nil, err
 		}
-		if f := v.disk.Acquire(key); f != nil {
+		if f := v.disk.Acquire(key, isAny); f != nil {
 			return f, nil // perhaps newer than want
 		}
 	}
@@ -82,7 +80,7 @@ func (v *tree) fill(ctx context.Context, t *task, key string, want version) erro
 		return nil
 	}
 	delete(v.fetches, key)
-	w.Commit(key, got).Release()
+	w.Commit(key, got)
 	return nil
 }
 

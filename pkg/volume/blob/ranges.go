@@ -1,47 +1,19 @@
 package blob
 
 import (
-	"container/list"
 	"context"
 	"sync"
 )
 
 // Ranged reads. An object too large for the cache is read in chunks, which are
 // kept in memory; who reads one after the other has more and more of them fetched
-// ahead, and who reads here and there only what it asks for.
+// ahead, several with one request, and who reads here and there only what it asks for.
 const (
-	chunkBytes   = 1 << 20
-	aheadChunks  = 8
-	randomAtMost = 128 << 10
+	chunkBytes    = 1 << 20
+	aheadChunks   = 16
+	requestChunks = 4
+	randomAtMost  = 128 << 10
 )
-
-type chunkKey struct {
-	in   *inode
-	etag string
-	size int64
-	i    int64
-}
-
-type chunk struct {
-	*task
-	key   chunkKey
-	data  []byte
-	place *list.Element
-}
-
-// ranges is the chunks of all files of a volume.
-type ranges struct {
-	most int64
-
-	mu     sync.Mutex
-	used   int64
-	chunks map[chunkKey]*chunk
-	lru    *list.List
-}
-
-func newRanges(most int64) *ranges {
-	return &ranges{most: most, chunks: map[chunkKey]*chunk{}, lru: list.New()}
-}
 
 // sequence finds out whether a handle is read in order.
 type sequence struct {
@@ -77,13 +49,15 @@ func (r *ranges) read(ctx context.Context, h *handle, base version, p []byte, of
 	for done < len(p) {
 		at := off + int64(done)
 		c, mine := r.get(h.in, base, at/chunkBytes)
-		for i := int64(1); i <= ahead; i++ {
-			r.get(h.in, base, at/chunkBytes+i)
-		}
+		r.ahead(h.in, base, at/chunkBytes, ahead)
 		if c != nil {
 			err := c.wait(ctx)
 			if err == nil {
-				done += copy(p[done:], c.data[at%chunkBytes:])
+				n := copy(p[done:], c.data[at%chunkBytes:])
+				if at%chunkBytes+int64(n) == c.size {
+					r.finish(c)
+				}
+				done += n
 				continue
 			}
 			if mine || ctx.Err() != nil {
@@ -100,17 +74,21 @@ func (r *ranges) read(ctx context.Context, h *handle, base version, p []byte, of
 }
 
 func (r *ranges) direct(ctx context.Context, in *inode, base version, p []byte, off int64) (int, error) {
-	if err := in.readRange(ctx, base, p, off); err != nil {
+	if err := in.readRange(ctx, base, off, [][]byte{p}, func() {}); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
-// readRange reads from the object, wherever a rename put it meanwhile.
-func (in *inode) readRange(ctx context.Context, base version, p []byte, off int64) error {
+// readRange fills pieces from the object, wherever a rename put it meanwhile.
+func (in *inode) readRange(ctx context.Context, base version, off int64, pieces [][]byte, filled func()) error {
+	next := func() {
+		off, pieces = off+int64(len(pieces[0])), pieces[1:]
+		filled()
+	}
 	for {
 		key := in.keyNow()
-		err := in.v.s.read(ctx, key, base, p, off)
+		err := in.v.s.read(ctx, key, base, off, pieces, next)
 		if !isNotFound(err) && !isConflict(err) {
 			return err
 		}
@@ -120,79 +98,6 @@ func (in *inode) readRange(ctx context.Context, base version, p []byte, off int6
 		in.mu.RUnlock()
 		if !moved {
 			return err
-		}
-	}
-}
-
-// get returns a chunk, and whether it began to fetch it, or nil if there is no
-// such chunk or no memory for it.
-func (r *ranges) get(in *inode, base version, i int64) (c *chunk, mine bool) {
-	size := min(chunkBytes, base.size-i*chunkBytes)
-	if size <= 0 {
-		return nil, false
-	}
-	key := chunkKey{in, base.etag, base.size, i}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if c := r.chunks[key]; c != nil {
-		r.lru.MoveToBack(c.place)
-		return c, false
-	}
-	if !r.reserve(size) {
-		return nil, false
-	}
-	c = &chunk{key: key, data: make([]byte, size)}
-	c.task = in.v.start(func(ctx context.Context) error {
-		err := in.readRange(ctx, base, c.data, i*chunkBytes)
-		if err != nil {
-			r.forget(c)
-		}
-		return err
-	})
-	c.place = r.lru.PushBack(c)
-	r.chunks[key] = c
-	return c, true
-}
-
-// reserve makes room for a chunk. Those that are being fetched stay.
-func (r *ranges) reserve(size int64) bool {
-	for e := r.lru.Front(); e != nil && r.used+size > r.most; {
-		c := e.Value.(*chunk)
-		e = e.Next()
-		select {
-		case <-c.done:
-			r.remove(c)
-		default:
-		}
-	}
-	if r.used+size > r.most {
-		return false
-	}
-	r.used += size
-	return true
-}
-
-func (r *ranges) remove(c *chunk) {
-	if r.chunks[c.key] == c {
-		delete(r.chunks, c.key)
-		r.lru.Remove(c.place)
-		r.used -= int64(len(c.data))
-	}
-}
-
-func (r *ranges) forget(c *chunk) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.remove(c)
-}
-
-// drop forgets the chunks of a file that nobody has open.
-func (r *ranges) drop(in *inode) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for key, c := range r.chunks {
-		if key.in == in {
-			r.remove(c)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -77,11 +76,15 @@ func (s store) versionRead(r *blob.Reader) version {
 	return got
 }
 
-// read fills p with content at an offset of the wanted version. A store that
-// sends less is EIO, another version ESTALE.
-func (s store) read(ctx context.Context, key string, want version, p []byte, off int64) error {
-	return s.request(ctx, RequestRead, key, int64(len(p)), func(ctx context.Context) error {
-		r, err := s.bucket.NewRangeReader(ctx, key, off, int64(len(p)), s.readerOptions(want))
+// read fills pieces with content from an offset on, of the wanted version, and calls
+// filled after each. A store that sends less is EIO, another version ESTALE.
+func (s store) read(ctx context.Context, key string, want version, off int64, pieces [][]byte, filled func()) error {
+	var size int64
+	for _, p := range pieces {
+		size += int64(len(p))
+	}
+	return s.request(ctx, RequestRead, key, size, func(ctx context.Context) error {
+		r, err := s.bucket.NewRangeReader(ctx, key, off, size, s.readerOptions(want))
 		if err != nil {
 			return err
 		}
@@ -89,9 +92,16 @@ func (s store) read(ctx context.Context, key string, want version, p []byte, off
 		if got := s.versionRead(r); !want.same(got) {
 			return s.replaced(RequestRead, key, want, got)
 		}
-		n, err := io.ReadFull(r, p)
-		s.c.Observer.Transferred(int64(n), 0)
-		return lengthError(key, err, off+int64(n), off+int64(len(p)))
+		at, end := off, off+size
+		for _, p := range pieces {
+			n, err := io.ReadFull(r, p)
+			s.c.Observer.Transferred(int64(n), 0)
+			if at += int64(n); err != nil {
+				return lengthError(key, err, at, end)
+			}
+			filled()
+		}
+		return nil
 	})
 }
 
@@ -99,6 +109,8 @@ func (s store) read(ctx context.Context, key string, want version, p []byte, off
 // and returns its version.
 func (s store) download(ctx context.Context, key string, want version, most int64, w io.Writer) (got version, err error) {
 	err = s.request(ctx, RequestRead, key, max(want.size, 0), func(ctx context.Context) error {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
 		r, err := s.bucket.NewReader(ctx, key, s.readerOptions(want))
 		if err != nil {
 			return err
@@ -108,7 +120,7 @@ func (s store) download(ctx context.Context, key string, want version, most int6
 		if got.size > most {
 			return &StoreError{RequestRead, key, syscall.EFBIG, fmt.Errorf("%d bytes, more than %d", got.size, most)}
 		}
-		n, err := copyBuffer(w, io.LimitReader(r, got.size+1))
+		n, err := receive(w, r, got.size, stop)
 		s.c.Observer.Transferred(n, 0)
 		return lengthError(key, err, n, got.size)
 	})
@@ -127,17 +139,6 @@ func lengthError(key string, err error, got, want int64) error {
 		return &StoreError{RequestRead, key, syscall.EIO, fmt.Errorf("the store sent %d bytes and announced %d", got, want)}
 	}
 	return err
-}
-
-var buffers = sync.Pool{New: func() any { b := make([]byte, 128<<10); return &b }}
-
-// copyBuffer copies without the buffer of 1 MiB that the library makes for each.
-func copyBuffer(w io.Writer, r io.Reader) (int64, error) {
-	b := buffers.Get().(*[]byte)
-	defer buffers.Put(b)
-	type onlyWriter struct{ io.Writer }
-	type onlyReader struct{ io.Reader }
-	return io.CopyBuffer(onlyWriter{w}, onlyReader{r}, *b)
 }
 
 // errShrunk means that the source of an upload was truncated meanwhile.

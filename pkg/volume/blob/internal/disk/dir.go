@@ -186,12 +186,20 @@ func (d *Dir) remove(f *File) {
 	d.l.Changed(d.cache, d.stage)
 }
 
-// Acquire returns the cached file of a key, to be released, or nil.
-func (d *Dir) Acquire(key string) *File {
+// Acquire returns the cached file of a key, to be released, or nil. One that is not
+// wanted is forgotten, and nobody uses it meanwhile.
+func (d *Dir) Acquire(key string, wanted func(version any) bool) *File {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f := d.cached[key]
-	if f == nil || f.use() != nil {
+	if f == nil {
+		return nil
+	}
+	if !wanted(f.Version) {
+		d.drop(f)
+		return nil
+	}
+	if f.use() != nil {
 		return nil
 	}
 	return f

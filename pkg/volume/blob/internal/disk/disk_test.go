@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -29,7 +30,20 @@ func fill(t *testing.T, d *Dir, key string, size int) *File {
 		w.Abort()
 		t.Fatal(err)
 	}
-	return w.Commit(key, nil)
+	return commit(t, w, key)
+}
+
+func all(any) bool { return true }
+
+// commit ends the filling of a file, and uses it.
+func commit(t *testing.T, w *Filling, key string) *File {
+	t.Helper()
+	w.Commit(key, nil)
+	f := w.d.Acquire(key, all)
+	if f == nil {
+		t.Fatalf("%s is not cached", key)
+	}
+	return f
 }
 
 func used(t *testing.T, d *Dir, cache, stage int64) {
@@ -43,7 +57,7 @@ func TestEviction(t *testing.T) {
 	d := open(t, 100, 0)
 	fill(t, d, "a", 40).Release()
 	b := fill(t, d, "b", 40)
-	if f := d.Acquire("a"); f == nil {
+	if f := d.Acquire("a", all); f == nil {
 		t.Fatal("a is not cached")
 	} else {
 		f.Release()
@@ -63,6 +77,70 @@ func TestEviction(t *testing.T) {
 	b.Release()
 	used(t, d, 40, 0)
 	d.Drop("b")
+	used(t, d, 0, 0)
+}
+
+// Room for a file is kept before it is written, and what it does not need is given
+// back.
+func TestExpect(t *testing.T) {
+	const most = 4 * allocateFrom
+	d := open(t, most, 0)
+	begin := func(size int64) *Filling {
+		t.Helper()
+		w, err := d.Fill()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Expect(size); err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	fill(t, d, "idle", 10).Release()
+	w := begin(most)
+	used(t, d, most, 0)
+	if d.Has("idle") {
+		t.Fatal("nothing made room")
+	}
+	other, err := d.Fill()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Expect(1); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("beside what is expected: %v", err)
+	}
+	other.Abort()
+	w.Abort()
+	used(t, d, 0, 0)
+
+	w = begin(2 * allocateFrom)
+	content := strings.Repeat("x", allocateFrom+7)
+	if _, err := io.WriteString(w, content); err != nil {
+		t.Fatal(err)
+	}
+	f := commit(t, w, "short")
+	used(t, d, allocateFrom+7, 0)
+	if b, err := os.ReadFile(f.path); err != nil || string(b) != content || f.Size() != int64(len(content)) {
+		t.Fatalf("%d bytes of %d, size %d, %v", len(b), len(content), f.Size(), err)
+	}
+	f.Release()
+
+	w = begin(3)
+	if _, err := io.WriteString(w, "longer"); err != nil {
+		t.Fatal(err)
+	}
+	f = commit(t, w, "long")
+	used(t, d, allocateFrom+7+6, 0)
+	f.Release()
+}
+
+// What is not wanted is used by nobody, not even while it is looked at.
+func TestUnwanted(t *testing.T) {
+	d := open(t, 100, 0)
+	fill(t, d, "a", 10).Release()
+	if f := d.Acquire("a", func(any) bool { return false }); f != nil || d.Has("a") {
+		t.Fatal("it is still cached")
+	}
 	used(t, d, 0, 0)
 }
 
@@ -172,93 +250,4 @@ func TestHugeSizes(t *testing.T) {
 		t.Errorf("write: %v", err)
 	}
 	used(t, d, 0, 20)
-}
-
-// Files without content take something too.
-func TestManyEmptyFiles(t *testing.T) {
-	d := open(t, 0, 100)
-	var taken int64
-	d.l.Room = func(bytes int64) error { taken = bytes; return nil }
-	for range leastMost {
-		if _, err := d.NewStaged(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := d.NewStaged(); !errors.Is(err, syscall.ENOSPC) {
-		t.Errorf("one more: %v", err)
-	}
-	if want := int64(leastMost * fileBytes); taken != want || d.Taken() != want {
-		t.Errorf("%d and %d bytes are taken, want %d", taken, d.Taken(), want)
-	}
-}
-
-func TestRoom(t *testing.T) {
-	d := open(t, 0, 1000)
-	f, err := d.NewStaged()
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.l.Room = func(bytes int64) error {
-		if bytes > fileBytes+10 {
-			return errors.New("no more")
-		}
-		return nil
-	}
-	if _, err := f.WriteAt(make([]byte, 11), 0); !errors.Is(err, syscall.ENOSPC) {
-		t.Errorf("a file of 11 bytes: %v", err)
-	}
-	if _, err := d.NewStaged(); !errors.Is(err, syscall.ENOSPC) {
-		t.Errorf("a second file: %v", err)
-	}
-	if _, err := f.WriteAt(make([]byte, 10), 0); err != nil {
-		t.Errorf("a file of 10 bytes: %v", err)
-	}
-	f.Release()
-	if d.Taken() != 0 {
-		t.Errorf("%d bytes are taken of nothing", d.Taken())
-	}
-}
-
-// Empty files are bounded as well, those that a crash left included.
-func TestStagedFilesAreBounded(t *testing.T) {
-	d := open(t, 100, 100)
-	var files []*File
-	for range leastMost {
-		f, err := d.NewStaged()
-		if err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, f)
-	}
-	if _, err := d.NewStaged(); !errors.Is(err, syscall.ENOSPC) {
-		t.Fatalf("one more: %v", err)
-	}
-	cached := fill(t, d, "a", 1)
-	if err := cached.Stage(); !errors.Is(err, syscall.ENOSPC) {
-		t.Fatalf("a cached file: %v", err)
-	}
-	files[0].Release()
-	if err := cached.Stage(); err != nil {
-		t.Fatal(err)
-	}
-	if !cached.Unstage("a", nil) {
-		t.Fatal("it does not go back")
-	}
-	if err := files[1].Mark(Record{Key: "k"}); err != nil {
-		t.Fatal(err)
-	}
-	files[1].Keep()
-	for _, f := range files[2:] {
-		f.Release()
-	}
-	cached.Release()
-	d.Close()
-	again, err := Open(d.path, d.l)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer again.Close()
-	if d.staged != 1 || again.staged != 1 {
-		t.Fatalf("%d files are staged, then %d, want 1", d.staged, again.staged)
-	}
 }

@@ -50,6 +50,11 @@ func (f *File) use() error {
 func (f *File) Release() {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
+	f.release()
+}
+
+// release is Release with the lock held.
+func (f *File) release() {
 	f.refs--
 	if f.refs > 0 {
 		return

@@ -54,6 +54,7 @@ func openS3(ctx context.Context, u url.URL, c Credentials) (*blob.Bucket, error)
 		})
 		o.HTTPClient = &http.Client{Transport: newTransport()}
 		plainKeys(o)
+		checkFast(o)
 		if provider != nil {
 			o.Credentials = aws.NewCredentialsCache(provider)
 		}
