@@ -125,9 +125,13 @@ func (in *inode) load(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
+	got := f.Version.(version)
+	if !in.base.same(got) && !in.hasName() {
+		f.Release() // what has the name now is another file's
+		return changedError(RequestRead, key, in.base, got)
+	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	got := f.Version.(version)
 	in.file, in.size = f, f.Size()
 	if in.base.same(got) {
 		got = in.base.merge(got)

@@ -141,6 +141,13 @@ func (in *inode) keyNow() string {
 	return in.key
 }
 
+// hasName reports whether the file was neither removed nor replaced.
+func (in *inode) hasName() bool {
+	in.v.mu.Lock()
+	defer in.v.mu.Unlock()
+	return in.named
+}
+
 // unname takes the name from a file: it was removed, or replaced in the store.
 // The identity is not that of the name any more. tree.mu is held.
 func (v *tree) unname(in *inode) {
