@@ -72,7 +72,9 @@ type result[T any] struct {
 	decided atomic.Bool
 }
 
-// run makes the call, whose panics are errors.
+// run makes the call, whose panics are errors. So are those of its error, such as
+// a nil pointer, which would panic wherever somebody asks what it is: behind that
+// are locks of the engine.
 func (r *result[T]) run(ctx context.Context, fn func(context.Context) (T, error), late func(T)) {
 	returned := false
 	defer func() {
@@ -86,6 +88,9 @@ func (r *result[T]) run(ctx context.Context, fn func(context.Context) (T, error)
 		}
 	}()
 	r.value, r.err = fn(ctx)
+	if r.err != nil {
+		_ = toErrno(r.err)
+	}
 	returned = true
 }
 

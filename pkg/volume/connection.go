@@ -24,8 +24,9 @@ func (m *Mount) connectionOpts() lisafs.ConnectionOpts {
 }
 
 // Mount implements lisafs.ConnectionImpl. The root directory is never donated:
-// the runtime does that itself where the mount is directfs.
-func (c *connection) Mount(conn *lisafs.Connection, at *lisafs.Node) (*lisafs.ControlFD, lisafs.Statx, int, error) {
+// the runtime does that itself where the mount is directfs. The root has the node
+// that it has if a name leads back to it, and not the engine's.
+func (c *connection) Mount(conn *lisafs.Connection, _ *lisafs.Node) (*lisafs.ControlFD, lisafs.Statx, int, error) {
 	m := c.mount
 	root := m.nodes.root
 	s, err := m.stat(root)
@@ -36,9 +37,9 @@ func (c *connection) Mount(conn *lisafs.Connection, at *lisafs.Node) (*lisafs.Co
 		return nil, s, -1, err
 	}
 	m.nodes.again(root)
-	at.IncRef() // for the control FD
+	root.engine.IncRef() // for the control FD
 	fd := &controlFD{m: m, node: root}
-	fd.ControlFD.Init(conn, at, linux.ModeDirectory, fd)
+	fd.ControlFD.Init(conn, &root.engine, linux.ModeDirectory, fd)
 	return fd.FD(), s, -1, nil
 }
 

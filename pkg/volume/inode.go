@@ -68,6 +68,7 @@ func newNodes(root Attr) *nodes {
 		numbers: make(map[uint64]*node),
 	}
 	t.root = &node{identity: identity{id: root.ID}, number: rootInode, kind: fs.ModeDir, refs: 1, last: root}
+	t.root.engine.InitLocked("", nil)
 	t.live[t.root.identity] = t.root
 	t.numbers[rootInode] = t.root
 	return t

@@ -183,11 +183,11 @@ func TestHostilePeers(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			reply, files, err := packet.Receive(c, handoff.MaxMessage)
+			reply, files, err := packet.Receive(c, handoff.MaxMessage, 0)
 			if err != nil || len(files) != 0 || !strings.Contains(string(reply), test.want) {
 				t.Errorf("%s with %d files, %v", reply, len(files), err)
 			}
-			if _, _, err := packet.Receive(c, 1); err != io.EOF {
+			if _, _, err := packet.Receive(c, 1, 0); err != io.EOF {
 				t.Errorf("after the reply: %v", err)
 			}
 		})

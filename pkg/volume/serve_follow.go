@@ -17,8 +17,7 @@ func (w *worker) follow() {
 	go func() {
 		defer close(reports)
 		for {
-			message, files, err := packet.Receive(w.control, maxReport)
-			packet.Close(files) // a worker sends none
+			message, _, err := packet.Receive(w.control, maxReport, 0)
 			if err != nil {
 				return
 			}

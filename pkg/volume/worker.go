@@ -77,7 +77,7 @@ func (s *server) run(ctx context.Context) {
 // receive takes orders until there are no more.
 func (s *server) receive() {
 	for {
-		message, files, err := packet.Receive(s.control, maxOrder)
+		message, files, err := packet.Receive(s.control, maxOrder, maxOrderFiles)
 		if err != nil {
 			return
 		}

@@ -20,7 +20,10 @@ type order struct {
 	header handoff.Header
 }
 
-const maxOrder = 8 + handoff.MaxMessage
+const (
+	maxOrder      = 8 + handoff.MaxMessage
+	maxOrderFiles = 2
+)
 
 func (o order) encode() ([]byte, error) {
 	message, err := o.header.Encode()

@@ -39,6 +39,11 @@ type Config struct {
 	// get ENOSPC above it.
 	StageBytes int64
 
+	// StageRoom, if not nil, is asked before these files take so many bytes of the
+	// disk in all, their records included, and told when they take less. An error is
+	// ENOSPC for who writes. It is called with a lock held, and by one at a time.
+	StageRoom func(bytes int64) error
+
 	// MemoryBytes bounds the buffers of ranged reads.
 	MemoryBytes int64
 
@@ -58,6 +63,10 @@ type Config struct {
 	// in addition the time that its bytes take at MinRate, in bytes per second.
 	RequestTimeout time.Duration
 	MinRate        int64
+
+	// RetryAfter is when an upload that failed is tried again, if nobody has the file
+	// open. It doubles with each failure, up to five minutes.
+	RetryAfter time.Duration
 
 	// Requests is how many requests of one kind may run at once: that fetch content
 	// ahead, that copy objects, that upload a part.
@@ -126,6 +135,7 @@ var DefaultConfig = Config{
 	ListTTL:             5 * time.Second,
 	RequestTimeout:      20 * time.Second,
 	MinRate:             1 << 20,
+	RetryAfter:          10 * time.Second,
 	Requests:            16,
 	PartBytes:           8 << 20,
 	PartRequests:        4,
@@ -152,6 +162,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.ListTTL, d.ListTTL)
 	setDefault(&c.RequestTimeout, d.RequestTimeout)
 	setDefault(&c.MinRate, d.MinRate)
+	setDefault(&c.RetryAfter, d.RetryAfter)
 	setDefault(&c.Requests, d.Requests)
 	setDefault(&c.PartBytes, d.PartBytes)
 	setDefault(&c.PartRequests, d.PartRequests)
@@ -204,7 +215,8 @@ func (c Config) check() error {
 	for name, n := range map[string]int64{
 		"cache": c.CacheBytes, "cached object": c.CacheObjectBytes, "stage": c.StageBytes,
 		"list entries": int64(c.ListEntries), "objects of a page": int64(c.PageObjects), "list TTL": int64(c.ListTTL),
-		"request timeout": int64(c.RequestTimeout), "minimum rate": c.MinRate,
+		"time before an upload is tried again": int64(c.RetryAfter),
+		"request timeout":                      int64(c.RequestTimeout), "minimum rate": c.MinRate,
 		"requests": int64(c.Requests), "part size": int64(c.PartBytes),
 		"part requests": int64(c.PartRequests), "rename objects": int64(c.RenameObjects),
 		"time for staged files": int64(c.KeepStaged),

@@ -17,7 +17,8 @@
 // Writes go to a file in Config.Dir. Sync and Flush, which are fsync(2) and
 // close(2), upload the whole object if anything was changed, and then ask the store
 // for it: after nil, the object is there and complete. After an error the file
-// stays as it is, and the next Sync or Flush tries again. Where the caller's time
+// stays as it is, and the next Sync or Flush tries again. So does the volume itself,
+// from Config.RetryAfter on, once nobody has the file open. Where the caller's time
 // ends before the upload does, the upload goes on and the next call joins it.
 // Nothing else is acknowledged: a crash loses at most what was never synced or
 // closed, and leaves it in Config.Dir for Recover.
@@ -81,11 +82,10 @@
 //
 // CacheBytes bounds the whole objects on disk, those in use included: where no more
 // fits, objects are read in ranges without the cache. StageBytes bounds files that
-// are written until they are closed, and what crashes left: above it, ENOSPC. A full
-// disk is the same. MemoryBytes bounds the buffers of ranged reads, Requests times
+// are written until they are closed, and what crashes left: above it, and where StageRoom
+// says so, ENOSPC. A full disk is the same. MemoryBytes bounds the buffers of ranged reads, Requests times
 // PartBytes those of uploads, ListEntries what
-// is remembered of directories; a directory with more is EFBIG to list. Of files that
-// are staged there may be one for each MiB of StageBytes, and a thousand: above, ENOSPC. For each
+// is remembered of directories; a directory with more is EFBIG to list. For each
 // file that the process makes, renames or removes it remembers some 20 to 200 bytes.
 //
 // # Errors

@@ -14,9 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"gocloud.dev/blob/fileblob"
-
 	"github.com/directfs/runsc/pkg/volume"
+	"github.com/directfs/runsc/pkg/volume/blob/internal/dirbucket"
 )
 
 // killsEnv is how often TestKill kills; a short run does it 20 times.
@@ -36,9 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 func killConfig(dir string) (Config, error) {
-	// The driver's files for metadata are not written atomically: a kill leaves
-	// objects that cannot be read.
-	b, err := fileblob.OpenBucket(filepath.Join(dir, "bucket"), &fileblob.Options{Metadata: fileblob.MetadataDontWrite})
+	b, err := dirbucket.Open(filepath.Join(dir, "bucket"), dirbucket.Options{})
 	return Config{Bucket: b, Dir: filepath.Join(dir, "volume"), CacheObjectBytes: 64 << 10}, err
 }
 
@@ -135,10 +132,8 @@ func TestKill(t *testing.T) {
 		kills = n
 	}
 	dir := t.TempDir()
-	for _, d := range []string{"bucket", "tmp"} {
-		if err := os.Mkdir(filepath.Join(dir, d), 0o700); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.Mkdir(filepath.Join(dir, "bucket"), 0o700); err != nil {
+		t.Fatal(err)
 	}
 	stored, seq, outcomes := map[string]int{}, 0, map[string]int{}
 	for range kills {
@@ -166,7 +161,7 @@ func TestKill(t *testing.T) {
 func runAndKill(t *testing.T, dir string, seq int) (lines []string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), writerEnv+"="+dir, writerEnv+"_SEQ="+strconv.Itoa(seq), "TMPDIR="+filepath.Join(dir, "tmp"))
+	cmd.Env = append(os.Environ(), writerEnv+"="+dir, writerEnv+"_SEQ="+strconv.Itoa(seq))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -47,6 +47,10 @@ type Observer interface {
 	// the upload failed.
 	Uploading(key string, done, size int64, err error)
 
+	// Waiting is called with the number of files that are closed and not in the
+	// store, when it changes. Their uploads failed, and are tried again.
+	Waiting(files int)
+
 	// Conflict is called when another writer was noticed.
 	Conflict(key string)
 }
@@ -59,4 +63,5 @@ func (nobody) Transferred(int64, int64)                {}
 func (nobody) Cached(CacheEvent)                       {}
 func (nobody) Disk(int64, int64)                       {}
 func (nobody) Uploading(string, int64, int64, error)   {}
+func (nobody) Waiting(int)                             {}
 func (nobody) Conflict(string)                         {}

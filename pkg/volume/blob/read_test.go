@@ -165,6 +165,14 @@ func (c *counter) get(what string) int {
 
 func (c *counter) Cached(e CacheEvent) { c.add(string(e)) }
 func (c *counter) Conflict(string)     { c.add("conflict") }
+func (c *counter) Waiting(files int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = map[string]int{}
+	}
+	c.n["waiting"] = files
+}
 func (c *counter) Uploading(_ string, done, size int64, err error) {
 	if done < size {
 		c.add("progress")

@@ -60,7 +60,7 @@ func (in *inode) release(ctx context.Context) (err error) {
 }
 
 // settle ends the use of a file that nobody uses any more. What could not be
-// uploaded stays, and can be opened again; unless another writer was the reason:
+// uploaded stays, can be opened again, and is uploaded later; unless another writer was the reason:
 // trying again is in vain then, so that the name is that of the store's object,
 // and the content is for Recover.
 func (v *tree) settle(in *inode) {
@@ -73,6 +73,7 @@ func (v *tree) settle(in *inode) {
 	defer in.mu.Unlock()
 	if in.dirty && !in.removed {
 		v.c.Logger.Error("content is not in the store", "key", in.key, "bytes", in.size, "conflict", in.conflict)
+		v.wait(in, !in.conflict)
 		if in.conflict {
 			v.unname(in)
 			delete(v.inodes, in.id)
@@ -83,6 +84,7 @@ func (v *tree) settle(in *inode) {
 		}
 		return
 	}
+	v.wait(in, false)
 	delete(v.inodes, in.id)
 	if in.named {
 		delete(v.byKey, in.key)

@@ -41,7 +41,7 @@ type tree struct {
 	idle   *semaphore.Weighted // for requests ahead of need
 	locked keyLocks
 
-	waiting atomic.Int64 // files to be fetched ahead
+	queued atomic.Int64 // files to be fetched ahead
 
 	changes atomic.Uint64 // of objects, by this process
 
@@ -51,6 +51,9 @@ type tree struct {
 	fresh   map[string]map[string]bool // directory to names of files that are not in the store
 	fetches map[string]*task
 	ahead   map[string]*window // by directory
+
+	waiting  map[volume.ID]bool // closed files whose upload failed
+	retrying bool               // somebody cares for them
 }
 
 // wholeTree is the weight of all names.
@@ -75,6 +78,7 @@ func Open(ctx context.Context, c Config) (volume.Volume, error) {
 		locked: keyLocks{held: map[string]chan struct{}{}},
 		inodes: map[volume.ID]*inode{}, byKey: map[string]*inode{},
 		fresh: map[string]map[string]bool{}, fetches: map[string]*task{}, ahead: map[string]*window{},
+		waiting: map[volume.ID]bool{},
 	}
 	v.s = newStore(&v.c)
 	v.ctx, v.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -91,7 +95,7 @@ func Open(ctx context.Context, c Config) (volume.Volume, error) {
 
 func (c Config) limits() disk.Limits {
 	return disk.Limits{
-		CacheBytes: c.CacheBytes, StageBytes: c.StageBytes,
+		CacheBytes: c.CacheBytes, StageBytes: c.StageBytes, Room: c.StageRoom,
 		Changed: c.Observer.Disk, Evicted: func() { c.Observer.Cached(CacheEviction) },
 	}
 }

@@ -3,10 +3,10 @@ package handoff
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 
 	"github.com/directfs/runsc/pkg/volume/internal/packet"
 	"golang.org/x/sys/unix"
@@ -17,6 +17,7 @@ import (
 type Conn struct {
 	daemon Address
 	c      *net.UnixConn
+	left   atomic.Bool // there is an exchange that was left to itself
 }
 
 // Connect connects to a daemon. It refuses a socket that is a symlink, that
@@ -28,7 +29,7 @@ func Connect(ctx context.Context, a Address) (*Conn, error) {
 	if err != nil {
 		return nil, (&Conn{daemon: a}).fail("", err)
 	}
-	return &Conn{a, c}, nil
+	return &Conn{daemon: a, c: c}, nil
 }
 
 // NewConn makes a Conn of a file that another process got from Conn.File. It
@@ -38,7 +39,7 @@ func NewConn(a Address, f *os.File) (*Conn, error) {
 	if err != nil {
 		return nil, (&Conn{daemon: a}).fail("", err)
 	}
-	return &Conn{a, c}, nil
+	return &Conn{daemon: a, c: c}, nil
 }
 
 // File returns a copy of the connection for another process.
@@ -46,7 +47,13 @@ func (c *Conn) File() (*os.File, error) { return c.c.File() }
 
 // Close ends the connection, and a daemon's use of a volume whose root was
 // attached.
-func (c *Conn) Close() error { return c.c.Close() }
+func (c *Conn) Close() error {
+	if c.left.Load() {
+		go c.c.Close() // which waits for the exchange
+		return nil
+	}
+	return c.c.Close()
+}
 
 // Ask asks whether a volume could be attached, and what it can do.
 func (c *Conn) Ask(ctx context.Context, r Request) (Info, error) {
@@ -118,84 +125,12 @@ func of(err error, r Request) error {
 	return err
 }
 
-// answer is a reply that is no refusal.
-type answer struct {
-	Info
-	root *os.File // for a header that asks for it
-}
-
 func (c *Conn) do(ctx context.Context, h Header, files ...*os.File) (answer, error) {
-	a, err := c.exchange(ctx, h, files)
+	a, err := c.inTime(ctx, h, files)
 	if err != nil {
 		return answer{}, c.fail(h.Volume, err)
 	}
 	return a, nil
-}
-
-func (c *Conn) exchange(ctx context.Context, h Header, files []*os.File) (answer, error) {
-	message, err := h.Encode()
-	if err != nil {
-		return answer{}, malformed{err}
-	}
-	defer packet.Bound(ctx, c.c)()
-	sendErr := packet.Send(c.c, message, files...)
-	if sendErr != nil && !errors.Is(sendErr, unix.EPIPE) && !errors.Is(sendErr, unix.ECONNRESET) {
-		return answer{}, inTime(ctx, fmt.Errorf("sending the request: %w", sendErr))
-	}
-	// A daemon may refuse a client before it has read anything.
-	message, files, err = packet.Receive(c.c, MaxMessage)
-	if err != nil {
-		return answer{}, inTime(ctx, fmt.Errorf("waiting for the reply: %w", err))
-	}
-	a, err := readReply(h, message, files)
-	if err != nil {
-		packet.Close(files)
-	}
-	return a, err
-}
-
-func readReply(h Header, message []byte, files []*os.File) (answer, error) {
-	r, err := DecodeReply(message)
-	switch {
-	case err != nil:
-		return answer{}, malformed{err}
-	case r.Refusal != "":
-		return answer{}, &Error{Kind: r.Refusal, Text: r.Text}
-	case !h.Root && len(files) > 0 || h.Root && len(files) != 1:
-		return answer{}, malformed{fmt.Errorf("the reply came with %d files", len(files))}
-	case !h.Root:
-		return answer{Info: r.Info}, nil
-	}
-	if err := checkRoot(files[0]); err != nil {
-		return answer{}, malformed{err}
-	}
-	return answer{r.Info, files[0]}, nil
-}
-
-// checkRoot refuses what is no directory. (One cannot be open for writing.)
-func checkRoot(f *os.File) error {
-	st, err := f.Stat()
-	if err == nil && !st.IsDir() {
-		err = errors.New("it is no directory")
-	}
-	if err != nil {
-		return fmt.Errorf("the root that came with the reply: %w", err)
-	}
-	return nil
-}
-
-// malformed is what one side sent and the other one does not understand.
-type malformed struct{ error }
-
-func (e malformed) Unwrap() error { return e.error }
-
-// inTime names the context's error where that is what ended a call.
-func inTime(ctx context.Context, err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		<-ctx.Done() // the connection's timer may be a little earlier
-		return fmt.Errorf("%w: %w", err, ctx.Err())
-	}
-	return err
 }
 
 // fail says what an error is about.

@@ -25,7 +25,7 @@ type Incoming struct {
 // reply to. All files that came are closed then.
 func Receive(ctx context.Context, c *net.UnixConn) (Incoming, error) {
 	defer packet.Bound(ctx, c)()
-	message, files, err := packet.Receive(c, MaxMessage)
+	message, files, err := packet.Receive(c, MaxMessage, 1)
 	if errors.Is(err, packet.ErrTooLong) {
 		return Incoming{}, &Error{Kind: Malformed, Text: fmt.Sprintf("the request is longer than %d bytes, or has too many files", MaxMessage)}
 	}

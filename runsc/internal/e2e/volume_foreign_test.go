@@ -12,6 +12,7 @@ import (
 
 	"github.com/directfs/runsc/pkg/volume/handoff"
 	"github.com/directfs/runsc/runsc/harness"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -127,7 +128,8 @@ func TestDonatedRootStaysReadOnly(t *testing.T) {
 // A daemon that takes the socket of a mount and does not serve it keeps nobody
 // waiting for ever, and leaves the other containers of a pod alone.
 func TestDaemonThatDoesNotServe(t *testing.T) {
-	for _, how := range []string{"start", "run", "member"} {
+	t.Parallel()
+	for _, how := range []string{"start", "run", "member", "hooks", "run with hooks"} {
 		t.Run(how, func(t *testing.T) {
 			l := idleLab(t)
 			end := make(chan struct{})
@@ -143,9 +145,13 @@ func TestDaemonThatDoesNotServe(t *testing.T) {
 				pause = servePod(t, l, l.Runtime, true, harness.PodSandbox())
 				options = append(options, harness.PodMember(pause.ID, "app"))
 			}
+			isRun := strings.HasPrefix(how, "run")
+			if strings.HasSuffix(how, "hooks") {
+				options = append(options, harness.Hooks(specs.Hooks{Poststart: []specs.Hook{{Path: "/bin/true", Args: []string{"true"}}}}))
+			}
 			b, id := l.Bundle(t, options...), l.ID()
 			args := []string{"run", "--detach", "--bundle=" + b.Dir, id}
-			if how != "run" {
+			if !isRun {
 				args = []string{"start", id}
 				_, err := l.Create(harness.Context(t), id, b)
 				check(t, err)
@@ -155,7 +161,7 @@ func TestDaemonThatDoesNotServe(t *testing.T) {
 			if code == 0 || !strings.Contains(said, "its volumes did not answer within 1m0s: is a volume daemon stuck?") {
 				t.Errorf("started: %s", said)
 			}
-			if how != "run" {
+			if !isRun {
 				command(t, l.Runtime, "delete", id)
 			}
 			l.CheckGone(t, id)
@@ -163,6 +169,30 @@ func TestDaemonThatDoesNotServe(t *testing.T) {
 				checkOpsIn(t, pause, "/tmp")
 				stop(t, l, pause)
 			}
+		})
+	}
+}
+
+// Poststart hooks may take longer than volumes may.
+func TestSlowHooksBesideVolume(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"start", "run"} {
+		t.Run(how, func(t *testing.T) {
+			l := daemonLabOf(t, idleLab(t))
+			hooks := specs.Hooks{Poststart: []specs.Hook{{Path: "/bin/sleep", Args: []string{"sleep", "65"}}}}
+			b := l.Bundle(t, l.mount(t, "/v", "host", "v"), harness.Hooks(hooks), harness.Args("serve"))
+			launch := l.RunDetached
+			if how == "start" {
+				launch = l.Create
+			}
+			c, err := launch(harness.Context(t), l.ID(), b)
+			check(t, err)
+			l.Keep(t, c)
+			if how == "start" {
+				check(t, c.Start(harness.Context(t)))
+			}
+			checkOpsIn(t, c, "/v")
+			stop(t, l.Lab, c)
 		})
 	}
 }

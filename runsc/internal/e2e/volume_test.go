@@ -39,7 +39,12 @@ func newLocalLab(t *testing.T, flags ...string) *volumeLab {
 // newDaemonLab is a lab with a daemon, which serves the volumes as "daemon".
 func newDaemonLab(t *testing.T, flags ...string) *volumeLab {
 	t.Helper()
-	l := &volumeLab{Lab: newLab(t, flags...), backend: "daemon"}
+	return daemonLabOf(t, newLab(t, flags...))
+}
+
+func daemonLabOf(t *testing.T, lab *harness.Lab) *volumeLab {
+	t.Helper()
+	l := &volumeLab{Lab: lab, backend: "daemon"}
 	l.makeDir(t)
 	l.startDaemon(t)
 	l.Runtime = l.With("--volume-daemon=daemon=unix:" + l.daemon.socket)

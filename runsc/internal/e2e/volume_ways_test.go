@@ -12,6 +12,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// checkAndStop looks at a container from inside and from outside, and stops it.
+func checkAndStop(t *testing.T, l *volumeLab, c *harness.Container, want access) {
+	t.Helper()
+	r := readReport(t, c)
+	checkOps(t, c.Bundle, r)
+	checkMountOptions(t, want, r)
+	checkHeld(t, c, direct(want))
+	command(t, l.Runtime, "policy", "verify", c.ID)
+	stop(t, l.Lab, c)
+}
+
 // A volume that is a directory of the host can be opened by the sandbox itself,
 // and stays apart from what is mounted in it.
 func TestVolumeThatDonatesItsRoot(t *testing.T) {
@@ -21,12 +32,7 @@ func TestVolumeThatDonatesItsRoot(t *testing.T) {
 				c := l.Serve(t, l.Bundle(t, harness.Mount("/a"), l.mount(t, "/v", "donated", "v", "directfs=on"), l.mount(t, "/w", "donated", "w"),
 					harness.Mount("/v/off", "rw", "directfs=off"), harness.Args("serve", "/", "/v", "/w", "/a", "/v/off")))
 				want := access{"/": directfs, "/a": directfs, "/v": true, "/w": directfs, "/v/off": false}
-				r := readReport(t, c)
-				checkOps(t, c.Bundle, r)
-				checkMountOptions(t, want, r)
-				checkHeld(t, c, direct(want))
-				command(t, l.Runtime, "policy", "verify", c.ID)
-				stop(t, l.Lab, c)
+				checkAndStop(t, l, c, want)
 			}, flag(directfs))
 		})
 	}
@@ -39,12 +45,7 @@ func TestVolumeAsRootfs(t *testing.T) {
 		c := l.Serve(t, l.Bundle(t, harness.RootfsFrom(root), harness.Annotation("dev.gvisor.spec.rootfs.gofer", l.backend+"/host-root"),
 			harness.Mount("/a"), harness.Args("serve", "/", "/a")))
 		want := access{"/": false, "/a": true}
-		r := readReport(t, c)
-		checkOps(t, c.Bundle, r)
-		checkMountOptions(t, want, r)
-		checkHeld(t, c, direct(want))
-		command(t, l.Runtime, "policy", "verify", c.ID)
-		stop(t, l.Lab, c)
+		checkAndStop(t, l, c, want)
 	}, flag(true))
 }
 

@@ -142,7 +142,7 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := findVolumes(conns, f.Arg(0), sandboxOf(spec, f.Arg(0))); err != nil {
+	if err := findVolumes(conns, f.Arg(0), engine.SandboxID(spec, f.Arg(0))); err != nil {
 		return err
 	}
 	reexec := g.applyCaps && (config.CgoEnabled || g.sync.userns >= 0)
@@ -162,6 +162,9 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 		if err := openVolumes(conns); err != nil {
 			return err
 		}
+		// From here on the sandbox process may wait for daemons. That of a pod does
+		// not end with the client.
+		g.client.BeforeExit(func() { hangUpAll(conns) })
 		return g.sendMounts(mounts, pairs, plan)
 	}
 	mounts, err := g.mounts(conf, spec, f.Arg(0), conns, answer.Files, byClient(client), tell)

@@ -5,18 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/directfs/runsc/pkg/volume"
 	"github.com/directfs/runsc/runsc/internal/volumes"
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
-	"gvisor.dev/gvisor/runsc/specutils"
 )
-
-// openTimeout is how long a volume may take to open: somebody waits for the
-// container.
-const openTimeout = time.Minute
 
 // served is the volume of a connection. One that donates its root is served as
 // any directory is: the root takes the place of the mount's source.
@@ -51,7 +44,7 @@ func findVolumes(conns []connection, container, sandbox string) error {
 		if !ok {
 			return c.inVolume(errors.New("this program has no such backend now"))
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), volumes.OpenTimeout)
 		source, err := b.Resolve(ctx, c.volume.request)
 		cancel()
 		if err != nil {
@@ -120,7 +113,7 @@ func (c *connection) attach(daemon *os.File) error {
 // takeFiles opens what a backend needs of the host, and for a mount that uses
 // directfs the volume as well, for no longer than it takes to copy its root.
 func (c *connection) takeFiles() error {
-	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), volumes.OpenTimeout)
 	defer cancel()
 	var files []*os.File
 	if f := c.volume.source.Files; f != nil {
@@ -220,7 +213,7 @@ func openVolumes(conns []connection) error {
 }
 
 func (v *served) open(readOnly bool, path string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), volumes.OpenTimeout)
 	defer cancel()
 	opened, err := v.source.Open(ctx, v.keep)
 	if err != nil {
@@ -229,12 +222,4 @@ func (v *served) open(readOnly bool, path string) error {
 	v.keep = nil // the volume's
 	v.mount, err = volume.NewMount(ctx, opened, volume.MountOptions{Name: path, ReadOnly: readOnly})
 	return err
-}
-
-// sandboxOf is the sandbox that a container runs in.
-func sandboxOf(spec *specs.Spec, container string) string {
-	if id, ok := specutils.SandboxID(spec); ok && !specutils.IsRootContainer(spec) {
-		return id
-	}
-	return container
 }

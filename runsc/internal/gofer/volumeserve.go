@@ -59,13 +59,18 @@ func hangUpOnSignal(conns []connection) {
 	signal.Notify(terminate, unix.SIGTERM)
 	go func() {
 		<-terminate
-		for _, c := range conns {
-			if c.servedByVolume() && c.decision.Outside {
-				c.volume.hangUp()
-			}
-		}
+		hangUpAll(conns)
 		os.Exit(128)
 	}()
+}
+
+// hangUpAll ends what daemons serve.
+func hangUpAll(conns []connection) {
+	for _, c := range conns {
+		if c.servedByVolume() && c.decision.Outside {
+			c.volume.hangUp()
+		}
+	}
 }
 
 // awaitDaemon waits until a daemon is done with a mount, or gone. It uses a call

@@ -24,7 +24,7 @@ import (
 type remove struct{ cmd.Delete }
 
 // Delete returns the "delete" command.
-func Delete() util.SubCommand { return Clean(&remove{}) }
+func Delete() util.SubCommand { return Clean(&ending{&remove{}, forced}) }
 
 // Execute implements subcommands.Command.Execute.
 func (r *remove) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
@@ -86,7 +86,9 @@ func destroy(conf *config.Config, c *container.Container) error {
 	if err != nil {
 		log.Warningf("Looking for files behind overlays of container %q: %v", c.ID, err)
 	}
+	stop := watchEnd(c)
 	err = c.Destroy()
+	stop()
 	if err != nil && isDestroyed(c, err) {
 		err = removeCgroup(c)
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/directfs/runsc/runsc/internal/supervise"
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/pkg/log"
 	"gvisor.dev/gvisor/runsc/container"
 )
@@ -16,42 +15,68 @@ import (
 // startTimeout is how long a container with volumes may take to start. A daemon
 // that took the socket of a mount and does not serve it would keep the sandbox
 // waiting for ever, and with it the client, who has the container locked: nobody
-// else could kill or delete it.
+// else could kill or delete it. Only restoring takes as long as it takes: the
+// image may be large.
 const startTimeout = time.Minute
+
+// askTimeout is how long a sandbox may take to say what runs in it.
+const askTimeout = 10 * time.Second
 
 // lateStart waits for a container to start.
 type lateStart struct {
+	limit      time.Duration
 	stop, done chan struct{}
 	late       bool
 }
 
-// watchStart tells the container's gofer to hang up if it is late. What the hooks
-// of the engine's start take does not count, so that with these nobody watches.
-func watchStart(root string, id statedir.ID, spec *specs.Spec, plan directfspolicy.Plan, held *supervise.Held) *lateStart {
-	if !isWatched(spec, plan) {
+// watchStart tells the container's gofer to hang up if it is late. The time that
+// poststart hooks take does not count.
+func watchStart(limit time.Duration, root string, id statedir.ID, plan directfspolicy.Plan, held *supervise.Held) *lateStart {
+	if limit == 0 || !hasVolumes(plan) {
 		return nil
 	}
-	w := &lateStart{stop: make(chan struct{}), done: make(chan struct{})}
+	w := &lateStart{limit: limit, stop: make(chan struct{}), done: make(chan struct{})}
 	go func() {
 		defer close(w.done)
 		select {
 		case <-w.stop:
 			return
-		case <-time.After(startTimeout):
+		case <-time.After(limit):
 		}
-		if status, err := statedir.Status(root, id); err != nil || status != container.Created {
+		if status, err := statedir.Status(root, id); err != nil || status != container.Created || hasProcesses(root, id) {
 			return
 		}
-		log.Warningf("The container takes longer than %v to start; its volumes are taken away", startTimeout)
+		log.Warningf("The container takes longer than %v to start; its volumes are taken away", limit)
 		w.late = true
 		held.Terminate(supervise.Gofer)
 	}()
 	return w
 }
 
-// isWatched reports whether a container can be late because of its volumes.
-func isWatched(spec *specs.Spec, plan directfspolicy.Plan) bool {
-	return slices.ContainsFunc(plan.Decisions(), directfspolicy.Decision.ServedByVolume) && (spec.Hooks == nil || len(spec.Hooks.Poststart) == 0)
+// hasVolumes reports whether a container can be late because of its volumes.
+func hasVolumes(plan directfspolicy.Plan) bool {
+	return slices.ContainsFunc(plan.Decisions(), directfspolicy.Decision.ServedByVolume)
+}
+
+// hasProcesses asks the sandbox whether a container has processes: then its
+// mounts are there, even if poststart hooks keep the engine from saving so. A
+// sandbox that does not answer has none.
+func hasProcesses(root string, id statedir.ID) bool {
+	s, err := statedir.Sandbox(root, id)
+	if err != nil {
+		return false
+	}
+	found := make(chan bool, 1)
+	go func() {
+		all, err := s.Processes(id.ContainerID)
+		found <- err == nil && len(all) > 0
+	}()
+	select {
+	case there := <-found:
+		return there
+	case <-time.After(askTimeout):
+		return false
+	}
 }
 
 // end returns the error of the start with what the watch had to do with it.
@@ -70,7 +95,7 @@ func (w *lateStart) ended() error {
 	close(w.stop)
 	<-w.done
 	if w.late {
-		return fmt.Errorf("its volumes did not answer within %v: is a volume daemon stuck?", startTimeout)
+		return fmt.Errorf("its volumes did not answer within %v: is a volume daemon stuck?", w.limit)
 	}
 	return nil
 }
@@ -78,7 +103,7 @@ func (w *lateStart) ended() error {
 // awaitStart watches the engine's command start the container, if it does. ended
 // returns when the command is done.
 func (c *creation) awaitStart() (ended func()) {
-	if !c.starts || !isWatched(c.spec, c.plan) {
+	if !c.starts || !hasVolumes(c.plan) {
 		return func() {}
 	}
 	done := make(chan struct{})
@@ -87,7 +112,7 @@ func (c *creation) awaitStart() (ended func()) {
 		if !c.awaitCreated() {
 			return
 		}
-		late := watchStart(c.conf.RootDir, c.id, c.spec, c.plan, c.held)
+		late := watchStart(startTimeout, c.conf.RootDir, c.id, c.plan, c.held)
 		<-c.stop
 		if err := late.ended(); err != nil {
 			c.refused = err

@@ -156,11 +156,7 @@ func prepareStart(conf *config.Config, c *container.Container) (plan directfspol
 // fullID returns what a container is stored under: not a search, which takes
 // the beginning of another id for this one.
 func fullID(spec *specs.Spec, id string) statedir.ID {
-	if specutils.IsRootContainer(spec) {
-		return statedir.ID{SandboxID: id, ContainerID: id}
-	}
-	sandboxID, _ := specutils.SandboxID(spec)
-	return statedir.ID{SandboxID: sandboxID, ContainerID: id}
+	return statedir.ID{SandboxID: engine.SandboxID(spec, id), ContainerID: id}
 }
 
 // refuseSidecar fails where the engine would boot another program as the

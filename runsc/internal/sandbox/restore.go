@@ -78,9 +78,9 @@ func (r *restore) executeMember(ctx context.Context, conf *config.Config, f *fla
 		}
 	}
 	isSet := func(name string) bool { return f.Lookup(name).Value.String() == "true" }
-	err := startContainer(&startConf, c, func(conf *config.Config) error {
+	err := startContainer(&startConf, c, action{do: func(conf *config.Config) error {
 		return c.Restore(conf, image, isSet("direct"), isSet("background"), nil)
-	})
+	}})
 	if err != nil {
 		if isNew {
 			_ = destroy(conf, c)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
@@ -40,7 +41,7 @@ func (s *start) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcomm
 	if err != nil {
 		return util.Errorf("start: %v", err)
 	}
-	if err := startContainer(conf, c, c.Start); err != nil {
+	if err := startContainer(conf, c, action{c.Start, startTimeout}); err != nil {
 		return util.Errorf("start: %v", err)
 	}
 	return subcommands.ExitSuccess
@@ -54,8 +55,14 @@ func load(conf *config.Config, id string) (*container.Container, error) {
 	return c, nil
 }
 
+// action is how the engine starts or restores a container.
+type action struct {
+	do    func(*config.Config) error
+	limit time.Duration // for its volumes; 0 is none
+}
+
 // startContainer starts, or restores, a created container by its stored Plan.
-func startContainer(conf *config.Config, c *container.Container, start func(*config.Config) error) error {
+func startContainer(conf *config.Config, c *container.Container, start action) error {
 	plan, unlock, err := prepareStart(conf, c)
 	if err != nil {
 		return err
@@ -69,8 +76,8 @@ func startContainer(conf *config.Config, c *container.Container, start func(*con
 	defer held.Close()
 	if plan.Container().Scope != directfspolicy.PodMember {
 		defer unlock()
-		late := watchStart(conf.RootDir, c.Saver.ID, c.Spec, plan, held)
-		if err := late.end(start(conf)); err != nil {
+		late := watchStart(start.limit, conf.RootDir, c.Saver.ID, plan, held)
+		if err := late.end(start.do(conf)); err != nil {
 			return because(fmt.Errorf("starting container: %w", err), whyEnded(held, c, err))
 		}
 		return nil
@@ -90,7 +97,7 @@ func startContainer(conf *config.Config, c *container.Container, start func(*con
 // sends the spec object to the sandbox process, and it saves what it has sent.
 // So the object is lowered before and put back afterwards; poststart hooks,
 // which are shown the spec's annotations, run after that.
-func startMember(conf *config.Config, c *container.Container, plan directfspolicy.Plan, start func(*config.Config) error) error {
+func startMember(conf *config.Config, c *container.Container, plan directfspolicy.Plan, start action) error {
 	if err := engine.HandToGofer(plan); err != nil {
 		return err
 	}
@@ -115,8 +122,8 @@ func startMember(conf *config.Config, c *container.Container, plan directfspolic
 		later.Poststart = nil
 		c.Spec.Hooks = &later
 	}
-	late := watchStart(conf.RootDir, c.Saver.ID, c.Spec, plan, held)
-	err = late.end(start(conf))
+	late := watchStart(start.limit, conf.RootDir, c.Saver.ID, plan, held)
+	err = late.end(start.do(conf))
 	undo()
 	c.Spec.Hooks = hooks
 	if err != nil {

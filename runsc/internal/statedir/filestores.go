@@ -2,12 +2,14 @@ package statedir
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"slices"
 
 	"github.com/directfs/runsc/runsc/internal/engine"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/runsc/container"
+	"gvisor.dev/gvisor/runsc/sandbox"
 )
 
 // state is what this package reads of the engine's state of a container.
@@ -38,6 +40,22 @@ func readState(root string, id ID) (state, error) {
 func Status(root string, id ID) (container.Status, error) {
 	s, err := readState(root, id)
 	return s.Status, err
+}
+
+// Sandbox returns the sandbox that a container was created for. It does not wait
+// for the engine's lock either.
+func Sandbox(root string, id ID) (*sandbox.Sandbox, error) {
+	var s struct {
+		Sandbox *sandbox.Sandbox `json:"sandbox"`
+	}
+	data, err := readFile(path(root, id, engineSuffix))
+	if err == nil {
+		err = json.Unmarshal(data, &s)
+	}
+	if err == nil && s.Sandbox == nil {
+		err = errors.New("the container has no sandbox")
+	}
+	return s.Sandbox, err
 }
 
 // Filestores are the files behind the overlays of a container that the engine

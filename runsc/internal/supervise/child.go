@@ -23,6 +23,7 @@ type Client struct {
 
 	mu   sync.Mutex // protects what follows, and the FD from being closed
 	left bool
+	last func() // see BeforeExit; may be nil
 }
 
 // SpeakEarly lets what the engine says of the process's flags, which it reads
@@ -79,6 +80,26 @@ func moveDown(fd int) (int, error) {
 		return -1, err
 	}
 	return low, unix.Close(fd)
+}
+
+// BeforeExit says what a process does before it exits because its client died.
+func (c *Client) BeforeExit(f func()) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = f
+}
+
+func (c *Client) exit() {
+	c.mu.Lock()
+	last := c.last
+	c.mu.Unlock()
+	if last != nil {
+		last()
+	}
+	os.Exit(128)
 }
 
 // KeepOverExec leaves the socket open when the process executes itself again.
@@ -146,7 +167,7 @@ func (c *Client) follow(kind Kind) {
 			continue
 		case err != nil || n == 0:
 			log.Warningf("The client died before the container was created; exiting.")
-			os.Exit(128)
+			c.exit()
 		case packet[0] == socket.Ready && !answered:
 			answered, c.answer = true, Answer{packet[1:n], filesOf(rights[:rightsLen])}
 			packet, rights = make([]byte, 1), nil

@@ -15,10 +15,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Timeouts for a backend's or daemon's answers: the user waits for the container.
+// OpenTimeout is how long a volume may take to open, and askTimeout how long a
+// backend or daemon may take to say what it has: the user waits for the container.
 const (
+	OpenTimeout = time.Minute
 	askTimeout  = 10 * time.Second
-	openTimeout = time.Minute
 )
 
 // Gofers are the backends and daemons, for hints of a container to name. The
@@ -146,7 +147,7 @@ func connect(ctx context.Context, name directfspolicy.GoferName) (*os.File, erro
 // returned, or else by the mount's socket. The volume is in use as long as the
 // connection is open. Everything stays the caller's.
 func Attach(connection *os.File, r volume.Request, donates bool, socket *os.File) (root *os.File, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), OpenTimeout)
 	defer cancel()
 	fd, err := unix.FcntlInt(connection.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {

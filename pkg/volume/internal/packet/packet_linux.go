@@ -14,10 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxFiles is more than any message of ours has. What else comes, the kernel
-// drops.
-const maxFiles = 4
-
 // ErrTooLong is for a message with more bytes or files than its receiver takes.
 var ErrTooLong = errors.New("message too long")
 
@@ -51,17 +47,24 @@ func withFDs(files []*os.File, fds []int, f func([]int) error) error {
 	return errors.Join(err, inner)
 }
 
-// Receive returns a message of at most limit bytes. The files are the caller's
-// to close, and there are none on error. The end of the connection is io.EOF.
-func Receive(c *net.UnixConn, limit int) ([]byte, []*os.File, error) {
+// Receive returns a message of at most limit bytes, which may come with some
+// files. The files are the caller's to close, and there are none on error. The end
+// of the connection is io.EOF.
+//
+// Where no files may come, the kernel drops those that do. To close a file of
+// somebody else can take as long as he likes: fuse_flush in fs/fuse/file.c.
+func Receive(c *net.UnixConn, limit, files int) ([]byte, []*os.File, error) {
 	data := make([]byte, limit)
-	oob := make([]byte, unix.CmsgSpace(maxFiles*4))
+	var oob []byte
+	if files > 0 {
+		oob = make([]byte, unix.CmsgSpace(files*4))
+	}
 	n, oobn, flags, _, err := c.ReadMsgUnix(data, oob) // sets MSG_CMSG_CLOEXEC
 	if errors.Is(err, unix.ECONNRESET) {
 		// Said once, if the peer left something unread, and before what it sent.
 		n, oobn, flags, _, err = c.ReadMsgUnix(data, oob)
 	}
-	files, rightsErr := received(oob[:oobn])
+	got, rightsErr := received(oob[:oobn])
 	switch {
 	case err == nil && rightsErr != nil:
 		err = fmt.Errorf("what came beside the message: %w", rightsErr)
@@ -71,10 +74,10 @@ func Receive(c *net.UnixConn, limit int) ([]byte, []*os.File, error) {
 		err = io.EOF
 	}
 	if err != nil {
-		Close(files)
+		Close(got)
 		return nil, nil, err
 	}
-	return data[:n], files, nil
+	return data[:n], got, nil
 }
 
 // received takes over all files, whatever else is wrong with the control

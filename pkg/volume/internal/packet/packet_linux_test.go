@@ -67,7 +67,7 @@ func TestMessage(t *testing.T) {
 	if err := Send(a, []byte("two")); err != nil {
 		t.Fatal(err)
 	}
-	data, got, err := Receive(b, 3)
+	data, got, err := Receive(b, 3, 4)
 	if err != nil || string(data) != "one" || len(got) != 2 {
 		t.Fatalf("%q with %d files, %v", data, len(got), err)
 	}
@@ -75,11 +75,11 @@ func TestMessage(t *testing.T) {
 	if flags, err := unix.FcntlInt(got[0].Fd(), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
 		t.Errorf("the file's flags are %#x, %v", flags, err)
 	}
-	if data, got, err := Receive(b, 3); err != nil || string(data) != "two" || len(got) != 0 {
+	if data, got, err := Receive(b, 3, 4); err != nil || string(data) != "two" || len(got) != 0 {
 		t.Errorf("%q with %d files, %v", data, len(got), err)
 	}
 	a.Close()
-	if _, _, err := Receive(b, 3); err != io.EOF {
+	if _, _, err := Receive(b, 3, 4); err != io.EOF {
 		t.Errorf("at the end: %v", err)
 	}
 }
@@ -118,7 +118,7 @@ func TestRefused(t *testing.T) {
 		want  error
 	}{
 		"too long":            {"12345", 1, ErrTooLong},
-		"too many files":      {"1234", maxFiles + 1, ErrTooLong},
+		"too many files":      {"1234", 5, ErrTooLong},
 		"empty, with a file":  {"", 1, io.EOF},
 		"very many files":     {"1234", 250, ErrTooLong},
 		"too much of it all":  {"12345", 250, ErrTooLong},
@@ -132,10 +132,22 @@ func TestRefused(t *testing.T) {
 				fds = append(fds, int(f.Fd()))
 			}
 			send(t, a, []byte(test.data), unix.UnixRights(fds...))
-			if data, files, err := Receive(b, 4); !errors.Is(err, test.want) || data != nil || files != nil {
+			if data, files, err := Receive(b, 4, 4); !errors.Is(err, test.want) || data != nil || files != nil {
 				t.Errorf("%q with %d files, %v; want %v", data, len(files), err, test.want)
 			}
 		})
+	}
+}
+
+// Where no files may come, none arrives.
+func TestUnexpectedFile(t *testing.T) {
+	openFDs(t)
+	a, b := pair(t)
+	if err := Send(a, []byte("1234"), files(t, 1)...); err != nil {
+		t.Fatal(err)
+	}
+	if data, files, err := Receive(b, 4, 0); !errors.Is(err, ErrTooLong) || data != nil || files != nil {
+		t.Errorf("%q with %d files, %v", data, len(files), err)
 	}
 }
 
@@ -157,7 +169,7 @@ func TestLastWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.Close()
-	if data, _, err := Receive(b, 10); err != nil || string(data) != "last" {
+	if data, _, err := Receive(b, 10, 4); err != nil || string(data) != "last" {
 		t.Errorf("%q, %v", data, err)
 	}
 }
@@ -167,7 +179,7 @@ func TestBound(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	stop := Bound(ctx, b)
 	cancel()
-	if _, _, err := Receive(b, 1); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, _, err := Receive(b, 1, 4); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("after the context: %v", err)
 	}
 	stop()
@@ -175,7 +187,7 @@ func TestBound(t *testing.T) {
 	ctx, cancel = context.WithDeadline(t.Context(), time.Unix(1, 0))
 	defer cancel()
 	stop = Bound(ctx, a)
-	if _, _, err := Receive(a, 1); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, _, err := Receive(a, 1, 4); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("after the deadline: %v", err)
 	}
 	stop()

@@ -16,11 +16,15 @@ import (
 )
 
 // Limits bounds a directory. Changed and Evicted may not be nil; they are called
-// with a lock held.
+// with a lock held, as is Room.
 type Limits struct {
 	CacheBytes, StageBytes int64
 	Changed                func(cacheBytes, stageBytes int64)
 	Evicted                func()
+
+	// Room, if not nil, is asked before staged files take more bytes of the disk,
+	// and told when they take less. An error is ENOSPC.
+	Room func(bytes int64) error
 }
 
 // Dir is a directory with cached files, which may be deleted at any time that
@@ -34,7 +38,7 @@ type Dir struct {
 	cached       map[string]*File // by key
 	idle         *list.List       // cached files that nobody uses, the oldest first
 	cache, stage int64            // bytes in use
-	staged       int64            // files
+	staged       int64            // staged files
 	next         uint64
 	closed       bool
 }
@@ -125,26 +129,36 @@ func (d *Dir) reserveCache(n int64) error {
 	return nil
 }
 
-// reserveStage is ENOSPC where n more bytes do not fit. The lock is held.
-func (d *Dir) reserveStage(n int64) error {
-	if n > 0 && n > d.l.StageBytes-d.stage { // a sum could overflow
-		return syscall.ENOSPC
-	}
-	d.stage += n
-	d.l.Changed(d.cache, d.stage)
-	return nil
+// A staged file takes fileBytes of the disk beside its content: it has a record, and
+// each of the two an inode. So empty files are bounded too.
+const (
+	fileBytes = 4096
+	leastMost = 1000 // files, however little they may take
+)
+
+// Taken returns what staged files take of the disk.
+func (d *Dir) Taken() int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.stage + d.staged*fileBytes
 }
 
-// stagedFiles returns how many staged files there may be: an empty one takes room on
-// the host's disk, too.
-func (l Limits) stagedFiles() int64 { return max(1000, l.StageBytes>>20) }
-
-// addStaged is ENOSPC where there are too many staged files. The lock is held.
-func (d *Dir) addStaged() error {
-	if d.staged >= d.l.stagedFiles() {
+// reserveStage is ENOSPC where n more bytes in so many more files do not fit. What
+// becomes less always fits. The lock is held.
+func (d *Dir) reserveStage(n, files int64) error {
+	most := max(leastMost, d.l.StageBytes/fileBytes)
+	if n > 0 && n > d.l.StageBytes-d.stage || files > 0 && d.staged+files > most { // a sum could overflow
 		return syscall.ENOSPC
 	}
-	d.staged++
+	if d.l.Room != nil {
+		err := d.l.Room(d.stage + n + (d.staged+files)*fileBytes)
+		if err != nil && (n > 0 || files > 0) {
+			return fmt.Errorf("%w: %w", syscall.ENOSPC, err)
+		}
+	}
+	d.stage += n
+	d.staged += files
+	d.l.Changed(d.cache, d.stage)
 	return nil
 }
 
@@ -165,11 +179,10 @@ func (d *Dir) remove(f *File) {
 	os.Remove(f.path)
 	if f.staged {
 		f.unmark()
-		d.stage -= f.size
-		d.staged--
-	} else {
-		d.cache -= f.size
+		d.reserveStage(-f.size, -1)
+		return
 	}
+	d.cache -= f.size
 	d.l.Changed(d.cache, d.stage)
 }
 

@@ -85,6 +85,48 @@ func (f *File) Host() (*os.File, error) {
 	return os.Open(f.path)
 }
 
+// Filling is a file that is being written into the cache.
+type Filling struct {
+	d *Dir
+	f *File
+}
+
+// Fill begins a cached file.
+func (d *Dir) Fill() (*Filling, error) {
+	d.mu.Lock()
+	path := d.newPath("cache")
+	d.mu.Unlock()
+	h, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return &Filling{d: d, f: &File{d: d, f: h, path: path, refs: 1}}, nil
+}
+
+// Write adds content, or returns ENOSPC.
+func (w *Filling) Write(p []byte) (int, error) {
+	w.d.mu.Lock()
+	err := w.d.reserveCache(int64(len(p)))
+	w.d.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	w.f.size += int64(len(p))
+	return w.f.f.Write(p)
+}
+
+// Abort deletes the file.
+func (w *Filling) Abort() { w.f.Release() }
+
+// Commit makes the file that of a key, and returns it in use.
+func (w *Filling) Commit(key string, version any) *File {
+	w.d.mu.Lock()
+	defer w.d.mu.Unlock()
+	w.f.key, w.f.Version = key, version
+	w.d.index(w.f)
+	return w.f
+}
+
 // index makes a file that of its key. The lock is held.
 func (d *Dir) index(f *File) {
 	if old := d.cached[f.key]; old != nil {
@@ -96,16 +138,14 @@ func (d *Dir) index(f *File) {
 // NewStaged makes an empty staged file, in use.
 func (d *Dir) NewStaged() (*File, error) {
 	d.mu.Lock()
-	path, err := d.newPath("stage"), d.addStaged()
-	d.mu.Unlock()
-	if err != nil {
+	defer d.mu.Unlock()
+	if err := d.reserveStage(0, 1); err != nil {
 		return nil, err
 	}
+	path := d.newPath("stage")
 	h, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.staged--
+		d.reserveStage(0, -1)
 		return nil, err
 	}
 	return &File{d: d, f: h, path: path, refs: 1, staged: true}, nil
@@ -121,18 +161,12 @@ func (f *File) Stage() error {
 	case f.refs != 1:
 		return errors.New("a cached file with two users cannot be staged")
 	}
-	if err := f.d.addStaged(); err != nil {
+	if err := f.d.reserveStage(f.size, 1); err != nil {
 		return err
 	}
 	path := filepath.Join(f.d.path, "stage", filepath.Base(f.path))
-	err := f.d.reserveStage(f.size)
-	if err == nil {
-		if err = os.Rename(f.path, path); err != nil {
-			f.d.reserveStage(-f.size)
-		}
-	}
-	if err != nil {
-		f.d.staged--
+	if err := os.Rename(f.path, path); err != nil {
+		f.d.reserveStage(-f.size, -1)
 		return err
 	}
 	if f.d.cached[f.key] == f {
@@ -158,8 +192,7 @@ func (f *File) Unstage(key string, version any) bool {
 		return false
 	}
 	f.path, f.staged, f.key, f.Version = path, false, key, version
-	f.d.reserveStage(-f.size)
-	f.d.staged--
+	f.d.reserveStage(-f.size, -1)
 	f.d.index(f)
 	return true
 }
@@ -201,7 +234,7 @@ func (f *File) Truncate(size int64) error {
 func (f *File) resize(grow int64) error {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
-	if err := f.d.reserveStage(grow); err != nil {
+	if err := f.d.reserveStage(grow, 0); err != nil {
 		return err
 	}
 	f.size += grow

@@ -26,6 +26,7 @@ type lab struct {
 	store    *s3test.Server
 	dir      string // of volumed
 	settings settings.Settings
+	user     uint32 // of the daemon and the runtime
 	daemon   *daemon
 	daemons  []*daemon // with those before
 }

@@ -10,6 +10,31 @@ import (
 	"github.com/directfs/runsc/runsc/harness"
 )
 
+// What no volume can be is an error that names the mount and the reason.
+func TestRefusedPlaces(t *testing.T) {
+	l := newLab(t)
+	for destination, want := range map[string]string{
+		"/dev":     `mount "/dev": the sandbox makes this directory itself`,
+		"/dev/pts": `mount "/dev/pts": the sandbox makes this directory itself`,
+		"/mapped":  `(mount "/mapped"): uidMappings and gidMappings of the mount have no meaning for a volume`,
+	} {
+		options := []harness.Option{mount(destination, "shelf")}
+		if destination == "/mapped" {
+			options = append(options, idmapped(destination, 1000, 1))
+		}
+		r, err := l.Run(harness.Context(t), l.ID(), l.Bundle(t, options...))
+		check(t, err)
+		if r.ExitCode == 0 || !strings.Contains(r.Stderr, want) {
+			t.Errorf("%s: exit code %d: %s\nwant %s", destination, r.ExitCode, r.Stderr, want)
+		}
+	}
+	c := l.Serve(t, l.Bundle(t, mount("/dev/volume", "shelf"), harness.Args("serve")))
+	guest(t, c, "write", "/dev/volume/file", "text")
+	l.expectObject(t, "file", "text\n")
+	l.remove(t, c)
+	l.expectClean(t)
+}
+
 // Whoever cannot have a volume hears why when the container is to be created, and
 // nothing is started.
 func TestRefused(t *testing.T) {

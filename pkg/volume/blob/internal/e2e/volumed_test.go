@@ -37,6 +37,9 @@ func (l *lab) startDaemon(t *testing.T) {
 	check(t, errors.Join(err, os.WriteFile(config, text, 0o600)))
 	d := &daemon{listening: make(chan struct{}), ended: make(chan struct{})}
 	d.cmd = exec.Command(os.Args[0], "serve", "--config", config)
+	if l.user != 0 {
+		l.give(t, d.cmd, config)
+	}
 	d.cmd.Env = append(os.Environ(), asVolumed+"=1")
 	log, err := d.cmd.StderrPipe()
 	check(t, err)

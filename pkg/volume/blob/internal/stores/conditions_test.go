@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -145,5 +147,39 @@ func TestLocalStores(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// A prefix that leads through a link is no empty volume, and is not the store's fault.
+func TestPrefixBehindLink(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Symlink(t.TempDir(), filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, "file://"+dir, Credentials{})
+	_, _, err := s.Bucket.ListPage(t.Context(), blob.FirstPageToken, 1, &blob.ListOptions{Prefix: "link/"})
+	if err == nil || !strings.Contains(Explain(err).Reason, "symbolic link") {
+		t.Errorf("listing: %v", err)
+	}
+}
+
+func TestDirectoryParameters(t *testing.T) {
+	dir := t.TempDir()
+	for query, ok := range map[string]bool{
+		"": true, "?metadata=skip": true, "?metadata=xattr": false, "?dir_file_mode=0700": true, "?dir_file_mode=x": false,
+		"?no_tmp_dir=true": true, "?no_tmp_dir=": false, "/new": false, "/new?create_dir=true": true,
+	} {
+		l, err := Parse("file://" + dir + query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(t.Context(), l, Credentials{})
+		if (err == nil) != ok {
+			t.Errorf("%s: %v", query, err)
+		}
+		if err == nil {
+			s.Bucket.Close()
+		}
+		os.Remove(filepath.Join(dir, "new"))
 	}
 }

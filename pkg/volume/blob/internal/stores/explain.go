@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/directfs/runsc/pkg/volume/blob/internal/dirbucket"
 	"gocloud.dev/gcerrors"
 	"golang.org/x/oauth2"
 	"google.golang.org/api/googleapi"
@@ -52,6 +53,8 @@ func explain(err error) (reason, remedy string) {
 		return "the store did not answer in time", "check the network, and the address in the URL"
 	case strings.Contains(text, "get credentials"), strings.Contains(text, "DefaultAzureCredential"):
 		return "there are no credentials for the store", "name a file with credentials in the volume's settings, or set the environment of volumed"
+	case errors.Is(err, dirbucket.ErrLink):
+		return "the volume's prefix leads through a symbolic link", "links in a directory that is a store are not followed; name the directory to which it leads"
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, gcerrors.Code(err) == gcerrors.PermissionDenied:
 		return "the store refuses the credentials", "check that they are of this store, not expired, and may list, read and write in the bucket"
 	case status == http.StatusMovedPermanently, status == http.StatusTemporaryRedirect:

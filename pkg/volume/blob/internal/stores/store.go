@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"gocloud.dev/blob"
-	"gocloud.dev/blob/fileblob"
 	"gocloud.dev/blob/memblob"
 )
 
@@ -56,7 +55,7 @@ func Open(ctx context.Context, l Location, c Credentials) (*Store, error) {
 		s.conditions(azureWrite, azureRead)
 		s.ReaderETag = azureETag
 	case "file":
-		s.Bucket, err = openDirectory(ctx, l)
+		s.Bucket, err = openDirectory(l)
 		s.PageObjects = directoryPage
 	case "mem":
 		s.Bucket = memblob.OpenBucket(nil)
@@ -90,18 +89,6 @@ var errHidden = errors.New("the library does not show its request to the store")
 // directoryPage is for a library that walks a directory from its beginning for each
 // page.
 const directoryPage = 100_000
-
-// openDirectory opens a directory. What is written appears there by a rename, so
-// the file is made in the same file system.
-func openDirectory(ctx context.Context, l Location) (*blob.Bucket, error) {
-	u := l.url
-	q := u.Query()
-	if !q.Has("no_tmp_dir") {
-		q.Set("no_tmp_dir", "true")
-	}
-	u.RawQuery = q.Encode()
-	return new(fileblob.URLOpener).OpenBucketURL(ctx, &u)
-}
 
 // newTransport returns connections of this store's own, so that stores with
 // different credentials share none, and many at once: a sandbox reads in

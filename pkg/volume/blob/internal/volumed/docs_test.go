@@ -84,6 +84,8 @@ func defaultOf(f reflect.StructField) string {
 	switch {
 	case f.Name == "Memory":
 		return defaultMemory.String()
+	case f.Name == "StagedTotal":
+		return fmt.Sprintf("%d times `staged-size`", stagedTotals)
 	case f.Name == "Drain":
 		return "30s"
 	case !v.IsValid() || v.IsZero() || v.Kind() == reflect.Bool:

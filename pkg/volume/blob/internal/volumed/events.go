@@ -14,6 +14,7 @@ type events struct {
 	refused   *prometheus.CounterVec
 	recovered *prometheus.CounterVec
 	kept      *prometheus.GaugeVec
+	taken     *prometheus.GaugeVec
 
 	wake chan<- struct{} // when a worker has ended
 }
@@ -32,12 +33,14 @@ func newEvents(wake chan<- struct{}) *events {
 			Help: "Files that killed workers left, by what became of them."}, []string{"volume", "outcome"}),
 		kept: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "volumed_kept_files",
 			Help: "Files that killed workers left and that cannot be uploaded; somebody must look at them."}, []string{"volume"}),
+		taken: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "volumed_staged_total_bytes",
+			Help: "What counts for staged-total: files that are being written or were left, of all sandboxes."}, []string{"volume"}),
 		wake: wake,
 	}
 }
 
 func (e *events) collectors() []prometheus.Collector {
-	return []prometheus.Collector{e.workers, e.ended, e.mounts, e.refused, e.recovered, e.kept}
+	return []prometheus.Collector{e.workers, e.ended, e.mounts, e.refused, e.recovered, e.kept, e.taken}
 }
 
 // observe is that of volume.ServeOptions.
@@ -70,6 +73,10 @@ func (e *events) countRecovered(volume string, o blob.Outcome) {
 	case blob.Uploaded, blob.Present, blob.Discarded:
 		e.recovered.WithLabelValues(volume, string(o)).Inc()
 	}
+}
+
+func (e *events) setTaken(volume string, bytes int64) {
+	e.taken.WithLabelValues(volume).Set(float64(bytes))
 }
 
 func (e *events) setKept(volume string, n int) { e.kept.WithLabelValues(volume).Set(float64(n)) }

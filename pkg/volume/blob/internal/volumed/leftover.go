@@ -14,14 +14,15 @@ import (
 )
 
 // staged returns how many files a directory of a use has that are perhaps not in
-// the store. disk.ErrBusy: a worker has it.
+// the store, and notes what they take of the volume's share. disk.ErrBusy: a worker
+// has it.
 func staged(dir string) (int, error) {
 	d, err := disk.Open(filepath.Join(dir, "data"), disk.Limits{Changed: func(int64, int64) {}, Evicted: func() {}})
 	if err != nil {
 		return 0, err
 	}
 	left, err := d.Leftovers()
-	return len(left), errors.Join(err, d.Close())
+	return len(left), errors.Join(err, writeShare(dir, d.Taken()), d.Close())
 }
 
 // everyUse calls f with the directories of all uses of all volumes, also of those

@@ -47,6 +47,12 @@ func (o *observer) Uploading(key string, done, size int64, err error) {
 	}
 }
 
+func (o *observer) Waiting(files int) {
+	if o.counter != nil {
+		o.counter.Waiting(files)
+	}
+}
+
 func (o *observer) Conflict(key string) {
 	o.progress.log.Warn("another writer changed an object", "key", key)
 	if o.counter != nil {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/directfs/runsc/pkg/volume"
@@ -106,7 +107,9 @@ func (s *server) openOn(ctx context.Context, r volume.Request, v settings.Volume
 			return nil, s.diskProblem(err)
 		}
 	}
-	return blob.Open(ctx, config(v, store, data, log, o))
+	c := config(v, store, data, log, o)
+	c.StageRoom = (&share{use: filepath.Dir(data), total: stagedTotal(v), log: log}).room
+	return blob.Open(ctx, c)
 }
 
 // diskProblem is for what is not the store's fault.

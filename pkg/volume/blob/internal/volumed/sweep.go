@@ -38,6 +38,7 @@ type sweeper struct {
 	// These are told what became of each file, and how many stay.
 	count func(volume string, o blob.Outcome)
 	kept  func(volume string, n int)
+	taken func(volume string, bytes int64) // by staged files
 
 	mu      sync.Mutex
 	running map[string]chan struct{} // by volume; closed when the sweep has ended
@@ -51,7 +52,7 @@ type attempt struct {
 }
 
 func newSweeper(ctx context.Context, s *server, e *events) *sweeper {
-	return &sweeper{server: s, ctx: ctx, count: e.countRecovered, kept: e.setKept,
+	return &sweeper{server: s, ctx: ctx, count: e.countRecovered, kept: e.setKept, taken: e.setTaken,
 		running: map[string]chan struct{}{}, last: map[string]attempt{}}
 }
 
@@ -119,6 +120,11 @@ func (w *sweeper) sweep(volume string) {
 		total += w.sweepUse(volume, dir, log)
 	}
 	w.kept(volume, total)
+	if taken, err := shares(filepath.Join(w.server.dir.volumes(), volume)); err != nil {
+		log.Error("adding up what staged files take", "error", err)
+	} else {
+		w.taken(volume, taken)
+	}
 }
 
 // sweepUse returns how many files stay in a directory. One that is in use is
@@ -166,7 +172,10 @@ func (w *sweeper) sweepLocked(volume, dir string, log *slog.Logger) (kept int, e
 	if kept, err = w.recover(volume, v, dir, log); err != nil {
 		return n, err
 	}
-	return kept, nil
+	if kept > 0 {
+		_, err = staged(dir)
+	}
+	return kept, err
 }
 
 // recover uploads what is staged, and removes the directory if nothing is left.

@@ -15,6 +15,7 @@ import (
 	"github.com/directfs/runsc/pkg/volume/blob/internal/disk"
 	"github.com/directfs/runsc/pkg/volume/blob/internal/volumed/settings"
 	gocloud "gocloud.dev/blob"
+	_ "gocloud.dev/blob/fileblob" // file:// of another program
 )
 
 // lab is a sweeper on a directory as store.
@@ -25,6 +26,7 @@ type lab struct {
 	log      bytes.Buffer
 	outcomes []blob.Outcome
 	kept     int
+	taken    int64
 }
 
 func newLab(t *testing.T) *lab {
@@ -34,6 +36,7 @@ func newLab(t *testing.T) *lab {
 		settings: settings.Settings{Volumes: map[string]settings.Volume{"v": l.volume}}}
 	l.sweeper = newSweeper(t.Context(), s, new(events))
 	l.sweeper.count = func(_ string, o blob.Outcome) { l.outcomes = append(l.outcomes, o) }
+	l.sweeper.taken = func(_ string, n int64) { l.taken = n }
 	l.sweeper.kept = func(_ string, n int) { l.kept = n }
 	return l
 }

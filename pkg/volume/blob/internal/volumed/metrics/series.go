@@ -34,6 +34,8 @@ var families = []family{
 	{name: "volumed_conflicts_total", help: "Times that another writer was noticed.", values: [][]string{nil}},
 	{name: "volumed_disk_bytes", help: "Bytes on disk now, of cached and of staged files.",
 		labels: []string{"kind"}, values: single(diskKinds), gauge: true},
+	{name: "volumed_waiting_files", help: "Files that are closed and not in the store: their upload failed, and is tried again.",
+		values: [][]string{nil}, gauge: true},
 }
 
 var (

@@ -59,5 +59,8 @@ func (w *Counter) Uploading(_ string, done, size int64, err error) {
 	}
 }
 
+// Waiting sets how many files have an upload that failed.
+func (w *Counter) Waiting(files int) { w.c.set(slot("volumed_waiting_files"), uint64(files)) }
+
 // Conflict counts another writer.
 func (w *Counter) Conflict(string) { w.c.add(slot("volumed_conflicts_total"), 1) }

@@ -46,6 +46,7 @@ type Volume struct {
 	CacheSize       Size     `json:"cache-size,omitzero" doc:"disk for cached objects, for each sandbox"`
 	CacheObjectSize Size     `json:"cache-object-size,omitzero" doc:"larger objects are read in ranges and not cached"`
 	StagedSize      Size     `json:"staged-size,omitzero" doc:"disk for files that are being written, for each sandbox"`
+	StagedTotal     Size     `json:"staged-total,omitzero" doc:"disk for files that are being written or were left, of all sandboxes"`
 	MemorySize      Size     `json:"memory-size,omitzero" doc:"memory for ranged reads, for each sandbox"`
 	ListTTL         Duration `json:"list-ttl,omitzero" doc:"how long listings and attributes are believed"`
 	ListEntries     int      `json:"list-entries,omitempty" doc:"names that are remembered, for each sandbox"`
