@@ -78,18 +78,18 @@ func (w *faultyWriter) Close() error {
 	}
 	// The store goes on when the client is gone.
 	close(w.x.ready)
-	done := make(chan error, 1)
+	ctx, done := w.ctx, make(chan error, 1)
+	w.ctx = context.WithoutCancel(ctx)
 	go func() {
 		<-w.x.late
-		w.ctx = context.Background()
 		done <- w.close()
 		close(w.x.landed)
 	}()
 	select {
 	case err := <-done:
 		return err
-	case <-w.ctx.Done():
-		return w.ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

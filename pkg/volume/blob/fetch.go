@@ -11,13 +11,13 @@ import (
 // cached returns the cached file of an object, to be released, or fetches it. An
 // error that isFull means that there is no room, and syscall.EFBIG that the object
 // is too large: then it is read in ranges.
-func (v *tree) cached(ctx context.Context, key string, want version) (*disk.File, error) {
+func (v *tree) cached(ctx context.Context, key string, want version) (*disk.File, version, error) {
 	isWanted := func(got any) bool { return want.same(got.(version)) }
 	isAny := func(any) bool { return true }
 	for range 3 {
-		if f := v.disk.Acquire(key, isWanted); f != nil {
+		if f, got := v.disk.Acquire(key, isWanted); f != nil {
 			v.c.Observer.Cached(CacheHit)
-			return f, nil
+			return f, got.(version), nil
 		}
 		t, mine := v.fetch(key, want)
 		if t == nil {
@@ -29,13 +29,13 @@ func (v *tree) cached(ctx context.Context, key string, want version) (*disk.File
 		if err := t.wait(ctx); err != nil && !mine && ctx.Err() == nil {
 			continue // another's failure
 		} else if err != nil {
-			return nil, err
+			return nil, version{}, err
 		}
-		if f := v.disk.Acquire(key, isAny); f != nil {
-			return f, nil // perhaps newer than want
+		if f, got := v.disk.Acquire(key, isAny); f != nil {
+			return f, got.(version), nil // perhaps newer than want
 		}
 	}
-	return nil, syscall.ENOSPC // evicted at once, or not to be had: read without the cache
+	return nil, version{}, syscall.ENOSPC // evicted at once, or not to be had: read without the cache
 }
 
 // fetch begins to fetch an object into the cache, or joins who does. It returns nil
@@ -117,7 +117,7 @@ func (in *inode) load(ctx context.Context) error {
 		return in.pin(ctx)
 	}
 	key := in.keyNow()
-	f, err := in.v.cached(ctx, key, in.base)
+	f, got, err := in.v.cached(ctx, key, in.base)
 	switch {
 	case isFull(err) || errors.Is(err, syscall.EFBIG) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE):
 		in.v.c.Logger.Warn("reading without the cache", "key", key, "error", err)
@@ -125,7 +125,6 @@ func (in *inode) load(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	got := f.Version.(version)
 	if !in.base.same(got) && !in.hasName() {
 		f.Release() // what has the name now is another file's
 		return changedError(RequestRead, key, in.base, got)

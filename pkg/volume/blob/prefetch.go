@@ -94,12 +94,12 @@ func (c *Config) aheadAtMost() int64 { return int64(max(c.PrefetchFiles, 0) + 4*
 // fetchAhead fetches an object when its turn comes, if nobody did until then. It does
 // nothing where too many wait.
 func (v *tree) fetchAhead(e entry) {
-	if v.toFetch.Add(1) > v.c.aheadAtMost() {
-		v.toFetch.Add(-1)
+	if v.queued.Add(1) > v.c.aheadAtMost() {
+		v.queued.Add(-1)
 		return
 	}
 	v.start(func(ctx context.Context) error {
-		defer v.toFetch.Add(-1)
+		defer v.queued.Add(-1)
 		if err := v.idle.Acquire(ctx, 1); err != nil {
 			return err
 		}

@@ -28,11 +28,11 @@ func TestPrefetchIsBounded(t *testing.T) {
 	for d := range dirs {
 		name := fmt.Sprintf("%d/0", d)
 		k.wantFile(name, "text")
-		if n := w.toFetch.Load(); n > w.c.aheadAtMost() {
+		if n := w.queued.Load(); n > w.c.aheadAtMost() {
 			t.Fatalf("%d files wait to be fetched ahead, want %d at most", n, w.c.aheadAtMost())
 		}
 	}
-	if n := w.toFetch.Load(); n != w.c.aheadAtMost() {
+	if n := w.queued.Load(); n != w.c.aheadAtMost() {
 		t.Fatalf("%d files wait to be fetched ahead, want %d", n, w.c.aheadAtMost())
 	}
 	close(release)

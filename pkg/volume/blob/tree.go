@@ -41,7 +41,7 @@ type tree struct {
 	idle   *semaphore.Weighted // for requests ahead of need
 	locked keyLocks
 
-	toFetch atomic.Int64 // files to be fetched ahead
+	queued atomic.Int64 // files to be fetched ahead
 
 	changes atomic.Uint64 // of objects, by this process
 

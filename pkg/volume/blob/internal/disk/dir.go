@@ -186,23 +186,23 @@ func (d *Dir) remove(f *File) {
 	d.l.Changed(d.cache, d.stage)
 }
 
-// Acquire returns the cached file of a key, to be released, or nil. One that is not
-// wanted is forgotten, and nobody uses it meanwhile.
-func (d *Dir) Acquire(key string, wanted func(version any) bool) *File {
+// Acquire returns the cached file of a key, to be released, and its version, or nil.
+// One that is not wanted is forgotten, and nobody uses it meanwhile.
+func (d *Dir) Acquire(key string, wanted func(version any) bool) (*File, any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f := d.cached[key]
 	if f == nil {
-		return nil
+		return nil, nil
 	}
-	if !wanted(f.Version) {
+	if !wanted(f.version) {
 		d.drop(f)
-		return nil
+		return nil, nil
 	}
 	if f.use() != nil {
-		return nil
+		return nil, nil
 	}
-	return f
+	return f, f.version
 }
 
 // Has reports whether a key is cached.
@@ -221,12 +221,12 @@ func (d *Dir) Rekey(from, to string, version any, moved func(version any) bool) 
 	if f == nil {
 		return
 	}
-	if !moved(f.Version) {
+	if !moved(f.version) {
 		d.drop(f)
 		return
 	}
 	delete(d.cached, from)
-	f.key, f.Version = to, version
+	f.key, f.version = to, version
 	d.index(f)
 }
 

@@ -39,7 +39,7 @@ func all(any) bool { return true }
 func commit(t *testing.T, w *Filling, key string) *File {
 	t.Helper()
 	w.Commit(key, nil)
-	f := w.d.Acquire(key, all)
+	f, _ := w.d.Acquire(key, all)
 	if f == nil {
 		t.Fatalf("%s is not cached", key)
 	}
@@ -57,7 +57,7 @@ func TestEviction(t *testing.T) {
 	d := open(t, 100, 0)
 	fill(t, d, "a", 40).Release()
 	b := fill(t, d, "b", 40)
-	if f := d.Acquire("a", all); f == nil {
+	if f, _ := d.Acquire("a", all); f == nil {
 		t.Fatal("a is not cached")
 	} else {
 		f.Release()
@@ -138,7 +138,7 @@ func TestExpect(t *testing.T) {
 func TestUnwanted(t *testing.T) {
 	d := open(t, 100, 0)
 	fill(t, d, "a", 10).Release()
-	if f := d.Acquire("a", func(any) bool { return false }); f != nil || d.Has("a") {
+	if f, _ := d.Acquire("a", func(any) bool { return false }); f != nil || d.Has("a") {
 		t.Fatal("it is still cached")
 	}
 	used(t, d, 0, 0)

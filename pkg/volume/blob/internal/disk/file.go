@@ -19,13 +19,11 @@ type File struct {
 	path string
 	size int64
 
-	// Version is the caller's, of what is cached.
-	Version any
-
 	// Of cached files, under the Dir's lock.
-	key   string
-	refs  int
-	place *list.Element // in Dir.idle, while refs == 0
+	key     string
+	version any // the caller's, of what is cached
+	refs    int
+	place   *list.Element // in Dir.idle, while refs == 0
 
 	staged bool
 	record string // path of the record, if there is one
@@ -154,7 +152,7 @@ func (f *File) Unstage(key string, version any) bool {
 		f.d.cache -= f.size
 		return false
 	}
-	f.path, f.staged, f.key, f.Version = path, false, key, version
+	f.path, f.staged, f.key, f.version = path, false, key, version
 	f.d.reserveStage(-f.size, -1)
 	f.d.index(f)
 	return true

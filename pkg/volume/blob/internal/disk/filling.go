@@ -77,7 +77,7 @@ func (w *Filling) Commit(key string, version any) {
 		w.d.reserveCache(w.written - w.f.size)
 		w.f.size = w.written
 	}
-	w.f.key, w.f.Version = key, version
+	w.f.key, w.f.version = key, version
 	w.d.index(w.f)
 	w.f.release()
 }
