@@ -10,10 +10,11 @@ import (
 
 // cached returns the cached file of an object, to be released, or fetches it. An
 // error that isFull means that there is no room, and syscall.EFBIG that the object
-// is too large: then it is read in ranges.
-func (v *tree) cached(ctx context.Context, key string, want version) (*disk.File, version, error) {
+// is too large: then it is read in ranges. With orNewer set, what is fetched need not
+// be the version that is wanted.
+func (v *tree) cached(ctx context.Context, key string, want version, orNewer bool) (*disk.File, version, error) {
 	isWanted := func(got any) bool { return want.same(got.(version)) }
-	isAny := func(any) bool { return true }
+	isFetched := func(got any) bool { return orNewer || isWanted(got) }
 	for range 3 {
 		if f, got := v.disk.Acquire(key, isWanted); f != nil {
 			v.c.Observer.Cached(CacheHit)
@@ -31,8 +32,8 @@ func (v *tree) cached(ctx context.Context, key string, want version) (*disk.File
 		} else if err != nil {
 			return nil, version{}, err
 		}
-		if f, got := v.disk.Acquire(key, isAny); f != nil {
-			return f, got.(version), nil // perhaps newer than want
+		if f, got := v.disk.Acquire(key, isFetched); f != nil {
+			return f, got.(version), nil
 		}
 	}
 	return nil, version{}, syscall.ENOSPC // evicted at once, or not to be had: read without the cache
@@ -117,7 +118,7 @@ func (in *inode) load(ctx context.Context) error {
 		return in.pin(ctx)
 	}
 	key := in.keyNow()
-	f, got, err := in.v.cached(ctx, key, in.base)
+	f, got, err := in.v.cached(ctx, key, in.base, in.hasName())
 	switch {
 	case isFull(err) || errors.Is(err, syscall.EFBIG) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE):
 		in.v.c.Logger.Warn("reading without the cache", "key", key, "error", err)
@@ -126,7 +127,7 @@ func (in *inode) load(ctx context.Context) error {
 		return err
 	}
 	if !in.base.same(got) && !in.hasName() {
-		f.Release() // what has the name now is another file's
+		f.Release() // the object of the name is another file's since
 		return changedError(RequestRead, key, in.base, got)
 	}
 	in.mu.Lock()
