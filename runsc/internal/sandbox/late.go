@@ -9,6 +9,7 @@ import (
 	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/directfs/runsc/runsc/internal/supervise"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/log"
 	"gvisor.dev/gvisor/runsc/container"
 )
@@ -18,6 +19,11 @@ import (
 // waiting for ever, and with it the client, who has the container locked: nobody
 // else could kill or delete it.
 const startTimeout = time.Minute
+
+// hangUpTimeout is how long it may take to fail then. The sandbox process can wait
+// for good for a server that ended, or pretends to have ended, while it made a
+// channel of shared memory (pkg/lisafs/client.go, StartChannels and watchdog).
+const hangUpTimeout = 10 * time.Second
 
 // lateStart waits for a container to start.
 type lateStart struct {
@@ -44,7 +50,15 @@ func watchStart(root string, id statedir.ID, spec *specs.Spec, plan directfspoli
 		}
 		log.Warningf("The container takes longer than %v to start; its volumes are taken away", startTimeout)
 		w.late = true
-		held.Terminate(supervise.Gofer)
+		held.Signal(supervise.Gofer, unix.SIGTERM)
+		if plan.Container().Scope == directfspolicy.PodMember {
+			return // the sandbox process is that of others too
+		}
+		select {
+		case <-w.stop:
+		case <-time.After(hangUpTimeout):
+			held.Signal(supervise.Sandbox, unix.SIGKILL)
+		}
 	}()
 	return w
 }
