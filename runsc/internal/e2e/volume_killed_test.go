@@ -3,11 +3,13 @@ package e2e
 import (
 	"context"
 	"net"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/directfs/runsc/pkg/volume/handoff"
 	"github.com/directfs/runsc/runsc/harness"
+	"golang.org/x/sys/unix"
 )
 
 // A client that is killed while a container of a pod waits for a daemon that does
@@ -40,4 +42,22 @@ func TestClientKilledAtDaemonThatDoesNotServe(t *testing.T) {
 	l.CheckGone(t, id)
 	checkOpsIn(t, pause, "/tmp")
 	stop(t, l, pause)
+}
+
+// The engine watches whoever serves the rootfs. So a container ends with the daemon
+// that does, and goes on without its gofer.
+func TestDaemonOfRootfs(t *testing.T) {
+	l := newDaemonLab(t)
+	root := filepath.Join(l.dir, "root")
+	c := l.Serve(t, l.Bundle(t, harness.RootfsFrom(root), harness.Annotation("dev.gvisor.spec.rootfs.gofer", "daemon/host-root"),
+		l.mount(t, "/v", "host", "v"), harness.Args("serve", "/", "/v")))
+	readReport(t, c)
+	check(t, unix.Kill(c.GoferPID, unix.SIGKILL))
+	checkOpsIn(t, c, "/v")
+	l.daemon.end(t, unix.SIGKILL)
+	if code, err := c.Wait(harness.Context(t)); err != nil || code == 0 {
+		t.Errorf("it ended with %d, %v", code, err)
+	}
+	check(t, c.Delete(harness.Context(t)))
+	l.CheckGone(t, c.ID)
 }

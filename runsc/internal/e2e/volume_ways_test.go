@@ -111,6 +111,14 @@ func TestVolumesWithoutRoot(t *testing.T) {
 	}, "--rootless", "--network=none")
 }
 
+// Volumes may take long to open, and are opened together.
+func TestVolumesThatOpenSlowly(t *testing.T) {
+	l := newDaemonLab(t)
+	c := l.Serve(t, l.Bundle(t, l.mount(t, "/u", "slow", "u"), l.mount(t, "/v", "slow", "v"), l.mount(t, "/w", "slow", "w"), harness.Args("serve", "/u", "/v", "/w")))
+	checkOps(t, c.Bundle, readReport(t, c))
+	stop(t, l.Lab, c)
+}
+
 // A restored container goes on with its volumes, also with files that it had
 // open, and a daemon is asked again.
 func TestRestoreWithVolumes(t *testing.T) {

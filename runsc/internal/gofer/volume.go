@@ -69,45 +69,20 @@ func (c *connection) inVolume(err error) error {
 // takeVolumes takes from the host what the volumes need, and lets daemons serve
 // theirs. connected are the connections to these, in the order of the mounts.
 func takeVolumes(conns []connection, connected []*os.File) error {
+	wait, err := attachAll(conns, connected)
+	if err != nil {
+		return err
+	}
 	for i := range conns {
 		c := &conns[i]
-		if c.volume == nil {
+		if c.volume == nil || c.decision.Outside {
 			continue
 		}
-		if !c.decision.Outside {
-			if err := c.takeFiles(); err != nil {
-				return c.inVolume(err)
-			}
-			continue
-		}
-		if len(connected) == 0 {
-			return c.inVolume(errors.New("the client made no connection to the daemon"))
-		}
-		daemon := connected[0]
-		c.volume.keep, connected = connected[:1:1], connected[1:]
-		if err := c.attach(daemon); err != nil {
+		if err := c.takeFiles(); err != nil {
 			return c.inVolume(err)
 		}
 	}
-	return nil
-}
-
-// attach lets a daemon serve the mount. This process keeps the socket to be able
-// to hang up, which it has to do as well when the daemon is gone.
-func (c *connection) attach(daemon *os.File) error {
-	if c.donate {
-		root, err := volumes.Attach(daemon, c.volume.request, true, nil)
-		if err != nil {
-			return err
-		}
-		defer root.Close()
-		return c.takeRoot(root)
-	}
-	socket := os.NewFile(uintptr(c.fd), "socket of a mount")
-	c.fd = -1
-	c.volume.keep = append(c.volume.keep, socket)
-	_, err := volumes.Attach(daemon, c.volume.request, false, socket)
-	return err
+	return wait()
 }
 
 // takeFiles opens what a backend needs of the host, and for a mount that uses

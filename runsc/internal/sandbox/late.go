@@ -8,6 +8,7 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/directfs/runsc/runsc/internal/supervise"
+	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/log"
 	"gvisor.dev/gvisor/runsc/container"
 )
@@ -21,6 +22,11 @@ const startTimeout = time.Minute
 
 // askTimeout is how long a sandbox may take to say what runs in it.
 const askTimeout = 10 * time.Second
+
+// hangUpTimeout is how long it may take to fail then. The sandbox process can wait
+// for good for a server that ended, or pretends to have ended, while it made a
+// channel of shared memory (pkg/lisafs/client.go, StartChannels and watchdog).
+const hangUpTimeout = 10 * time.Second
 
 // lateStart waits for a container to start.
 type lateStart struct {
@@ -48,7 +54,15 @@ func watchStart(limit time.Duration, root string, id statedir.ID, plan directfsp
 		}
 		log.Warningf("The container takes longer than %v to start; its volumes are taken away", limit)
 		w.late = true
-		held.Terminate(supervise.Gofer)
+		held.Signal(supervise.Gofer, unix.SIGTERM)
+		if plan.Container().Scope == directfspolicy.PodMember {
+			return // the sandbox process is that of others too
+		}
+		select {
+		case <-w.stop:
+		case <-time.After(hangUpTimeout):
+			held.Signal(supervise.Sandbox, unix.SIGKILL)
+		}
 	}()
 	return w
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/directfs/runsc/runsc/internal/supervise"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/log"
 	"gvisor.dev/gvisor/runsc/cmd"
 	"gvisor.dev/gvisor/runsc/cmd/util"
@@ -37,7 +38,7 @@ func watchEnd(c *container.Container) (stop func()) {
 	timer := time.AfterFunc(endTimeout, func() {
 		defer close(fired)
 		log.Warningf("Container %q takes longer than %v to end; its volumes are taken away", c.ID, endTimeout)
-		held.Terminate(supervise.Gofer)
+		held.Signal(supervise.Gofer, unix.SIGTERM)
 	})
 	return func() {
 		if !timer.Stop() {

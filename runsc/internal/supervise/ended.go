@@ -80,12 +80,11 @@ func (h *Held) Close() {
 	}
 }
 
-// Terminate sends SIGTERM to the processes of a kind. Of a nil Held there are
-// none.
-func (h *Held) Terminate(kind Kind) {
+// Signal sends a signal to the processes of a kind. Of a nil Held there are none.
+func (h *Held) Signal(kind Kind, s unix.Signal) {
 	for _, p := range h.processes() {
 		if p.Kind == kind && p.pidfd >= 0 {
-			_ = unix.PidfdSendSignal(p.pidfd, unix.SIGTERM, nil, 0)
+			_ = unix.PidfdSendSignal(p.pidfd, s, nil, 0)
 		}
 	}
 }

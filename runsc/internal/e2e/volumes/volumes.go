@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/directfs/runsc/pkg/volume"
 	"github.com/directfs/runsc/pkg/volume/hostdir"
@@ -25,6 +26,7 @@ import (
 //	readonly-X   DIR/X, which nobody can write
 //	late-X       DIR/X, in which looking up "slow" writes a byte to the FIFO
 //	             DIR/X.at, and goes on when there is one in DIR/X.go
+//	slow-X       DIR/X, which takes longer to open than a client may take to ask
 //	broken-X     cannot be opened
 //	private-X    for nobody
 func Resolver(dir string) volume.Resolver {
@@ -62,6 +64,14 @@ func Resolver(dir string) volume.Resolver {
 		case "readonly":
 			s := host(hostdir.Options{}, func(v volume.Writable) volume.Volume { return readOnly{v} })
 			s.ReadOnly = true
+			return s, nil
+		case "slow":
+			s := host(hostdir.Options{}, hidden)
+			open := s.Open
+			s.Open = func(ctx context.Context, files []*os.File) (volume.Volume, error) {
+				time.Sleep(volume.DefaultServeOptions.RequestTimeout + time.Second)
+				return open(ctx, files)
+			}
 			return s, nil
 		case "late":
 			return lateSource(path), nil
