@@ -42,11 +42,12 @@ func newDaemonLab(t *testing.T, flags ...string) *volumeLab {
 	return daemonLabOf(t, newLab(t, flags...))
 }
 
-func daemonLabOf(t *testing.T, lab *harness.Lab) *volumeLab {
+// daemonLabOf makes a lab one with a daemon, which gets more arguments.
+func daemonLabOf(t *testing.T, lab *harness.Lab, args ...string) *volumeLab {
 	t.Helper()
 	l := &volumeLab{Lab: lab, backend: "daemon"}
 	l.makeDir(t)
-	l.startDaemon(t)
+	l.startDaemonAs(t, 0, args...)
 	l.Runtime = l.With("--volume-daemon=daemon=unix:" + l.daemon.socket)
 	return l
 }
@@ -82,7 +83,7 @@ func (l *volumeLab) startDaemon(t *testing.T) {
 	l.startDaemonAs(t, 0)
 }
 
-func (l *volumeLab) startDaemonAs(t *testing.T, user uint32) {
+func (l *volumeLab) startDaemonAs(t *testing.T, user uint32, args ...string) {
 	t.Helper()
 	// A socket's path is short (unix(7)).
 	dir := volume(l.Lab, "s")
@@ -90,7 +91,7 @@ func (l *volumeLab) startDaemonAs(t *testing.T, user uint32) {
 		t.Fatal(err)
 	}
 	d := &volumeDaemon{socket: filepath.Join(dir, "d")}
-	d.cmd = exec.Command(harness.Program(t, "./runsc/internal/e2e/volumedaemon"), d.socket, l.dir)
+	d.cmd = exec.Command(harness.Program(t, "./runsc/internal/e2e/volumedaemon"), append([]string{d.socket, l.dir}, args...)...)
 	d.cmd.Stderr = os.Stderr
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
 	out, err := d.cmd.StdoutPipe()

@@ -1,9 +1,10 @@
 // Command volumedaemon serves the volumes of the end-to-end tests: volumedaemon
-// SOCKET DIR.
+// SOCKET DIR [CALL-TIMEOUT].
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -23,7 +24,10 @@ func main() {
 			fmt.Println("listening")
 		}
 		o := volume.ServeOptions{Limits: volume.Limits{CallTimeout: 2 * time.Second}, DrainTimeout: time.Second}
-		err = volume.Serve(ctx, l, volumes.Resolver(os.Args[2]), o)
+		if len(os.Args) > 3 {
+			o.Limits.CallTimeout, err = time.ParseDuration(os.Args[3])
+		}
+		err = errors.Join(err, volume.Serve(ctx, l, volumes.Resolver(os.Args[2]), o))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"errors"
+	"math"
 	"syscall"
 	"testing"
 )
@@ -93,4 +94,28 @@ func TestStagedFilesAreBounded(t *testing.T) {
 	if d.staged != 1 || again.staged != 1 {
 		t.Fatalf("%d files are staged, then %d, want 1", d.staged, again.staged)
 	}
+}
+
+// Sizes whose sum overflows are too large as well.
+func TestHugeSizes(t *testing.T) {
+	d := open(t, 0, 100)
+	var files []*File
+	for range 2 {
+		f, err := d.NewStaged()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Release()
+		if _, err := f.WriteAt(make([]byte, 10), 0); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	if err := files[0].Truncate(math.MaxInt64); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("truncate: %v", err)
+	}
+	if _, err := files[0].WriteAt(make([]byte, 10), math.MaxInt64-10); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("write: %v", err)
+	}
+	used(t, d, 0, 20)
 }

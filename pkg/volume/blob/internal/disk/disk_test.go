@@ -3,7 +3,6 @@ package disk
 import (
 	"errors"
 	"io"
-	"math"
 	"os"
 	"strings"
 	"syscall"
@@ -226,28 +225,4 @@ func TestLeftovers(t *testing.T) {
 	if _, err := Open(d.path, Limits{}); !errors.Is(err, ErrBusy) {
 		t.Fatalf("a second volume: %v", err)
 	}
-}
-
-// Sizes whose sum overflows are too large as well.
-func TestHugeSizes(t *testing.T) {
-	d := open(t, 0, 100)
-	var files []*File
-	for range 2 {
-		f, err := d.NewStaged()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Release()
-		if _, err := f.WriteAt(make([]byte, 10), 0); err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, f)
-	}
-	if err := files[0].Truncate(math.MaxInt64); !errors.Is(err, syscall.ENOSPC) {
-		t.Errorf("truncate: %v", err)
-	}
-	if _, err := files[0].WriteAt(make([]byte, 10), math.MaxInt64-10); !errors.Is(err, syscall.ENOSPC) {
-		t.Errorf("write: %v", err)
-	}
-	used(t, d, 0, 20)
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/directfs/runsc/runsc/harness"
@@ -103,7 +104,10 @@ func TestTwoSandboxes(t *testing.T) {
 	l.remove(t, second)
 	l.remove(t, first)
 	l.daemon.awaitIdle(t)
-	if dirs := l.uses(t); len(dirs) != 1 {
-		t.Errorf("the state directory has %q, want what the second sandbox wrote", dirs)
-	}
+	eventually(t, func() error {
+		if dirs := l.uses(t); len(dirs) != 1 {
+			return fmt.Errorf("the state directory has %q, want what the second sandbox wrote", dirs)
+		}
+		return nil
+	})
 }
