@@ -47,15 +47,19 @@ func (s *share) room(bytes int64) error {
 	if bytes <= s.taken && s.taken-bytes < 2*shareStep {
 		return nil
 	}
+	had := min(s.taken, bytes)
 	others, err := s.take((bytes + shareStep - 1) / shareStep * shareStep)
 	if err == nil && others+s.taken > s.total { // without the step there may be room
 		others, err = s.take(bytes)
 	}
-	if err != nil {
-		return fmt.Errorf("the disk that staged files take: %w", err)
-	}
-	if others+s.taken <= s.total {
+	if err == nil && others+s.taken <= s.total {
 		return nil
+	}
+	// What is refused is given back: who asks again must not find it taken.
+	_, back := s.take(had)
+	s.taken = had
+	if err := cmp.Or(err, back); err != nil {
+		return fmt.Errorf("the disk that staged files take: %w", err)
 	}
 	if time.Since(s.logged) > time.Minute {
 		s.logged = time.Now()

@@ -47,6 +47,34 @@ func TestShare(t *testing.T) {
 	}
 }
 
+// What is refused stays so for who asks again, and is there for others.
+func TestShareRefused(t *testing.T) {
+	dir := t.TempDir()
+	const total = 3 * shareStep
+	a, _ := newShare(t, dir, total)
+	b, _ := newShare(t, dir, total)
+	if err := a.room(shareStep); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if a.room(total+1) == nil {
+			t.Fatal("more than there is")
+		}
+	}
+	if n, err := shares(dir); n != shareStep || err != nil {
+		t.Errorf("%d bytes are taken, %v, want %d", n, err, shareStep)
+	}
+	if err := b.room(2 * shareStep); err != nil {
+		t.Errorf("what another was refused: %v", err)
+	}
+	if a.room(shareStep+1) == nil {
+		t.Error("what another has")
+	}
+	if err := a.room(shareStep); err != nil {
+		t.Errorf("what it has: %v", err)
+	}
+}
+
 // However many grow at once, they never take more than there is.
 func TestSharesAtOnce(t *testing.T) {
 	dir := t.TempDir()
