@@ -28,8 +28,15 @@ type share struct {
 	logged time.Time
 }
 
-// shareStep is what is taken at once, so that few writes look at other uses.
-const shareStep = 16 << 20
+// A use takes a part of the total at once, so that few writes look at other uses. One
+// that has nothing staged may keep up to two: they are small, so that many uses that are
+// idle leave room for others.
+const (
+	shareSteps  = 1024     // of the total
+	longestStep = 16 << 20 // bytes
+)
+
+func (s *share) step() int64 { return max(1, min(s.total/shareSteps, longestStep)) }
 
 // shareFile is the file's name in the directory of a use.
 const shareFile = "staged"
@@ -44,11 +51,12 @@ const stagedTotals = 4
 
 // room is a blob.Config.StageRoom.
 func (s *share) room(bytes int64) error {
-	if bytes <= s.taken && s.taken-bytes < 2*shareStep {
+	step := s.step()
+	if bytes <= s.taken && s.taken-bytes < 2*step {
 		return nil
 	}
 	had := min(s.taken, bytes)
-	others, err := s.take((bytes + shareStep - 1) / shareStep * shareStep)
+	others, err := s.take((bytes + step - 1) / step * step)
 	if err == nil && others+s.taken > s.total { // without the step there may be room
 		others, err = s.take(bytes)
 	}
