@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,4 +47,32 @@ func TestMemoryOfClosedFiles(t *testing.T) {
 			t.Errorf("%d bytes, %d chunks, %d in the list are left", ranges.used, len(ranges.chunks), ranges.lru.Len())
 		}
 	})
+}
+
+// Nor is anything left of a file that was changed then, and is in conflict or waits.
+func TestMemoryOfChangedFiles(t *testing.T) {
+	for name, fail := range map[string]func(k *kit) error{
+		"conflict": func(k *kit) error { k.put("big", "another's"); return syscall.ESTALE },
+		"waits":    func(k *kit) error { k.failOn(RequestWrite, fault{before: errFault}); return syscall.EIO },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				k := newKit(t, smallCache)
+				k.put("big", large(10*chunkBytes))
+				h := k.openFile("big", rw)
+				if _, err := h.ReadAt(k.ctx, make([]byte, 10), 0); err != nil {
+					t.Fatal(err)
+				}
+				k.writeAt(h, "text", 0)
+				want := fail(k)
+				k.wantErr(h.Close(k.ctx), want)
+				synctest.Wait()
+				if r := k.v.(*writable).ranges; r.used != 0 {
+					t.Errorf("%d bytes are left", r.used)
+				}
+				k.heal()
+				k.v.Close(k.ctx)
+			})
+		})
+	}
 }
