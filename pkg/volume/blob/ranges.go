@@ -92,7 +92,7 @@ func (in *inode) readRange(ctx context.Context, base version, off int64, pieces 
 		if !isNotFound(err) && !isConflict(err) {
 			return err
 		}
-		if in.awaitMove(ctx) != nil {
+		if err := in.awaitMove(ctx); err != nil {
 			return err
 		}
 		in.mu.RLock()

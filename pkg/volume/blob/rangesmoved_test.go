@@ -1,11 +1,14 @@
 package blob
 
 import (
+	"context"
+	"errors"
 	"io"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/directfs/runsc/pkg/volume"
 )
@@ -50,6 +53,36 @@ func TestRangedReadDuringRename(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who gives up meanwhile takes nothing from the others.
+func TestRangedReadGivesUpDuringRename(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		seen := &counter{}
+		k := newKit(t, func(c *Config) { smallCache(c); c.Observer = seen })
+		k.ctx = t.Context()
+		content := large(3*chunkBytes + 5)
+		k.put("big", content)
+		h := k.openFile("big", ro)
+		defer h.Close(k.ctx)
+		k.setDuring(func(r Request, key string) {
+			if r != RequestDelete {
+				return
+			}
+			k.must(k.inner.Delete(k.ctx, key))
+			ctx, cancel := context.WithTimeout(k.ctx, time.Second)
+			defer cancel()
+			_, err := h.ReadAt(ctx, make([]byte, 10), 2*chunkBytes+1) // in no order: for itself
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("error %v, want %v", err, context.DeadlineExceeded)
+			}
+		})
+		k.must(k.rename("big", "new"))
+		k.wantContent(h, content)
+		if n := seen.get("conflict"); n > 0 {
+			t.Errorf("%d conflicts without another writer", n)
+		}
+	})
 }
 
 // What is read in ranges and replaced by this process meanwhile is no conflict.
