@@ -19,6 +19,7 @@ type chunk struct {
 	size  int64
 	data  []byte // when it is done without an error
 	read  bool   // to its end; before, what is fetched ahead does not drive it out
+	dead  bool   // nobody wants it when it is there
 	place *list.Element
 }
 
@@ -97,7 +98,10 @@ func (r *ranges) begin(in *inode, base version, i, n int64, asked bool) (begun [
 		begun = append(begun, c)
 	}
 	if begun != nil {
-		in.v.start(func(ctx context.Context) error { return r.fill(ctx, base, begun) })
+		t := in.v.start(func(ctx context.Context) error { return r.fill(ctx, base, begun) })
+		for _, c := range begun {
+			c.cancel = t.cancel
+		}
 	}
 	return begun
 }
@@ -121,7 +125,19 @@ func (r *ranges) fill(ctx context.Context, base version, chunks []*chunk) error 
 		c.err = err
 		close(c.done)
 	}
+	r.bury(chunks[:done])
 	return err
+}
+
+// bury forgets those of which the file was closed while they were fetched.
+func (r *ranges) bury(chunks []*chunk) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range chunks {
+		if c.dead {
+			r.remove(c)
+		}
+	}
 }
 
 // finish notes that a chunk was read to its end.
@@ -166,13 +182,21 @@ func (r *ranges) forget(c *chunk) {
 	r.remove(c)
 }
 
-// drop forgets the chunks of a file that nobody has open.
+// drop forgets the chunks of a file that nobody has open. The memory of those that are
+// being fetched is in use until their requests have ended.
 func (r *ranges) drop(in *inode) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for key, c := range r.chunks {
-		if key.in == in {
+		if key.in != in {
+			continue
+		}
+		select {
+		case <-c.done:
 			r.remove(c)
+		default:
+			c.dead = true
+			c.cancel()
 		}
 	}
 }

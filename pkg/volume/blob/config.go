@@ -64,8 +64,8 @@ type Config struct {
 	RequestTimeout time.Duration
 	MinRate        int64
 
-	// RetryAfter is when an upload that failed is tried again, if nobody has the file
-	// open. It doubles with each failure, up to five minutes.
+	// RetryAfter is when an upload that failed is tried again, once the file is closed
+	// and unless it is open for writing again. It doubles with each failure, up to five minutes.
 	RetryAfter time.Duration
 
 	// Requests is how many requests of one kind may run at once: that fetch content

@@ -18,7 +18,7 @@
 // close(2), upload the whole object if anything was changed, and then ask the store
 // for it: after nil, the object is there and complete. After an error the file
 // stays as it is, and the next Sync or Flush tries again. So does the volume itself,
-// from Config.RetryAfter on, once nobody has the file open. Where the caller's time
+// from Config.RetryAfter on, once the file is closed. Where the caller's time
 // ends before the upload does, the upload goes on and the next call joins it.
 // Nothing else is acknowledged: a crash loses at most what was never synced or
 // closed, and leaves it in Config.Dir for Recover.

@@ -92,6 +92,9 @@ func (in *inode) readRange(ctx context.Context, base version, off int64, pieces 
 		if !isNotFound(err) && !isConflict(err) {
 			return err
 		}
+		if err := in.awaitMove(ctx); err != nil {
+			return err
+		}
 		in.mu.RLock()
 		moved := in.key != key || !in.base.same(base)
 		base = in.base
@@ -100,4 +103,20 @@ func (in *inode) readRange(ctx context.Context, base version, off int64, pieces 
 			return err
 		}
 	}
+}
+
+// awaitMove returns when this process does not move the object, which may have lost its
+// old key already and is known by the new one in a moment.
+func (in *inode) awaitMove(ctx context.Context) error {
+	in.mu.RLock()
+	moving := in.moving
+	in.mu.RUnlock()
+	if !moving {
+		return nil
+	}
+	if err := in.busy.lock(ctx); err != nil {
+		return err
+	}
+	in.busy.unlock()
+	return nil
 }

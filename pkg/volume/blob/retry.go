@@ -17,7 +17,7 @@ const (
 )
 
 // wait notes that a file is to be uploaded later, or is not any more: it has content
-// that is not in the store, and nobody has it open who could try again. mu is held.
+// that is not in the store, and was closed. mu is held.
 func (v *tree) wait(in *inode, later bool) {
 	if v.waiting[in.id] == later {
 		return
@@ -71,6 +71,10 @@ func (v *tree) retryOnce(ctx context.Context, all []volume.ID) (stored bool) {
 	for _, id := range all {
 		in := v.hold(id, true, func() *inode { return nil })
 		if in == nil {
+			continue
+		}
+		if !v.unwritten(in) { // again: its application says when it is complete
+			in.unpin()
 			continue
 		}
 		err := in.sync(ctx)

@@ -89,6 +89,36 @@ func TestRetryEnds(t *testing.T) {
 	}
 }
 
+// A file that waits and is written again is uploaded when its application asks for it, not
+// when half of it is written.
+func TestRetryOfOpenFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		seen := &counter{}
+		k := newKit(t, func(c *Config) { c.Observer = seen })
+		k.ctx = t.Context()
+		k.failOn(RequestWrite, fault{before: errFault})
+		h := k.create("a")
+		k.writeAt(h, "text", 0)
+		h.Close(k.ctx)
+		k.heal()
+		h = k.openFile("a", rw)
+		k.writeAt(h, "half", 0)
+		time.Sleep(time.Hour)
+		k.wantNoObject("a")
+		k.writeAt(h, " of it", 4)
+		k.failOn(RequestWrite, fault{before: errFault})
+		h.Close(k.ctx)
+		k.heal()
+		time.Sleep(longestRetry)
+		synctest.Wait()
+		k.wantObject("a", "half of it")
+		if n := seen.get("waiting"); n != 0 {
+			t.Errorf("%d files are waiting", n)
+		}
+		k.must(k.v.Close(t.Context()))
+	})
+}
+
 func ignore(err error, some ...error) error {
 	for _, e := range some {
 		if errors.Is(err, e) {

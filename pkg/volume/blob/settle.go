@@ -71,6 +71,7 @@ func (v *tree) settle(in *inode) {
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	v.ranges.drop(in)
 	if in.dirty && !in.removed {
 		v.c.Logger.Error("content is not in the store", "key", in.key, "bytes", in.size, "conflict", in.conflict)
 		v.wait(in, !in.conflict)
@@ -89,7 +90,6 @@ func (v *tree) settle(in *inode) {
 	if in.named {
 		delete(v.byKey, in.key)
 	}
-	v.ranges.drop(in)
 	if in.file != nil {
 		if in.named && in.file.Staged() && in.size <= v.c.CacheObjectBytes {
 			in.file.Unstage(in.key, in.base)

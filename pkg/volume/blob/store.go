@@ -90,7 +90,7 @@ func (s store) read(ctx context.Context, key string, want version, off int64, pi
 		}
 		defer r.Close()
 		if got := s.versionRead(r); !want.same(got) {
-			return s.replaced(RequestRead, key, want, got)
+			return changedError(RequestRead, key, want, got) // perhaps by this process
 		}
 		at, end := off, off+size
 		for _, p := range pieces {

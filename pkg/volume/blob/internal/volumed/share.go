@@ -28,8 +28,15 @@ type share struct {
 	logged time.Time
 }
 
-// shareStep is what is taken at once, so that few writes look at other uses.
-const shareStep = 16 << 20
+// A use takes a part of the total at once, so that few writes look at other uses. One
+// that has nothing staged may keep up to two: they are small, so that many uses that are
+// idle leave room for others.
+const (
+	shareSteps  = 1024     // of the total
+	longestStep = 16 << 20 // bytes
+)
+
+func (s *share) step() int64 { return max(1, min(s.total/shareSteps, longestStep)) }
 
 // shareFile is the file's name in the directory of a use.
 const shareFile = "staged"
@@ -44,18 +51,23 @@ const stagedTotals = 4
 
 // room is a blob.Config.StageRoom.
 func (s *share) room(bytes int64) error {
-	if bytes <= s.taken && s.taken-bytes < 2*shareStep {
+	step := s.step()
+	if bytes <= s.taken && s.taken-bytes < 2*step {
 		return nil
 	}
-	others, err := s.take((bytes + shareStep - 1) / shareStep * shareStep)
+	had := min(s.taken, bytes)
+	others, err := s.take((bytes + step - 1) / step * step)
 	if err == nil && others+s.taken > s.total { // without the step there may be room
 		others, err = s.take(bytes)
 	}
-	if err != nil {
-		return fmt.Errorf("the disk that staged files take: %w", err)
-	}
-	if others+s.taken <= s.total {
+	if err == nil && others+s.taken <= s.total {
 		return nil
+	}
+	// What is refused is given back: who asks again must not find it taken.
+	_, back := s.take(had)
+	s.taken = had
+	if err := cmp.Or(err, back); err != nil {
+		return fmt.Errorf("the disk that staged files take: %w", err)
 	}
 	if time.Since(s.logged) > time.Minute {
 		s.logged = time.Now()

@@ -27,19 +27,19 @@ func newShare(t *testing.T, volume string, total int64) (*share, *bytes.Buffer) 
 
 func TestShare(t *testing.T) {
 	dir := t.TempDir()
-	const total = 3 * shareStep
+	const step, total = 1000, 1000 * shareSteps
 	a, _ := newShare(t, dir, total)
 	b, log := newShare(t, dir, total)
-	for _, step := range []struct {
+	for _, try := range []struct {
 		of    *share
 		bytes int64
 		ok    bool
 	}{
-		{a, 1, true}, {a, shareStep + 1, true}, {b, 5, true}, {b, shareStep + 1, false}, {b, shareStep, true},
-		{a, 0, true}, {b, 3 * shareStep, true}, {a, 1, false},
+		{a, 1, true}, {a, step + 1, true}, {b, 5, true}, {b, total - 2*step + 1, false}, {b, total - 2*step, true},
+		{a, 0, true}, {b, total, true}, {a, 1, false},
 	} {
-		if err := step.of.room(step.bytes); (err == nil) != step.ok {
-			t.Errorf("%+v: %v", step, err)
+		if err := try.of.room(try.bytes); (err == nil) != try.ok {
+			t.Errorf("%+v: %v", try, err)
 		}
 	}
 	if n := strings.Count(log.String(), "staged-total"); n == 0 {
@@ -47,17 +47,61 @@ func TestShare(t *testing.T) {
 	}
 }
 
+// What is refused stays so for who asks again, and is there for others.
+func TestShareRefused(t *testing.T) {
+	dir := t.TempDir()
+	const step, total = 1000, 1000 * shareSteps
+	a, _ := newShare(t, dir, total)
+	b, _ := newShare(t, dir, total)
+	if err := a.room(step); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if a.room(total+1) == nil {
+			t.Fatal("more than there is")
+		}
+	}
+	if n, err := shares(dir); n != step || err != nil {
+		t.Errorf("%d bytes are taken, %v, want %d", n, err, step)
+	}
+	if err := b.room(total - step); err != nil {
+		t.Errorf("what another was refused: %v", err)
+	}
+	if a.room(step+1) == nil {
+		t.Error("what another has")
+	}
+	if err := a.room(step); err != nil {
+		t.Errorf("what it has: %v", err)
+	}
+}
+
+// Sandboxes that have nothing staged any more leave room for others.
+func TestIdleShares(t *testing.T) {
+	dir := t.TempDir()
+	const total = 1 << 30
+	for range 100 {
+		s, _ := newShare(t, dir, total)
+		if err := errors.Join(s.room(longestStep), s.room(0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, _ := newShare(t, dir, total)
+	if err := s.room(total / 2); err != nil {
+		t.Error(err)
+	}
+}
+
 // However many grow at once, they never take more than there is.
 func TestSharesAtOnce(t *testing.T) {
 	dir := t.TempDir()
-	const total = 10 * shareStep
+	const piece, total = 4 << 20, 160 << 20
 	var all [4]int64
 	var users sync.WaitGroup
 	for i := range all {
 		s, _ := newShare(t, dir, total)
 		users.Go(func() {
-			for all[i] < total && s.room(all[i]+shareStep/4) == nil {
-				all[i] += shareStep / 4
+			for all[i] < total && s.room(all[i]+piece) == nil {
+				all[i] += piece
 			}
 		})
 	}
