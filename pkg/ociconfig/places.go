@@ -12,17 +12,18 @@ import (
 // directory of the host: a volume has the container's IDs.
 var ErrIDMappings = errors.New("uidMappings and gidMappings of the mount have no meaning for a volume")
 
-// checkPlaces refuses mounts of the host, and volumes, where the sandbox mounts what
-// it makes itself, whatever the spec says (runsc/boot/vfs.go:368). It would start,
-// and end because an FD is left over.
-func checkPlaces(mounts []directfspolicy.Mount) (errs []error) {
-	for _, m := range mounts {
-		if m.Backend != directfspolicy.NoGofer && (m.Destination == "/dev" || m.Destination == "/dev/pts") {
-			errs = append(errs, fmt.Errorf("%w: mount %q: the sandbox makes this directory itself, and nothing else can be there: mount at another place, or below it",
-				directfspolicy.ErrInvalidRequest, m.Destination))
-		}
+// refusePlace refuses a mount of the host, or a volume, where the sandbox makes what
+// it mounts itself, unless its options say that it is a bind mount: by these the
+// sandbox finds out again what it is, after it has put another type over the spec's
+// (runsc/boot/vfs.go:368 and prepareMounts). It would start, and end because an FD
+// is left over.
+func (p *parser) refusePlace(sm specs.Mount, m directfspolicy.Mount) {
+	own := m.Destination == "/dev" || m.Destination == "/dev/pts"
+	if m.Backend == directfspolicy.NoGofer || !own || hasBindOption(sm.Options) {
+		return
 	}
-	return errs
+	p.refuse(fmt.Errorf("%w: mount %q: the sandbox makes this directory itself, unless the mount's options have bind or rbind: add one of them, or mount below it",
+		directfspolicy.ErrInvalidRequest, m.Destination))
 }
 
 // refuseIDMappings refuses the hints that name a gofer for such a mount.

@@ -110,12 +110,12 @@ func read(spec *specs.Spec, o Options) (r directfspolicy.Request, errs []error, 
 		if d.overlayInSource(sm, m) {
 			p.refuseOverlay(m, named)
 		}
+		p.refusePlace(sm, m)
 		p.refuseIDMappings(sm, named)
 		m.Hints = hints
 		r.Mounts = append(r.Mounts, m)
 	}
 	p.refuse(checkOrder(r.Mounts)...)
-	p.refuse(checkPlaces(r.Mounts)...)
 	o.ask(&r, gofers)
 	return r, p.errs, true
 }

@@ -140,3 +140,21 @@ func checkHoldsPlanned(t *testing.T, r *harness.Runtime, c *harness.Container) {
 		t.Error("the sandbox holds nothing")
 	}
 }
+
+// Container engines bind the host's /dev with rbind in the options (docker run
+// -v /dev:/dev), and then the sandbox has it there, as with the engine's own runtime.
+func TestBindAtDev(t *testing.T) {
+	lab := newLab(t)
+	upstream := *lab.Runtime
+	upstream.Binary = harness.Program(t, harness.UpstreamPackage)
+	for _, destination := range []string{"/dev", "/dev/pts"} {
+		for name, runtime := range map[string]*harness.Runtime{"ours": lab.Runtime, "upstream": &upstream} {
+			b := lab.Bundle(t, harness.Mount(destination, "rbind", "rw"), harness.Args("list", destination))
+			r, err := runtime.Run(harness.Context(t), lab.ID(), b)
+			check(t, err)
+			if r.ExitCode != 0 {
+				t.Errorf("%s at %s: exit code %d: %s", name, destination, r.ExitCode, r.Stderr)
+			}
+		}
+	}
+}

@@ -34,7 +34,10 @@ func (r *remove) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcom
 	}
 	conf := args[0].(*config.Config)
 	force := f.Lookup("force").Value.String() == "true"
-	for _, id := range f.Args() {
+	for i, id := range f.Args() {
+		if force && i > 0 {
+			watchNamed(conf.RootDir, id) // the first one is: see forced
+		}
 		if err := deleteContainer(conf, id, force); err != nil {
 			util.Fatalf("%v", err)
 		}

@@ -49,6 +49,9 @@ func watchStart(limit time.Duration, root string, id statedir.ID, plan directfsp
 			return
 		case <-time.After(limit):
 		}
+		if held.Ended(supervise.Sandbox) {
+			return // nobody waits for volumes: poststart hooks run on, and a volume may still write
+		}
 		if status, err := statedir.Status(root, id); err != nil || status != container.Created || hasProcesses(root, id) {
 			return
 		}

@@ -48,6 +48,14 @@ func watchEnd(c *container.Container) (stop func()) {
 	}
 }
 
+// watchNamed does so until this process ends. It does not ask the sandbox process
+// for anything.
+func watchNamed(root, id string) {
+	if c, err := container.Load(root, statedir.ID{ContainerID: id}, container.LoadOpts{SkipCheck: true}); err == nil {
+		watchEnd(c)
+	}
+}
+
 // ending is a command that ends containers. They are watched as long as it runs,
 // and before it asks the sandbox process for anything.
 type ending struct {
@@ -60,19 +68,19 @@ type ending struct {
 // FetchSpec implements util.SubCommand.FetchSpec.
 func (e *ending) FetchSpec(conf *config.Config, f *flag.FlagSet) (string, *specs.Spec, error) {
 	for _, id := range e.ends(f) {
-		if c, err := container.Load(conf.RootDir, statedir.ID{ContainerID: id}, container.LoadOpts{SkipCheck: true}); err == nil {
-			watchEnd(c) // until this process ends
-		}
+		watchNamed(conf.RootDir, id)
 	}
 	return e.SubCommand.FetchSpec(conf, f)
 }
 
-// forced are the containers of "delete --force".
+// forced is the first container of "delete --force", which the engine's FetchSpec
+// loads. Loading waits for whoever has a container locked: the others are watched
+// when it is their turn.
 func forced(f *flag.FlagSet) []string {
 	if f.Lookup("force").Value.String() != "true" {
 		return nil
 	}
-	return f.Args()
+	return f.Args()[:min(f.NArg(), 1)]
 }
 
 // killed is the container of "kill" with a signal that nothing survives.

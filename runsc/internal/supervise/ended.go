@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -87,6 +88,12 @@ func (h *Held) Signal(kind Kind, s unix.Signal) {
 			_ = unix.PidfdSendSignal(p.pidfd, s, nil, 0)
 		}
 	}
+}
+
+// Ended reports whether a process of a kind is held that has ended. Of a nil Held
+// there are none.
+func (h *Held) Ended(kind Kind) bool {
+	return slices.ContainsFunc(h.processes(), func(p held) bool { return p.Kind == kind && (p.pidfd < 0 || readable(p.pidfd, 0)) })
 }
 
 // Reasons returns a line for each process that has ended: how, and what it said
