@@ -12,6 +12,8 @@ func TestGoferNames(t *testing.T) {
 	for value, want := range map[string]GoferName{
 		"blob/models":               {"blob", "models"},
 		"0/V":                       {"0", "V"},
+		"az09/azAZ09":               {"az09", "azAZ09"},
+		"9/a":                       {"9", "a"},
 		"a.b_c-d/.hidden":           {"a.b_c-d", ".hidden"},
 		"blob/...":                  {"blob", "..."},
 		long[:63] + "/" + long:      {long[:63], long},
@@ -20,7 +22,7 @@ func TestGoferNames(t *testing.T) {
 
 		"": {}, "/": {}, "blob": {}, "blob/": {}, "/models": {}, "/run/blob.sock": {}, "blob/models/a": {}, "blob//models": {},
 		"blob/.": {}, "blob/..": {}, "../models": {}, "./models": {}, ".blob/models": {}, "_b/m": {}, "-b/m": {},
-		"Blob/models": {}, "s3://models": {}, "unix:/run": {}, "unix:blob/models": {}, "blob/models?x=1": {}, "blob/a b": {}, " blob/models": {},
+		"Blob/models": {}, "A/models": {}, "Z/models": {}, "`/m": {}, "{/m": {}, "b/@": {}, "b/[": {}, "b/:": {}, "s3://models": {}, "unix:/run": {}, "unix:blob/models": {}, "blob/models?x=1": {}, "blob/a b": {}, " blob/models": {},
 		"blob/models ": {}, "blob/mod\x00els": {}, "blob/mödels": {}, "blöb/models": {}, "blob\\models": {}, "blob/a,b": {}, "blob/a=b": {}, "blob/%2e%2e": {},
 		long[:64] + "/m": {}, "b/" + long + "a": {}, "blob/\xff": {}, "on": {}, "off": {}, "Default": {}, "<BACKEND>/<VOLUME>": {},
 	} {
@@ -42,6 +44,23 @@ func TestGoferNames(t *testing.T) {
 	}
 	if (GoferName{}).String() != "" {
 		t.Error("the stock gofer has a name")
+	}
+}
+
+// What is not known of a gofer for one mount keeps nobody from looking at the next.
+func TestGofersThatContradict(t *testing.T) {
+	g := GoferName{"blob", "models"}
+	unknown := Decision{Mount: "/a", Gofer: g, Access: LisaFS, WhyAccess: Why{reason: becauseHintOff}}
+	donates := Decision{Mount: "/b", Gofer: g, Access: DirectFS}
+	cannot := Decision{Mount: "/c", Gofer: g, Access: LisaFS, WhyAccess: Why{reason: becauseCannotDonate}}
+	if err := checkGofers([]Decision{unknown, donates}); err != nil {
+		t.Error(err)
+	}
+	if err := checkGofers([]Decision{unknown, donates, cannot}); err == nil || !strings.Contains(err.Error(), `"/c"`) {
+		t.Errorf("two that contradict each other: %v", err)
+	}
+	if got, want := cannot.brief(), "lisafs cache="+cannot.Cache.String()+" gofer=blob/models"; got != want {
+		t.Errorf("it is %q, want %q", got, want)
 	}
 }
 
