@@ -36,7 +36,7 @@ func volumeConfigs() (list []VolumeConfig) {
 			if exclusive {
 				text = "the same, the mount with `cache=exclusive`"
 			}
-			quick := c.Name != volumes.Mount2Client && (!exclusive || c.Name == volumes.OurClient)
+			quick := !exclusive || c.Name == volumes.OurClient
 			list = append(list, VolumeConfig{about(VolumeName(c.Name, exclusive), text), c, exclusive, quick})
 		}
 	}

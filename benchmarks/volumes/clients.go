@@ -9,9 +9,8 @@ import (
 
 // The names of clients that reports are about.
 const (
-	HostClient   = "host"
-	Mount2Client = "rclone-mount2"
-	OurClient    = "ours"
+	HostClient = "host"
+	OurClient  = "ours"
 )
 
 // Clients are all, in the order of the tables. Each has the options that make it
@@ -20,9 +19,7 @@ const (
 var Clients = []Client{
 	{Name: HostClient, Store: Local, About: "a directory of the host: the floor"},
 	{Name: "rclone", Store: S3, About: "`rclone mount`, VFS cache full",
-		programs: []program{rcloneProgram, s3ServerProgram, fuseProgram}, command: rclone("mount")},
-	{Name: Mount2Client, Store: S3, About: "`rclone mount2`: the same through another FUSE library",
-		programs: []program{rcloneProgram, s3ServerProgram, fuseProgram}, command: rclone("mount2")},
+		programs: []program{rcloneProgram, s3ServerProgram, fuseProgram}, command: rclone},
 	{Name: "s3fs", Store: S3, About: "`s3fs` with a cache on disk and of metadata",
 		programs: []program{s3fsProgram, s3ServerProgram, fuseProgram}, command: s3fs},
 	{Name: "gcsfuse", Store: GCS, About: "`gcsfuse` with its file cache, on a fake GCS server",
@@ -35,14 +32,12 @@ func (c Client) Competitor() bool { return c.command != nil && !c.volumed }
 
 // rclone uploads at once, not five seconds after a file was closed, so that an
 // upload is over when the next sample begins.
-func rclone(command string) func(*Volume) (args, env []string, err error) {
-	return func(v *Volume) (args, env []string, err error) {
-		return []string{v.programs.path(rcloneProgram), command, v.store.remote(v.bucket), v.mountPoint(),
-			"--cache-dir=" + v.cache(), "--vfs-cache-mode=full", "--vfs-write-back=0s", "--vfs-fast-fingerprint",
-			"--vfs-read-chunk-streams=4", "--vfs-read-chunk-size=16M", "--use-server-modtime", "--s3-directory-markers",
-			"--dir-cache-time=" + metadataTTL.String(), "--attr-timeout=" + metadataTTL.String(), "--poll-interval=0",
-			"--max-read-ahead=1Mi", "--transfers=16", "--allow-other"}, v.store.rcloneConfig(), nil
-	}
+func rclone(v *Volume) (args, env []string, err error) {
+	return []string{v.programs.path(rcloneProgram), "mount", v.store.remote(v.bucket), v.mountPoint(),
+		"--cache-dir=" + v.cache(), "--vfs-cache-mode=full", "--vfs-write-back=0s", "--vfs-fast-fingerprint",
+		"--vfs-read-chunk-streams=4", "--vfs-read-chunk-size=16M", "--use-server-modtime", "--s3-directory-markers",
+		"--dir-cache-time=" + metadataTTL.String(), "--attr-timeout=" + metadataTTL.String(), "--poll-interval=0",
+		"--max-read-ahead=1Mi", "--transfers=16", "--allow-other"}, v.store.rcloneConfig(), nil
 }
 
 // s3fs keeps pages as long as an object's time and size are the same

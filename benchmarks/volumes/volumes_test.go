@@ -19,7 +19,7 @@ func TestClientNames(t *testing.T) {
 		}
 		seen[c.Name] = true
 	}
-	for name, competitor := range map[string]bool{HostClient: false, OurClient: false, Mount2Client: true} {
+	for name, competitor := range map[string]bool{HostClient: false, OurClient: false, "rclone": true} {
 		if c, ok := Find(name); !ok || c.Competitor() != competitor {
 			t.Errorf("%s: found %t, competitor %t", name, ok, c.Competitor())
 		}
