@@ -20,9 +20,9 @@ func TestReasonsOfVersion3(t *testing.T) {
 	cannot, other := becauseCannotDonate.String(), becauseDefaultGofer.String()
 	for w, ok := range map[why3]bool{
 		{Reason: cannot, Backend: "virtual gofer"}: true,
-		{Reason: cannot}:                           false,
-		{Reason: other}:                            true,
-		{Reason: other, Backend: "words"}:          false,
+		{Reason: cannot}:                  false,
+		{Reason: other}:                   true,
+		{Reason: other, Backend: "words"}: false,
 	} {
 		if got, err := w.wire(); ok != (err == nil) {
 			t.Errorf("%+v: %+v, %v", w, got, err)
