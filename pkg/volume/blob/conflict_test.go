@@ -133,13 +133,7 @@ func TestConflictThatLooksLikeAFailure(t *testing.T) {
 	for _, existing := range []bool{true, false} {
 		t.Run(fmt.Sprintf("existing=%v", existing), func(t *testing.T) {
 			k := newKit(t, nil)
-			var h volume.WritableHandle
-			if existing {
-				k.put("a", "base")
-				h = k.openFile("a", rw)
-			} else {
-				h = k.create("a")
-			}
+			h := k.openOrCreate("a", existing)
 			k.writeAt(h, "mine", 0)
 			k.failOn(RequestWrite, fault{before: errFault})
 			k.wantErr(h.Flush(k.ctx), syscall.EIO)
@@ -158,13 +152,7 @@ func TestRenameOfConflict(t *testing.T) {
 	for _, existing := range []bool{true, false} {
 		t.Run(fmt.Sprintf("existing=%v", existing), func(t *testing.T) {
 			k := newKit(t, nil)
-			var h volume.WritableHandle
-			if existing {
-				k.put("a", "base")
-				h = k.openFile("a", rw)
-			} else {
-				h = k.create("a")
-			}
+			h := k.openOrCreate("a", existing)
 			k.writeAt(h, "mine", 0)
 			k.put("a", "theirs")
 			k.wantErr(h.Flush(k.ctx), syscall.ESTALE)
@@ -184,13 +172,7 @@ func TestRemoveOfConflict(t *testing.T) {
 	for _, existing := range []bool{true, false} {
 		t.Run(fmt.Sprintf("existing=%v", existing), func(t *testing.T) {
 			k := newKit(t, nil)
-			var h volume.WritableHandle
-			if existing {
-				k.put("a", "base")
-				h = k.openFile("a", rw)
-			} else {
-				h = k.create("a")
-			}
+			h := k.openOrCreate("a", existing)
 			k.writeAt(h, "mine", 0)
 			k.put("a", "theirs")
 			k.wantErr(h.Flush(k.ctx), syscall.ESTALE)
@@ -219,4 +201,14 @@ func TestUploadIsReplaced(t *testing.T) {
 	h.Close(k.ctx)
 	k.relist()
 	k.wantFile("a", "ours")
+}
+
+// openOrCreate opens an object that another writer made, or makes the file.
+func (k *kit) openOrCreate(path string, existing bool) volume.WritableHandle {
+	k.t.Helper()
+	if !existing {
+		return k.create(path)
+	}
+	k.put(path, "base")
+	return k.openFile(path, rw)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/directfs/runsc/pkg/volume"
 	"github.com/directfs/runsc/pkg/volume/blob/internal/disk"
 )
 
@@ -60,12 +61,7 @@ func TestRecoverKeptAfterReboot(t *testing.T) {
 	for name, want := range map[string]Outcome{"kept": Uploaded, "written again": Incomplete} {
 		t.Run(name, func(t *testing.T) {
 			k := newKit(t, nil)
-			h := k.create("a")
-			k.writeAt(h, "mine", 0)
-			k.failOn(RequestWrite, fault{before: errFault})
-			if h.Flush(k.ctx) == nil {
-				t.Fatal("the flush succeeded")
-			}
+			h := k.failedUpload("a", "mine")
 			if want == Incomplete {
 				k.writeAt(h, "m", 0)
 			}
@@ -82,12 +78,7 @@ func TestRecoverKeptAfterReboot(t *testing.T) {
 // Recover itself is killed after its upload.
 func TestRecoverTwice(t *testing.T) {
 	k := newKit(t, nil)
-	h := k.create("a")
-	k.writeAt(h, "mine", 0)
-	k.failOn(RequestWrite, fault{before: errFault})
-	if h.Flush(k.ctx) == nil {
-		t.Fatal("the flush succeeded")
-	}
+	k.failedUpload("a", "mine")
 	k.heal()
 	k.crash()
 	before := k.c.Dir
@@ -105,12 +96,7 @@ func TestRecoverTwice(t *testing.T) {
 // A record of another prefix is no reason to write there.
 func TestRecoverOutsidePrefix(t *testing.T) {
 	k := newKit(t, nil)
-	h := k.create("a")
-	k.writeAt(h, "mine", 0)
-	k.failOn(RequestWrite, fault{before: errFault})
-	if h.Flush(k.ctx) == nil {
-		t.Fatal("the flush succeeded")
-	}
+	k.failedUpload("a", "mine")
 	k.heal()
 	k.crash()
 	k.c.Prefix = "other/"
@@ -202,12 +188,7 @@ func TestConflictStaysOne(t *testing.T) {
 // The same where it was Recover that found the other's object.
 func TestRecoveredConflictStaysOne(t *testing.T) {
 	k := newKit(t, nil)
-	h := k.create("a")
-	k.writeAt(h, "mine", 0)
-	k.failOn(RequestWrite, fault{before: errFault})
-	if h.Flush(k.ctx) == nil {
-		t.Fatal("the flush succeeded")
-	}
+	k.failedUpload("a", "mine")
 	k.heal()
 	k.crash()
 	k.put("a", "theirs")
@@ -222,4 +203,16 @@ func TestRecoveredConflictStaysOne(t *testing.T) {
 		}
 	}
 	k.wantNoObject("a")
+}
+
+// failedUpload makes a file that the store, which fails from now on, does not have.
+func (k *kit) failedUpload(path, content string) volume.WritableHandle {
+	k.t.Helper()
+	h := k.create(path)
+	k.writeAt(h, content, 0)
+	k.failOn(RequestWrite, fault{before: errFault})
+	if h.Flush(k.ctx) == nil {
+		k.t.Fatal("the flush succeeded")
+	}
+	return h
 }
