@@ -59,9 +59,12 @@ func example() *results.Results {
 	return r
 }
 
-func TestGolden(t *testing.T) {
-	path := filepath.Join("testdata", "results.md")
-	got := Markdown(example())
+func TestGolden(t *testing.T) { checkGolden(t, "results.md", Markdown(example())) }
+
+// checkGolden compares a report with a file in testdata.
+func checkGolden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)

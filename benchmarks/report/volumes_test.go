@@ -1,8 +1,6 @@
 package report
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/directfs/runsc/benchmarks/measure"
@@ -41,20 +39,7 @@ func addVolume(r *results.Results, config string, factor float64) {
 }
 
 func TestVolumesGolden(t *testing.T) {
-	path := filepath.Join("testdata", "volumes.md")
-	got := VolumesMarkdown(volumesExample())
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("the report differs from %s; look at both, then run go test -update:\n%s", path, got)
-	}
+	checkGolden(t, "volumes.md", VolumesMarkdown(volumesExample()))
 }
 
 func TestVolumeGoals(t *testing.T) {

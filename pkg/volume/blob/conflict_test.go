@@ -152,10 +152,7 @@ func TestRenameOfConflict(t *testing.T) {
 	for _, existing := range []bool{true, false} {
 		t.Run(fmt.Sprintf("existing=%v", existing), func(t *testing.T) {
 			k := newKit(t, nil)
-			h := k.openOrCreate("a", existing)
-			k.writeAt(h, "mine", 0)
-			k.put("a", "theirs")
-			k.wantErr(h.Flush(k.ctx), syscall.ESTALE)
+			h := k.inConflict("a", existing)
 			k.must(k.rename("a", "b"))
 			k.must(h.Close(k.ctx))
 			k.wantObject("a", "theirs")
@@ -172,10 +169,7 @@ func TestRemoveOfConflict(t *testing.T) {
 	for _, existing := range []bool{true, false} {
 		t.Run(fmt.Sprintf("existing=%v", existing), func(t *testing.T) {
 			k := newKit(t, nil)
-			h := k.openOrCreate("a", existing)
-			k.writeAt(h, "mine", 0)
-			k.put("a", "theirs")
-			k.wantErr(h.Flush(k.ctx), syscall.ESTALE)
+			h := k.inConflict("a", existing)
 			k.must(k.remove("a", false))
 			k.must(h.Close(k.ctx))
 			k.relist()
@@ -211,4 +205,15 @@ func (k *kit) openOrCreate(path string, existing bool) volume.WritableHandle {
 	}
 	k.put(path, "base")
 	return k.openFile(path, rw)
+}
+
+// inConflict returns a file with "mine", after another writer made or replaced the
+// object with "theirs".
+func (k *kit) inConflict(path string, existing bool) volume.WritableHandle {
+	k.t.Helper()
+	h := k.openOrCreate(path, existing)
+	k.writeAt(h, "mine", 0)
+	k.put(path, "theirs")
+	k.wantErr(h.Flush(k.ctx), syscall.ESTALE)
+	return h
 }
