@@ -1,0 +1,43 @@
+package overlaymount
+
+import "fmt"
+
+// Driver is who makes one tree of the layers.
+type Driver string
+
+const (
+	// Host is the host kernel's overlay file system.
+	Host Driver = "host"
+	// Sentry is the overlay file system of gVisor.
+	Sentry Driver = "sentry"
+)
+
+// Code names a kind of finding. It is stable: plans keep it.
+type Code string
+
+// Finding is something that is wrong with an overlay. It is an error.
+type Finding struct {
+	Code Code
+
+	// Option and Path are the mount option and the directory that it is about.
+	Option, Path string
+
+	// Problem is what is wrong, Fix what to do about it.
+	Problem, Fix string
+}
+
+// Error implements error.
+func (f *Finding) Error() string {
+	s := "overlay"
+	if f.Option != "" {
+		s += " option " + f.Option
+	}
+	if f.Path != "" {
+		s += fmt.Sprintf(" %q", f.Path)
+	}
+	s += ": " + f.Problem
+	if f.Fix != "" {
+		s += ": " + f.Fix
+	}
+	return s
+}
