@@ -129,6 +129,17 @@ func (u Union) check() error {
 	return nil
 }
 
+// Locks are the directories that nobody else may use while the mount is there: the
+// kernel does not say what comes of an upper layer in two overlays.
+func (d Decision) Locks() (all []Source) {
+	for _, s := range d.Sources {
+		if s.Layer == UpperLayer || s.Layer == WorkLayer || d.Layer != nil && d.Layer.Kind == UpperLayer {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
 // Layer says of which overlay a mount is a layer, where the sentry makes one tree
 // of such mounts.
 type Layer struct {
