@@ -45,16 +45,11 @@ func becomeRoot() (identity, error) {
 	return id, nil
 }
 
-// assume makes the thread what the container's process is. With a seccomp
-// program still to be installed it keeps CAP_SYS_ADMIN as a permitted one, if
-// that takes it; see [identity.install].
+// assume makes the thread what the container's process is, but for what
+// [identity.permitted] adds until the program is executed.
 func (id identity) assume(want Capabilities, filtered bool) error {
 	defer unix.Umask(id.umask)
 	want = want.within(id.all)
-	permitted := want.Permitted
-	if filtered && !id.bound {
-		permitted |= 1 << unix.CAP_SYS_ADMIN & id.all
-	}
 	// Inheritable ones must be in the bounding set when they are added.
 	if err := capset(id.all, id.all, want.Inheritable); err != nil {
 		return fmt.Errorf("inheritable capabilities: %w", err)
@@ -68,24 +63,36 @@ func (id identity) assume(want Capabilities, filtered bool) error {
 	if err := setIDs(id.uid, id.gid); err != nil {
 		return fmt.Errorf("become user %d:%d: %w", id.uid, id.gid, err)
 	}
-	if err := capset(permitted, want.Effective&permitted, want.Inheritable); err != nil {
+	if err := capset(id.permitted(want, filtered), want.Effective&want.Permitted, want.Inheritable); err != nil {
 		return fmt.Errorf("capabilities: %w", err)
 	}
 	return raiseAmbient(want.Ambient & want.Permitted & want.Inheritable)
 }
 
+// permitted are the capabilities that the thread keeps as permitted ones, until
+// the program is executed. Without no_new_privs they have no part in what its
+// capabilities are then (capabilities(7), "Transformation of capabilities during
+// execve()"), but the engine makes a process that gains some one that is not
+// dumpable (pkg/sentry/kernel/task_exec.go), and does not do so to a first one.
+// So it gains none.
+func (id identity) permitted(want Capabilities, filtered bool) uint64 {
+	switch {
+	case id.bound:
+		return want.Permitted
+	case filtered:
+		return want.Permitted | want.Bounding | want.Inheritable | 1<<unix.CAP_SYS_ADMIN&id.all
+	}
+	return want.Permitted | want.Bounding | want.Inheritable
+}
+
 // install installs the container's seccomp program. From then on the thread may
-// only be able to execute its program.
-//
-// Without no_new_privs it takes CAP_SYS_ADMIN (seccomp(2)). Whether the thread
-// has that no longer matters when the program is executed: the new capabilities
-// follow from the other four sets (capabilities(7), "Transformation of
-// capabilities during execve()").
+// only be able to execute its program. Without no_new_privs it takes
+// CAP_SYS_ADMIN (seccomp(2)).
 func (id identity) install(program []byte, want Capabilities) error {
 	want = want.within(id.all)
 	if !id.bound {
-		with := uint64(1) << unix.CAP_SYS_ADMIN & id.all
-		if err := capset(want.Permitted|with, want.Effective&want.Permitted|with, want.Inheritable); err != nil {
+		admin := uint64(1) << unix.CAP_SYS_ADMIN & id.all
+		if err := capset(id.permitted(want, true), want.Effective&want.Permitted|admin, want.Inheritable); err != nil {
 			return fmt.Errorf("capabilities for a seccomp program: %w", err)
 		}
 	}
