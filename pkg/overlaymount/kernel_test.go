@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/directfs/runsc/pkg/overlaymount"
@@ -316,10 +315,10 @@ func drawOptions(t *rapid.T) (options []string) {
 func look(m overlaymount.Mount) overlaymount.Facts {
 	f := overlaymount.Facts{Known: true, Layers: map[string]overlaymount.Directory{}}
 	for _, l := range m.Layers() {
-		id, err := identity(l.Path)
-		d := overlaymount.Directory{Err: err, Identity: id, IsDirectory: err == nil, MountID: 1, Filesystem: "tmpfs", Writable: true}
+		id, isDirectory, err := identity(l.Path)
+		d := overlaymount.Directory{Err: err, Identity: id, IsDirectory: isDirectory, MountID: 1, Filesystem: "tmpfs", Writable: true}
 		for p := filepath.Dir(filepath.Clean(l.Path)); err == nil && p != "/"; p = filepath.Dir(p) {
-			above, _ := identity(p)
+			above, _, _ := identity(p)
 			d.Above = append(d.Above, above)
 		}
 		f.Layers[l.Path] = d
@@ -327,8 +326,8 @@ func look(m overlaymount.Mount) overlaymount.Facts {
 	return f
 }
 
-func identity(path string) (overlaymount.Identity, error) {
-	var s syscall.Stat_t
-	err := syscall.Stat(path, &s)
-	return overlaymount.Identity{Device: s.Dev, Inode: s.Ino}, err
+func identity(path string) (id overlaymount.Identity, isDirectory bool, err error) {
+	var s unix.Stat_t
+	err = unix.Stat(path, &s)
+	return overlaymount.Identity{Device: s.Dev, Inode: s.Ino}, s.Mode&unix.S_IFMT == unix.S_IFDIR, err
 }
