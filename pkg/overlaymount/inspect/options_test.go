@@ -59,19 +59,3 @@ func TestNamed(t *testing.T) {
 		}
 	}
 }
-
-func TestParseLock(t *testing.T) {
-	for line, want := range map[string]bool{
-		"1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF":    true,
-		"1: -> FLOCK  ADVISORY  WRITE 4712 fe:00:1234 0 EOF": false,
-		"2: POSIX  ADVISORY  WRITE 4711 fe:00:1234 0 EOF":    false,
-		"3: OFDLCK ADVISORY  READ  -1 fe:00:1234 0 EOF":      false,
-		"4: FLOCK  ADVISORY  WRITE 4711 <none>:0 0 EOF":      false,
-		"": false,
-	} {
-		at, pid, ok := parseLock(line)
-		if ok != want || ok && (at != lockedFile{0xfe, 0, 1234} || pid != 4711) {
-			t.Errorf("%q: %v %d %v", line, at, pid, ok)
-		}
-	}
-}
