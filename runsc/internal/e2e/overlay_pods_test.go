@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -118,6 +119,7 @@ func TestOverlayUpperInUse(t *testing.T) {
 	s := newStack(t, lab, "s", 1)
 	c := lab.Serve(t, lab.Bundle(t, s.at("/ov"), harness.Args("serve")))
 	readReport(t, c)
+	by := fmt.Sprintf("container %q (process %d)", c.ID, c.GoferPID)
 	for name, other := range map[string]stack{
 		"upperdir": {s.lowers, s.upper, newStack(t, lab, "o", 1).work},
 		"workdir":  {s.lowers, newStack(t, lab, "o", 1).upper, s.work},
@@ -125,7 +127,7 @@ func TestOverlayUpperInUse(t *testing.T) {
 		id := lab.ID()
 		_, err := lab.Create(harness.Context(t), id, lab.Bundle(t, other.at("/ow"), harness.Args("serve")))
 		path := map[string]string{"upperdir": s.upper, "workdir": s.work}[name]
-		checkRefused(t, err, `create: mount "/ow": overlay option `+name+` "`+path+`": is in use by container "`+c.ID+`": use a directory of its own`)
+		checkRefused(t, err, `create: mount "/ow": overlay option `+name+` "`+path+`": is in use by `+by+`: use a directory of its own`)
 		lab.CheckGone(t, id)
 	}
 	stop(t, lab, c)
@@ -141,7 +143,7 @@ func TestOverlayUpperTwice(t *testing.T) {
 	s := newStack(t, lab, "s", 1)
 	id := lab.ID()
 	_, err := lab.Create(harness.Context(t), id, lab.Bundle(t, s.at("/ov"), s.at("/ow"), harness.Args("serve")))
-	checkRefused(t, err, `create: mount "/ow": upper layer "`+s.upper+`": mount "/ov" of this container writes to it: use another directory`)
+	checkRefused(t, err, `create: mount "/ow": upper layer "`+s.upper+`": in use by mount "/ov" of this container: use another directory`)
 	lab.CheckGone(t, id)
 	s.checkUnlocked(t)
 }
@@ -166,21 +168,23 @@ func TestOverlayUpperInUseInPod(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkOpsInside(t, readReport(t, one))
+	by := fmt.Sprintf("container %q (process %d)", one.ID, one.GoferPID)
 	err := two.Start(harness.Context(t))
-	checkRefused(t, err, `start: starting container: mount "/ov": upper layer "`+s.upper+`": in use by container "`+one.ID+
-		`": use another directory, or wait until it is released`)
+	checkRefused(t, err, `start: starting container: mount "/ov": upper layer "`+s.upper+`": in use by `+by+
+		`: use another directory, or wait until it is released`)
 	if !isCreated(t, two) {
 		t.Error("the container is not created any more")
 	}
 	_, err = lab.Create(harness.Context(t), lab.ID(), lab.Bundle(t, harness.PodMember(pause.ID, "app"), s.at("/ov"), harness.Args("serve", "/ov")))
-	if err == nil || !strings.Contains(err.Error(), `"`+s.upper+`": is in use by container "`+one.ID+`"`) {
+	if err == nil || !strings.Contains(err.Error(), `"`+s.upper+`": is in use by `+by) {
 		t.Errorf("a third container: %v", err)
 	}
 	stop(t, lab, one)
 	if err := two.Start(harness.Context(t)); err != nil {
 		t.Fatal(err)
 	}
-	checkOpsInside(t, readReport(t, two))
-	stop(t, lab, pause, two)
+	execGuest(t, two, "ops", "/ov")
+	remove(t, lab, two)
+	stop(t, lab, pause)
 	s.checkUnlocked(t)
 }
