@@ -23,7 +23,7 @@ func TestOverlayOfReadme(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			writeFile(t, filepath.Join(dir, "lower/file2"), "hi\n")
+			layText(t, filepath.Join(dir, "lower/file2"), "hi\n")
 			var m specs.Mount
 			if err := json.Unmarshal([]byte(strings.ReplaceAll(readmeSnippet(t, `"type": "overlay"`), "/tmp/", dir+"/")), &m); err != nil {
 				t.Fatal(err)

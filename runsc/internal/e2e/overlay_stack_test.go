@@ -37,13 +37,13 @@ func stackIn(t *testing.T, dir string, lowers int) stack {
 		}
 	}
 	for i, l := range s.lowers {
-		writeFile(t, filepath.Join(l, fmt.Sprintf("in-lower%d", i)), fmt.Sprint(i))
+		layText(t, filepath.Join(l, fmt.Sprintf("in-lower%d", i)), fmt.Sprint(i))
 	}
-	writeFile(t, filepath.Join(s.lowers[0], "file"), "lower")
+	layText(t, filepath.Join(s.lowers[0], "file"), "lower")
 	return s
 }
 
-func writeFile(t *testing.T, name, text string) {
+func layText(t *testing.T, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
@@ -18,26 +19,40 @@ var roles = map[directfspolicy.LayerKind]overlaymount.Role{
 	directfspolicy.UpperLayer: overlaymount.Upper, directfspolicy.WorkLayer: overlaymount.Work,
 }
 
-// mountHost mounts the overlay of open layers. It fails for an upper layer that
-// cannot do what an overlay does with it later.
+// mountHost mounts the overlay of open layers. Where the kernel refuses, the error
+// has its reasons.
 func mountHost(d directfspolicy.Decision, layers []layer) (*os.File, error) {
-	described := describe(d)
-	if err := probe(described, layers); err != nil {
-		return nil, err
-	}
-	spec := overlayfs.Spec{Source: d.Union.Source, Options: described.Options}
+	spec := overlayfs.Spec{Source: d.Union.Source, Options: optionsOf(d)}
 	for _, l := range layers {
 		spec.Layers = append(spec.Layers, overlayfs.Layer{Role: roles[l.Layer], FD: l.fd})
 	}
+	if err := probe(d, layers); err != nil {
+		return nil, err
+	}
 	fd, err := overlayfs.Mount(spec)
 	if err != nil {
-		return nil, explain(described, err)
+		var refused *overlayfs.Error
+		var log []string
+		if errors.As(err, &refused) {
+			log = refused.Log
+		}
+		return nil, overlaymount.Explain(mountOf(d), inspect.Facts(mountOf(d)), err, log)
 	}
 	return os.NewFile(uintptr(fd), d.Mount), nil
 }
 
-// describe is the overlay as the spec's options say.
-func describe(d directfspolicy.Decision) (m overlaymount.Mount) {
+func optionsOf(d directfspolicy.Decision) (all []overlaymount.Option) {
+	for _, o := range d.Union.Options {
+		var one overlaymount.Option
+		one.Key, one.Value, one.HasValue = strings.Cut(o, "=")
+		all = append(all, one)
+	}
+	return all
+}
+
+// mountOf is the overlay as its options would say it.
+func mountOf(d directfspolicy.Decision) overlaymount.Mount {
+	m := overlaymount.Mount{Options: optionsOf(d)}
 	for _, s := range d.Sources {
 		switch s.Layer {
 		case directfspolicy.LowerLayer:
@@ -50,49 +65,32 @@ func describe(d directfspolicy.Decision) (m overlaymount.Mount) {
 			m.Work = s.Path
 		}
 	}
-	for _, o := range d.Union.Options {
-		var one overlaymount.Option
-		one.Key, one.Value, one.HasValue = strings.Cut(o, "=")
-		m.Options = append(m.Options, one)
-	}
 	return m
 }
 
-// probe tries the work directory of a file system of which it is not known whether
-// it can hold an upper layer.
-func probe(m overlaymount.Mount, layers []layer) error {
-	for _, l := range layers {
-		if l.Layer != directfspolicy.WorkLayer {
-			continue
-		}
-		name := fmt.Sprintf("/proc/self/fd/%d", l.fd)
-		seen := inspect.Facts(overlaymount.Mount{Work: name}).Layers[name]
-		if overlaymount.UpperSupport(seen.Filesystem) != overlaymount.SupportUnknown {
-			return nil
-		}
-		dialect := overlayfs.Trusted
-		if m.UserXattr() {
-			dialect = overlayfs.User
-		}
-		dir, err := unix.Openat(l.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return fmt.Errorf("%v layer %q: %w", l.Layer, l.Path, err)
-		}
-		defer unix.Close(dir)
-		if err := overlayfs.Probe(dir, dialect); err != nil {
-			return fmt.Errorf("%v layer %q: %s cannot hold an upper layer: %w: use another volume, or the sentry driver (gvisor.overlay=sentry)",
-				l.Layer, l.Path, seen.Filesystem, err)
-		}
+// tried are file systems that are known to do as an upper layer (statfs(2)).
+var tried = []int64{unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.TMPFS_MAGIC}
+
+// probe tries out an upper layer on another file system: the kernel mounts on some
+// that cannot rename or remove what is in a lower layer then.
+func probe(d directfspolicy.Decision, layers []layer) error {
+	i := slices.IndexFunc(layers, func(l layer) bool { return l.Layer == directfspolicy.WorkLayer })
+	if i < 0 {
+		return nil
+	}
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(layers[i].fd, &st); err != nil {
+		return fmt.Errorf("work layer %q: %w", layers[i].Path, err)
+	}
+	if slices.Contains(tried, int64(st.Type)) {
+		return nil
+	}
+	dialect := overlayfs.Trusted
+	if mountOf(d).UserXattr() {
+		dialect = overlayfs.User
+	}
+	if err := overlayfs.Probe(layers[i].fd, dialect); err != nil {
+		return fmt.Errorf("upper and work layer on the file system of %q: %w: use another file system, or the sentry's driver, by the option gvisor.overlay=sentry", layers[i].Path, err)
 	}
 	return nil
-}
-
-// explain says what the kernel's refusal means. Some of it is known only from
-// another look at the layers.
-func explain(m overlaymount.Mount, err error) error {
-	var refused *overlayfs.Error
-	if !errors.As(err, &refused) {
-		return err
-	}
-	return overlaymount.Explain(m, inspect.Facts(m), fmt.Errorf("%s: %w", refused.Step, refused.Err), refused.Log)
 }
