@@ -19,7 +19,7 @@ type layersOf struct {
 // colon.
 func newLayers(t *testing.T, lab *harness.Lab, names ...string) (l layersOf) {
 	t.Helper()
-	dir, err := os.MkdirTemp(lab.Dir, "l")
+	dir, err := os.MkdirTemp(lab.Dir, "b")
 	if err != nil {
 		t.Fatal(err)
 	}
