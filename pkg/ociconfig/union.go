@@ -152,9 +152,13 @@ func (d describer) union(p *parser, sm specs.Mount) []directfspolicy.Mount {
 	if facts.UserNamespace {
 		l.Mount = l.WithUserXattr()
 	}
-	if found := problems(l.Mount, facts, overlaymount.Host); len(found) > 0 {
-		p.refuseLayers(m.Destination, errors.Join(found...))
+	refused, warned := problems(l.Mount, facts, overlaymount.Host)
+	if len(refused) > 0 {
+		p.refuseLayers(m.Destination, errors.Join(refused...))
 		return nil
+	}
+	for _, w := range warned {
+		u.Warnings = append(u.Warnings, w.Error())
 	}
 	for _, o := range l.Options {
 		u.Options = append(u.Options, o.String())
@@ -175,14 +179,17 @@ func (d describer) union(p *parser, sm specs.Mount) []directfspolicy.Mount {
 	return []directfspolicy.Mount{m}
 }
 
-// problems are the findings for which an overlay is refused.
-func problems(m overlaymount.Mount, f overlaymount.Facts, d overlaymount.Driver) (all []error) {
+// problems are the findings for which an overlay is refused, and those that users
+// are only told.
+func problems(m overlaymount.Mount, f overlaymount.Facts, d overlaymount.Driver) (refused, warned []error) {
 	for _, found := range overlaymount.Check(m, f, d) {
-		if !found.Warning {
-			all = append(all, found)
+		if found.Warning {
+			warned = append(warned, found)
+		} else {
+			refused = append(refused, found)
 		}
 	}
-	return all
+	return refused, warned
 }
 
 // overlay describes an overlay with what users say about it.
