@@ -140,7 +140,12 @@ func (u Union) check() error {
 }
 
 // hasLayers reports whether the mount's sources are layers of an overlay.
-func (d Decision) hasLayers() bool { return d.Union != nil && len(d.Sources) > 0 || d.Layer != nil }
+func (d Decision) hasLayers() bool {
+	if d.Layer != nil {
+		return d.Layer.Kind == LowerLayer || d.Layer.Kind == UpperLayer
+	}
+	return d.Union != nil && len(d.Sources) > 0
+}
 
 // overlay is where the user sees the files of the mount: for a layer, its overlay.
 func (d Decision) overlay() string {

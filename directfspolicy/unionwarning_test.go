@@ -49,7 +49,7 @@ func seenAt(d Decision) string {
 
 // writesLayer reports whether one mount writes files of a layer of another.
 func writesLayer(o, d Decision) bool {
-	if o.ReadOnly || o.Access == NoAccess || d.Union == nil && d.Layer == nil || o.Layer != nil && o.Layer.Kind == LowerLayer {
+	if o.ReadOnly || o.Access == NoAccess || d.Union == nil && d.Layer == nil || d.Layer != nil && d.Layer.Kind > UpperLayer || o.Layer != nil && o.Layer.Kind == LowerLayer {
 		return false
 	}
 	for _, layer := range d.Sources {

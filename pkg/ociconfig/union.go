@@ -211,6 +211,9 @@ func (d describer) hostUnion(p *parser, m directfspolicy.Mount, l layered, facts
 		m.Union.Options = append(m.Union.Options, o.String())
 	}
 	m.Backend, m.BackendName = directfspolicy.StockGofer, ""
+	if l.Upper == "" {
+		l.Work = "" // the kernel ignores it too (fs/overlayfs/super.c, ovl_fill_super)
+	}
 	var err error
 	if m.Sources, err = d.o.layerSources(l.Mount); err != nil {
 		p.refuse(fmt.Errorf("mount %q: %w", m.Destination, err))
