@@ -40,7 +40,7 @@ func requestFor(p Plan) Request {
 		r.SourceHints = append(r.SourceHints, SourceHint{Hint: h})
 	}
 	for i, d := range p.Decisions() {
-		m := Mount{Destination: d.Mount, Backend: StockGofer, Cache: d.Cache, Sources: d.Sources, ReadOnly: d.ReadOnly, SpecialFiles: d.SpecialFiles}
+		m := Mount{Destination: d.Mount, Backend: StockGofer, Cache: d.Cache, Sources: d.Sources, Union: d.Union, Layer: d.Layer, ReadOnly: d.ReadOnly, SpecialFiles: d.SpecialFiles}
 		for _, w := range []Why{d.WhyAccess, d.WhyCache, d.WhyGofer} {
 			if h, ok := w.Hint(); ok {
 				r.register(h)

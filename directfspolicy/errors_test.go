@@ -169,17 +169,17 @@ func TestSentinels(t *testing.T) {
 func TestPlanErrors(t *testing.T) {
 	const (
 		root  = `{"mount":"/","directfs":{"reason":"flag-off"},"cache":{"reason":"default-shared"},"gofer":{"reason":"default-gofer"}}`
-		start = `{"version":4,"hints":"all","scope":"standalone",`
+		start = `{"version":5,"hints":"all","scope":"standalone",`
 		end   = "; delete the container and create it again"
 	)
 	for in, want := range map[string]string{
 		`{}`:                   "unsupported plan version: no version" + end,
-		`{"version":1}`:        "unsupported plan version: 1, where 2 to 4 can be read" + end,
-		`{"version":5}`:        "unsupported plan version: 5, where 2 to 4 can be read" + end,
+		`{"version":1}`:        "unsupported plan version: 1, where 2 to 5 can be read" + end,
+		`{"version":6}`:        "unsupported plan version: 6, where 2 to 5 can be read" + end,
 		`null`:                 "unsupported plan version: no version" + end,
 		`[]`:                   "invalid plan: json: cannot unmarshal array into Go value of type struct { Version *int \"json:\\\"version\\\"\" }",
-		`{"version":4,"x":1}`:  `invalid plan: json: unknown field "x"` + end,
-		`{"version":4}`:        `invalid plan: unknown --directfs-hints "", want all, narrow, none` + end,
+		`{"version":5,"x":1}`:  `invalid plan: json: unknown field "x"` + end,
+		`{"version":5}`:        `invalid plan: unknown --directfs-hints "", want all, narrow, none` + end,
 		start + `"flag":true}`: "invalid plan: no decision for the rootfs" + end,
 		start + `"decisions":[` + strings.Replace(root, "/", "/a", 1) + `]}`:                             `invalid plan: the first decision is for "/a", not for the rootfs` + end,
 		start + `"decisions":[` + strings.Replace(root, "/", "a", 1) + `]}`:                              `invalid plan: invalid request: mount destination "a" is not an absolute, cleaned path in UTF-8` + end,

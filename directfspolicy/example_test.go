@@ -127,7 +127,7 @@ func ExamplePlan_Admit() {
 // A Plan is stored as JSON. One that was changed in storage is refused.
 func ExamplePlan_UnmarshalJSON() {
 	var plan directfspolicy.Plan
-	err := json.Unmarshal([]byte(`{"version":4,"hints":"all","scope":"standalone","flag":true}`), &plan)
+	err := json.Unmarshal([]byte(`{"version":5,"hints":"all","scope":"standalone","flag":true}`), &plan)
 	fmt.Println(err)
 	fmt.Println(plan.Sandbox().Raised)
 	// Output:

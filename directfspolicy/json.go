@@ -7,17 +7,18 @@ import (
 )
 
 // planVersion is the version of the JSON form that this package writes.
-const planVersion = 4
+const planVersion = 5
 
 // versions are the JSON forms that this package reads. A version that was
 // released stays here, or in the message of ErrPlanVersion.
 var versions = map[int]func(b []byte) (Plan, error){
 	2: readVersion2,
 	3: readPlan[decision3],
-	4: readPlan[wireDecision],
+	4: readPlan[decision4],
+	5: readPlan[wireDecision],
 }
 
-// wirePlan is version 3 or 4: what was asked and what was decided, and nothing
+// wirePlan is version 3, 4 or 5: what was asked and what was decided, and nothing
 // that follows from it. They differ in their decisions.
 type wirePlan[D wireForm] struct {
 	Version     int    `json:"version"`
@@ -34,14 +35,43 @@ type wirePlan[D wireForm] struct {
 type wireForm interface{ decision() (Decision, error) }
 
 type wireDecision struct {
-	Mount        string   `json:"mount"`
-	DirectFS     wireWhy  `json:"directfs"`
-	Cache        wireWhy  `json:"cache"`
-	Gofer        wireWhy  `json:"gofer"`
-	Outside      bool     `json:"outside,omitempty"`
-	Sources      []Source `json:"sources,omitempty"`
-	ReadOnly     bool     `json:"readOnly"`
-	SpecialFiles bool     `json:"specialFiles,omitempty"`
+	Mount        string     `json:"mount"`
+	DirectFS     wireWhy    `json:"directfs"`
+	Cache        wireWhy    `json:"cache"`
+	Gofer        wireWhy    `json:"gofer"`
+	Outside      bool       `json:"outside,omitempty"`
+	Sources      []Source   `json:"sources,omitempty"`
+	Union        *wireUnion `json:"union,omitempty"`
+	Layer        *Layer     `json:"layerOf,omitempty"`
+	ReadOnly     bool       `json:"readOnly"`
+	SpecialFiles bool       `json:"specialFiles,omitempty"`
+}
+
+type wireUnion struct {
+	Driver    string   `json:"driver"`
+	Chosen    string   `json:"chosen"`
+	HostFails string   `json:"hostFails,omitempty"`
+	Source    string   `json:"source,omitempty"`
+	Options   []string `json:"options,omitempty"`
+}
+
+func (u *Union) wire() *wireUnion {
+	if u == nil {
+		return nil
+	}
+	return &wireUnion{u.Driver.String(), u.Chosen.String(), u.HostFails, u.Source, u.Options}
+}
+
+func (w *wireUnion) union() (u *Union, err error) {
+	if w == nil {
+		return nil, nil
+	}
+	u = &Union{HostFails: w.HostFails, Source: w.Source, Options: w.Options}
+	if u.Driver, err = unionNames.parse(w.Driver); err != nil {
+		return nil, err
+	}
+	u.Chosen, err = choiceNames.parse(w.Chosen)
+	return u, err
 }
 
 type wireWhy struct {
@@ -61,7 +91,7 @@ func (w wireWhy) why() (Why, error) {
 
 // wire leaves out what the name of a volume implies.
 func (d Decision) wire() wireDecision {
-	w := wireDecision{d.Mount, d.WhyAccess.wire(), d.WhyCache.wire(), d.WhyGofer.wire(), d.Outside, d.Sources, d.ReadOnly, d.SpecialFiles}
+	w := wireDecision{d.Mount, d.WhyAccess.wire(), d.WhyCache.wire(), d.WhyGofer.wire(), d.Outside, d.Sources, d.Union.wire(), d.Layer, d.ReadOnly, d.SpecialFiles}
 	if d.ServedByVolume() {
 		w.Sources, w.DirectFS.Backend = nil, ""
 	}
@@ -69,8 +99,11 @@ func (d Decision) wire() wireDecision {
 }
 
 func (w wireDecision) decision() (Decision, error) {
-	d := Decision{Mount: w.Mount, Outside: w.Outside, ReadOnly: w.ReadOnly, SpecialFiles: w.SpecialFiles}
+	d := Decision{Mount: w.Mount, Outside: w.Outside, Layer: w.Layer, ReadOnly: w.ReadOnly, SpecialFiles: w.SpecialFiles}
 	var err error
+	if d.Union, err = w.Union.union(); err != nil {
+		return d, err
+	}
 	for _, r := range rules {
 		form := map[Knob]wireWhy{DirectFSKnob: w.DirectFS, CacheKnob: w.Cache, GoferKnob: w.Gofer}[r.knob]
 		if *r.why(&d), err = form.why(); err != nil {

@@ -24,6 +24,12 @@ var mixed = Request{
 		}},
 		{Destination: "/models", Backend: StockGofer, ReadOnly: true, Hints: []Hint{gofer(goferKeyOf("/models"), "blob/models")}, Sources: src("/ignored")},
 		hinted("/tmp", NoGofer, Unset),
+		{Destination: "/ov", Backend: StockGofer, Union: &Union{Source: "overlay", Options: []string{"index=off"}}, Sources: []Source{
+			{Path: "/l", Layer: LowerLayer}, {Path: "/u", Inode: 7, Layer: UpperLayer}, {Path: "/w", Layer: WorkLayer},
+		}},
+		{Destination: "/sov", Union: &Union{Driver: SentryUnion, Chosen: ChosenAsFallback, HostFails: "nested-upper"}},
+		{Destination: "/s/l", Backend: StockGofer, ReadOnly: true, Sources: src("/sl"), Layer: &Layer{"/sov", LowerLayer}},
+		{Destination: "/s/u", Backend: StockGofer, Sources: src("/su"), Layer: &Layer{"/sov", UpperLayer}},
 	},
 	SourceHints: elsewhere(hint(keyOf("/later"), On), hint(keyOf("/never"), Off), cached(cacheKeyOf("/later"), Shared), gofer(goferKeyOf("/later"), "blob/later")),
 	Backends:    []string{"blob"},
@@ -31,7 +37,7 @@ var mixed = Request{
 }
 
 const mixedJSON = `{
- "version": 4,
+ "version": 5,
  "flag": true,
  "hints": "narrow",
  "scope": "pod-sandbox",
@@ -44,7 +50,11 @@ const mixedJSON = `{
   {"mount": "/blob", "directfs": {"reason": "cannot-donate", "backend": "blob"}, "cache": {"reason": "default-exclusive"}, "gofer": {"reason": "default-gofer"}, "readOnly": false, "specialFiles": true},
   {"mount": "/ro", "directfs": {"reason": "flag-on"}, "cache": {"reason": "hint-exclusive", "key": "dev.gvisor.spec.mount.ro.cache", "podWide": true}, "gofer": {"reason": "default-gofer"}, "sources": [{"path": "/src", "filesystem": "8:1", "within": "/srv/src", "device": 2049, "inode": 9223372036854775809}, {"path": "/src/sub"}], "readOnly": true},
   {"mount": "/models", "directfs": {"reason": "cannot-donate"}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "hint-gofer", "key": "dev.gvisor.spec.mount.models.gofer", "podWide": true, "name": "blob/models"}, "outside": true, "readOnly": true},
-  {"mount": "/tmp", "directfs": {"reason": "not-gofer"}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "default-gofer"}, "readOnly": false}
+  {"mount": "/tmp", "directfs": {"reason": "not-gofer"}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "default-gofer"}, "readOnly": false},
+  {"mount": "/ov", "directfs": {"reason": "flag-on"}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "default-gofer"}, "sources": [{"path": "/l", "layer": "lower"}, {"path": "/u", "inode": 7, "layer": "upper"}, {"path": "/w", "layer": "work"}], "union": {"driver": "host", "chosen": "default", "source": "overlay", "options": ["index=off"]}, "readOnly": false},
+  {"mount": "/sov", "directfs": {"reason": "not-gofer"}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "default-gofer"}, "union": {"driver": "sentry", "chosen": "fallback", "hostFails": "nested-upper"}, "readOnly": false},
+  {"mount": "/s/l", "directfs": {"reason": "flag-on"}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "default-gofer"}, "sources": [{"path": "/sl"}], "layerOf": {"of": "/sov", "kind": "lower"}, "readOnly": true},
+  {"mount": "/s/u", "directfs": {"reason": "flag-on"}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "default-gofer"}, "sources": [{"path": "/su"}], "layerOf": {"of": "/sov", "kind": "upper"}, "readOnly": false}
  ],
  "unmatched": [
   {"knob": "directfs", "key": "dev.gvisor.spec.mount.later.directfs", "setting": "on", "podWide": true},
@@ -107,7 +117,7 @@ func TestZeroPlan(t *testing.T) {
 
 // A list that is empty, null or absent is one and the same.
 func TestEmptyLists(t *testing.T) {
-	const root = `{"version":4,"flag":false,"hints":"all","scope":"standalone","hostNetwork":false,"hostDevices":false,"decisions":[{"mount":"/","directfs":{"reason":"flag-off"},"cache":{"reason":"default-shared"},"gofer":{"reason":"default-gofer"},"readOnly":false}]}`
+	const root = `{"version":5,"flag":false,"hints":"all","scope":"standalone","hostNetwork":false,"hostDevices":false,"decisions":[{"mount":"/","directfs":{"reason":"flag-off"},"cache":{"reason":"default-shared"},"gofer":{"reason":"default-gofer"},"readOnly":false}]}`
 	want := mustResolve(t, Request{Rootfs: Mount{Backend: StockGofer, Sources: []Source{}}})
 	for _, list := range []string{"", `,"sources":[]`, `,"sources":null`} {
 		for _, unmatched := range []string{"", `,"unmatched":[]`, `,"unmatched":null`} {
@@ -141,8 +151,8 @@ func golden(t testing.TB, version string) map[string][]byte {
 // Every plan that a released version stored can be read, and is the one that
 // today's form of it says.
 func TestStoredPlansOfEveryVersion(t *testing.T) {
-	today := golden(t, "v4")
-	for _, version := range []string{"v2", "v3"} {
+	today := golden(t, "v5")
+	for _, version := range []string{"v2", "v3", "v4"} {
 		for name, b := range golden(t, version) {
 			var old, now Plan
 			if err := json.Unmarshal(b, &old); err != nil {
@@ -150,11 +160,11 @@ func TestStoredPlansOfEveryVersion(t *testing.T) {
 				continue
 			}
 			if err := json.Unmarshal(today[name], &now); err != nil {
-				t.Errorf("%s of v4: %v", name, err)
+				t.Errorf("%s of v5: %v", name, err)
 				continue
 			}
 			if !reflect.DeepEqual(old, now) {
-				t.Errorf("%s: %s is %+v, v4 is %+v", name, version, old, now)
+				t.Errorf("%s: %s is %+v, v5 is %+v", name, version, old, now)
 			}
 			checkDecoded(t, old)
 		}
@@ -162,7 +172,7 @@ func TestStoredPlansOfEveryVersion(t *testing.T) {
 	for name, b := range today {
 		var p Plan
 		if err := json.Unmarshal(b, &p); err != nil {
-			t.Errorf("%s of v4: %v", name, err)
+			t.Errorf("%s of v5: %v", name, err)
 			continue
 		}
 		checkDecoded(t, p)

@@ -59,17 +59,13 @@ func newMatcher(hints []SourceHint) *matcher {
 // above it, in the order of the Request, then its own. What is mounted below
 // its source does not make it another mount.
 func (m *matcher) count(mt *Mount) []Hint {
-	if len(m.hints) == 0 || len(mt.Sources) == 0 || len(mt.Sources[0].Path) > maxSource { // the last is refused
+	if len(m.hints) == 0 {
 		return mt.Hints
 	}
 	var found []int
-	ps, n := mt.Sources[0].places()
-	for _, p := range ps[:n] {
-		for ok := true; ok; p, ok = p.parent() {
-			if s := m.at[p]; s != nil {
-				s.matched = true
-				found = append(found, s.distinct...)
-			}
+	for _, s := range own(mt.Sources) {
+		if len(s.Path) <= maxSource { // another is refused
+			found = append(found, m.of(s)...)
 		}
 	}
 	if len(found) == 0 {
@@ -81,6 +77,20 @@ func (m *matcher) count(mt *Mount) []Hint {
 		hints = append(hints, m.hints[i].Hint)
 	}
 	return append(hints, mt.Hints...)
+}
+
+// of returns the hints for a source or a directory above it.
+func (m *matcher) of(source Source) (found []int) {
+	ps, n := source.places()
+	for _, p := range ps[:n] {
+		for ok := true; ok; p, ok = p.parent() {
+			if s := m.at[p]; s != nil {
+				s.matched = true
+				found = append(found, s.distinct...)
+			}
+		}
+	}
+	return found
 }
 
 // countByName returns the mount's hints where one of them names a gofer: those

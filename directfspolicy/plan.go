@@ -30,6 +30,10 @@ type Decision struct {
 	// mount with a Gofer are a name of the volume, and no path.
 	Sources []Source
 
+	// Union and Layer are as in the Request.
+	Union *Union
+	Layer *Layer
+
 	// ReadOnly says that no write to this mount reaches the host, SpecialFiles
 	// that it is so but for the host's FIFOs and devices. Never both.
 	ReadOnly     bool
@@ -63,6 +67,12 @@ func (d Decision) promisedExclusive() bool { return d.WhyCache.reason == because
 // writes reports whether what is written to the mount reaches the host.
 func (d Decision) writes() bool { return d.Access != NoAccess && !d.ReadOnly }
 
+// writesTo reports whether it reaches the files of that source: an overlay's
+// lower layers are only read.
+func (d Decision) writesTo(s Source) bool {
+	return d.writes() && s.Layer.written() && (d.Layer == nil || d.Layer.Kind.written())
+}
+
 // Plan is the outcome for one container: what was asked, and what was decided.
 // All that follows from these is derived by its methods. After Resolve it is
 // the only truth; nothing else may look at the flag or at a hint again.
@@ -88,6 +98,7 @@ func (p Plan) Decisions() []Decision {
 	out := slices.Clone(p.decisions)
 	for i := range out {
 		out[i].Sources = slices.Clone(out[i].Sources)
+		out[i].Union, out[i].Layer = out[i].Union.copied(), out[i].Layer.copied()
 	}
 	return out
 }

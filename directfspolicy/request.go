@@ -30,6 +30,11 @@ type Mount struct {
 	// known of a mount that has none.
 	Sources []Source
 
+	// Union is set for a mount that is an overlay of layers: its Sources if the host
+	// makes one tree of them, or else the mounts whose Layer says so.
+	Union *Union
+	Layer *Layer
+
 	// Overlay is set where the runtime puts an overlay over the mount. An
 	// overlay takes the files below it for immutable and does not look again.
 	Overlay bool

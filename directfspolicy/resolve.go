@@ -100,7 +100,9 @@ func (s *resolver) mount(m *Mount, source *matcher) {
 	if !ok {
 		return
 	}
-	s.p.decisions = append(s.p.decisions, Decision{Mount: m.Destination, ReadOnly: m.ReadOnly, SpecialFiles: m.SpecialFiles})
+	s.p.decisions = append(s.p.decisions, Decision{
+		Mount: m.Destination, Union: m.Union.copied(), Layer: m.Layer.copied(), ReadOnly: m.ReadOnly, SpecialFiles: m.SpecialFiles,
+	})
 	s.decide(m, source, &s.p.decisions[len(s.p.decisions)-1])
 }
 

@@ -52,7 +52,7 @@ func brokenPromises(ds, others []Decision, except func(Decision) string, bySourc
 			continue
 		}
 		if writers == nil {
-			writers = indexSources(others, Decision.writes)
+			writers = indexSources(others, Decision.writesTo)
 		}
 		if o, ok := writers.overlapping(d, except(d)); ok {
 			both := o.d.WhyCache == d.WhyCache && bySource(d.WhyCache)
@@ -83,13 +83,13 @@ type sourceIndex struct {
 	below map[place][2]sharer // a directory -> mounts with sources in it
 }
 
-func indexSources(ds []Decision, pick func(Decision) bool) *sourceIndex {
+func indexSources(ds []Decision, pick func(Decision, Source) bool) *sourceIndex {
 	x := &sourceIndex{map[place][2]sharer{}, map[place][2]sharer{}}
 	for i := range ds {
-		if !pick(ds[i]) {
-			continue
-		}
 		for _, s := range ds[i].Sources {
+			if !pick(ds[i], s) {
+				continue
+			}
 			h := sharer{&ds[i], s}
 			ps, n := s.places()
 			for _, p := range ps[:n] {

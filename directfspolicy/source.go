@@ -30,6 +30,19 @@ type Source struct {
 	// whether a path still leads to the same file. 0 if unknown.
 	Device uint64 `json:"device,omitempty"`
 	Inode  uint64 `json:"inode,omitempty"`
+
+	// Layer is what the directory is in a mount that is an overlay of several.
+	Layer LayerKind `json:"layer,omitzero"`
+}
+
+// own are those of a mount's sources that are its own, and not mounted below one
+// of them: the first, and of an overlay all.
+func own(sources []Source) []Source {
+	n := min(1, len(sources))
+	for n > 0 && n < len(sources) && sources[n].Layer != NoLayer {
+		n++
+	}
+	return sources[:n]
 }
 
 // place is one name of a source: a path within a file system, a path of the

@@ -13,6 +13,9 @@ func (p Plan) String() string {
 	fmt.Fprintf(&b, "\nsandbox  %s\n", p.Sandbox())
 	fmt.Fprintf(&b, "sentry   seccomp %s\n", joinSets(p.Sentry()))
 	fmt.Fprintf(&b, "gofer    seccomp %s\n", joinSets(p.Gofer()))
+	for _, o := range p.Overlays() {
+		fmt.Fprintf(&b, "overlay  %s\n", o)
+	}
 	for _, w := range p.Warnings() {
 		fmt.Fprintf(&b, "warning  %v\n", w)
 	}

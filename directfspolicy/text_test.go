@@ -11,10 +11,16 @@ func TestPlanString(t *testing.T) {
 /ro      directfs  no      yes      exclusive  -            --directfs=true; hint dev.gvisor.spec.mount.ro.cache=exclusive
 /models  lisafs    no      no       shared     blob/models  backend "blob/models" cannot donate a root FD; hint dev.gvisor.spec.mount.models.gofer=blob/models
 /tmp     none      -       -        -          -            not a gofer mount
+/ov      directfs  yes     yes      shared     -            --directfs=true
+/sov     none      -       -        -          -            not a gofer mount
+/s/l     directfs  no      yes      shared     -            --directfs=true
+/s/u     directfs  yes     yes      shared     -            --directfs=true
 
-sandbox  raised for /on, /ro, containers that may join (--directfs=true), containers that may join (dev.gvisor.spec.mount.on.directfs=on), containers that may join (dev.gvisor.spec.mount.later.directfs=on): CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID, umask 0, spec user namespace
+sandbox  raised for /on, /ro, /ov, /s/l, /s/u, containers that may join (--directfs=true), containers that may join (dev.gvisor.spec.mount.on.directfs=on), containers that may join (dev.gvisor.spec.mount.later.directfs=on): CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID, umask 0, spec user namespace
 sentry   seccomp sentry-base + sentry-host-filesystem
 gofer    seccomp gofer-base + gofer-directfs-fallback + gofer-lisafs
+overlay  /ov: host's overlay (default), trusted.overlay attributes; lower /l, upper /u, work /w
+overlay  /sov: sentry's overlay (fallback: the host's cannot mount the layers: nested-upper), user.overlay attributes; lower /sl (directfs), upper /su (directfs)
 warning  hint dev.gvisor.spec.mount.later.directfs=on matches no mount of this container
 warning  hint dev.gvisor.spec.mount.never.directfs=off matches no mount of this container
 warning  hint dev.gvisor.spec.mount.later.cache=shared matches no mount of this container

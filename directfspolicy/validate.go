@@ -18,6 +18,9 @@ func (m *Mount) check() error {
 	if !isText(m.BackendName) {
 		return fmt.Errorf("%w: mount %q: the backend's name %+q is not in UTF-8", ErrInvalidRequest, m.Destination, m.BackendName)
 	}
+	if err := checkUnion(m.Union, m.Layer, m.Backend.served(), m.Sources); err != nil {
+		return fmt.Errorf("%w: mount %q: %w", ErrInvalidRequest, m.Destination, err)
+	}
 	return checkSources(m.Destination, m.Sources)
 }
 
@@ -139,6 +142,12 @@ func (p Plan) checkDecision(i int, d Decision) error {
 	if d.Access == NoAccess && (hinted || len(d.Sources) > 0) || d.ReadOnly && d.SpecialFiles {
 		return fmt.Errorf("mount %q: access %v, cache because of %v, gofer %q, %d sources, read-only=%t and special files=%t do not go together",
 			d.Mount, d.Access, d.WhyCache, d.Gofer, len(d.Sources), d.ReadOnly, d.SpecialFiles)
+	}
+	if err := checkUnion(d.Union, d.Layer, d.Access != NoAccess, d.Sources); err != nil {
+		return fmt.Errorf("mount %q: %w", d.Mount, err)
+	}
+	if d.Union != nil && d.ServedByVolume() {
+		return fmt.Errorf("mount %q is an overlay, and %v serves it", d.Mount, d.Gofer)
 	}
 	return checkSources(d.Mount, d.Sources)
 }

@@ -63,7 +63,7 @@ func (p Plan) Warnings() []Warning {
 			continue
 		}
 		if donated == nil {
-			donated = indexSources(p.decisions, Decision.donated)
+			donated = indexSources(p.decisions, func(d Decision, _ Source) bool { return d.donated() })
 		}
 		if o, ok := donated.overlapping(d, d.Mount); ok {
 			out = append(out, Warning{Kind: warnReachable, Hint: h, Mount: d.Mount, Writes: d.writes(), OtherMount: o.d.Mount, OtherSource: o.source})

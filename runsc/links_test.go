@@ -46,8 +46,14 @@ func TestPureLinksNothing(t *testing.T) {
 	}
 }
 
+func TestOverlaysLinkNothing(t *testing.T) {
+	if deps := dependencies(t, overlays); !slices.Equal(deps, []string{module + "/" + overlays}) {
+		t.Errorf("%s links %v: it reads and checks the options of overlays from its input alone; what has to be looked up on the host is in package inspect", overlays, deps)
+	}
+}
+
 func TestReaderLinksNoEngine(t *testing.T) {
-	allowed := []string{module + "/" + policy, module + "/" + reader, "github.com/opencontainers/runtime-spec/specs-go"}
+	allowed := []string{module + "/" + policy, module + "/" + reader, module + "/" + overlays, "github.com/opencontainers/runtime-spec/specs-go"}
 	for _, d := range dependencies(t, reader) {
 		if !slices.Contains(allowed, d) {
 			t.Errorf("%s links %s: embedders go from a spec to a plan with it, without linking an engine", reader, d)

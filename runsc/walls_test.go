@@ -18,13 +18,14 @@ import (
 // not know. Each says why it is there when it fails.
 
 const (
-	module  = "github.com/directfs/runsc"
-	gvisor  = "gvisor.dev/gvisor"
-	root    = ".." // the module, from this package's directory
-	policy  = "directfspolicy"
-	reader  = "pkg/ociconfig"
-	pods    = "pkg/kubepolicy"
-	lowerer = "runsc/internal/engine"
+	module   = "github.com/directfs/runsc"
+	gvisor   = "gvisor.dev/gvisor"
+	root     = ".." // the module, from this package's directory
+	policy   = "directfspolicy"
+	reader   = "pkg/ociconfig"
+	overlays = "pkg/overlaymount"
+	pods     = "pkg/kubepolicy"
+	lowerer  = "runsc/internal/engine"
 )
 
 // testSupport are directories that only tests, and the demo, import.

@@ -85,12 +85,8 @@ const maxPath = 4095
 // mount describes one mount of the spec. named says that a hint names a gofer for
 // it: then its source is only a name, and not looked at.
 func (d describer) mount(sm specs.Mount, named bool) (m directfspolicy.Mount, err error) {
-	if !path.IsAbs(sm.Destination) {
-		return m, fmt.Errorf("%w: mount destination %q is not absolute", directfspolicy.ErrInvalidRequest, sm.Destination)
-	}
-	m = directfspolicy.Mount{Destination: path.Clean(sm.Destination), Cache: d.o.MountCache, SourceName: sourceName(sm, d.o.Bundle)}
-	if n := len(m.Destination); n > maxPath {
-		return m, fmt.Errorf("%w: mount destination %.40q... has %d bytes, where the kernel takes no more than %d: write a shorter path", directfspolicy.ErrInvalidRequest, m.Destination, n, maxPath)
+	if m, err = d.place(sm); err != nil {
+		return m, err
 	}
 	if !isBind(sm) {
 		if sm.Source != "" {
@@ -115,6 +111,18 @@ func (d describer) mount(sm specs.Mount, named bool) (m directfspolicy.Mount, er
 	d.writes(&m, m.Overlay || readOnly)
 	if !eh.tmpfs {
 		m.Backend, m.BackendName = d.o.backend(d.spec, sm)
+	}
+	return m, nil
+}
+
+// place is what is known of a mount by where it is.
+func (d describer) place(sm specs.Mount) (m directfspolicy.Mount, err error) {
+	if !path.IsAbs(sm.Destination) {
+		return m, fmt.Errorf("%w: mount destination %q is not absolute", directfspolicy.ErrInvalidRequest, sm.Destination)
+	}
+	m = directfspolicy.Mount{Destination: path.Clean(sm.Destination), Cache: d.o.MountCache, SourceName: sourceName(sm, d.o.Bundle)}
+	if n := len(m.Destination); n > maxPath {
+		return m, fmt.Errorf("%w: mount destination %.40q... has %d bytes, where the kernel takes no more than %d: write a shorter path", directfspolicy.ErrInvalidRequest, m.Destination, n, maxPath)
 	}
 	return m, nil
 }

@@ -2,7 +2,7 @@
 // directfspolicy.Request. It is the only reader of annotations, mount options
 // and the flag; after it, the Plan is the only truth.
 //
-// It imports runtime-spec and directfspolicy alone, so a program can go from a
+// It imports runtime-spec, directfspolicy and overlaymount alone, so a program can go from a
 // bundle to a Plan without linking a container engine:
 //
 //	req, err := ociconfig.Request(spec, ociconfig.Options{Flag: true})
@@ -20,6 +20,7 @@
 //	dev.gvisor.spec.mount.<NAME>.gofer      BACKEND/VOLUME or default
 //	dev.gvisor.spec.rootfs.gofer            the same values, for the rootfs
 //	gofer=<value>                           an option of the mount itself
+//	gvisor.overlay=<driver>                 host, sentry or auto: an option of a mount of type overlay
 //	dev.gvisor.flag.directfs                the flag, where overrides are allowed
 //
 // source with one of directfs, cache and gofer is complete. The engine's other keys

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/overlaymount"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -56,6 +57,14 @@ type Options struct {
 	// Sources looks at what is at a path of the host. Nil compares paths alone.
 	Sources SourceFunc
 
+	// OverlayDriver makes one tree of the layers of a mount of type overlay, where
+	// an option of the mount names no other driver.
+	OverlayDriver OverlayDriver
+
+	// Layers looks at the directories that an overlay names. Nil: nothing is known
+	// of them.
+	Layers LayersFunc
+
 	// Pod is the spec of the pod's first container, needed for a container
 	// that joins its sandbox: hints are pod-wide.
 	Pod *specs.Spec
@@ -82,6 +91,10 @@ type BackendFunc func(spec *specs.Spec, m specs.Mount) (directfspolicy.Backend, 
 // those of the mounts below it follow. With an error, the container is refused:
 // where the host cannot be looked at, nobody knows which mounts a hint is for.
 type SourceFunc func(path string, submounts bool) ([]directfspolicy.Source, error)
+
+// LayersFunc says what the host has at the layers of an overlay. It mounts and
+// changes nothing.
+type LayersFunc func(overlaymount.Mount) overlaymount.Facts
 
 const flagAnnotation = "dev.gvisor.flag.directfs"
 

@@ -153,7 +153,8 @@ func (p *parser) rootfs(annotations map[string]string) []directfspolicy.Hint {
 // options reads the hints among a mount's options, and refuses options that
 // could reach the gofer file system's own option string
 // (pkg/sentry/fsimpl/gofer/gofer.go:113) as something else than they look.
-func (p *parser) options(sm specs.Mount, bind bool) []directfspolicy.Hint {
+func (p *parser) options(sm specs.Mount) []directfspolicy.Hint {
+	bind, overlay := isBind(sm), isOverlay(sm)
 	var all []directfspolicy.Hint
 	destination := path.Clean(sm.Destination)
 	for _, opt := range sm.Options {
@@ -162,14 +163,14 @@ func (p *parser) options(sm specs.Mount, bind bool) []directfspolicy.Hint {
 			p.refuse(&directfspolicy.HintError{Key: optionKey, Value: opt, Mount: destination, Fix: fix, Err: ErrMountOption})
 		}
 		like := strings.ToLower(strings.TrimSpace(key))
-		if meant := misspelledOption(opt); bind && meant != "" {
+		if meant := misspelledOption(opt); (bind || overlay) && meant != "" {
 			like = meant
 		}
 		switch {
 		case bind && strings.Contains(opt, ","):
 			refuse("give each option an entry of its own; an option has no comma")
 		case !isHintKey(like):
-		case !isOurs(like) && !bind && !isHintOption(opt):
+		case !isOurs(like) && !bind && !overlay && !isHintOption(opt):
 			// An option of another file system.
 		case isHintKey(key) && hasValue:
 			if h, ok := p.hint(directfspolicy.Knob(key), optionKey+" "+key, value, destination); ok {

@@ -22,6 +22,10 @@ func (p *parser) refusePlace(sm specs.Mount, m directfspolicy.Mount) {
 	if m.Backend == directfspolicy.NoGofer || !own || hasBindOption(sm.Options) {
 		return
 	}
+	if isOverlay(sm) {
+		p.refuse(fmt.Errorf("%w: mount %q: the sandbox makes this directory itself: mount the overlay elsewhere, or below it", directfspolicy.ErrInvalidRequest, m.Destination))
+		return
+	}
 	p.refuse(fmt.Errorf("%w: mount %q: the sandbox makes this directory itself, unless the mount's options have bind or rbind: add one of them, or mount below it",
 		directfspolicy.ErrInvalidRequest, m.Destination))
 }

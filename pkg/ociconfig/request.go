@@ -100,7 +100,12 @@ func read(spec *specs.Spec, o Options) (r directfspolicy.Request, errs []error, 
 	r.Rootfs.Hints = hints
 	r.Mounts = make([]directfspolicy.Mount, 0, len(spec.Mounts))
 	for _, sm := range spec.Mounts {
-		hints := p.options(sm, isBind(sm))
+		hints := p.options(sm)
+		if isOverlay(sm) {
+			r.Mounts = append(r.Mounts, d.overlay(p, sm, hints, gofers)...)
+			continue
+		}
+		p.overlayDriver(sm)
 		named := gofers.of(sourceName(sm, o.Bundle), hints)
 		m, err := d.mount(sm, len(named) > 0)
 		if err != nil {

@@ -76,7 +76,12 @@ func TestOptionsOfOthers(t *testing.T) {
 		t.Helper()
 		m := mounts[typ]
 		m.Destination, m.Options = "/data", append(m.Options[:len(m.Options):len(m.Options)], opt)
-		if err := refusals(container(nil, m)); err != nil {
+		err := refusals(container(nil, m))
+		var hint *directfspolicy.HintError
+		if typ == "overlay" && !errors.As(err, &hint) {
+			return // what its file system takes is tested in package overlaymount
+		}
+		if err != nil {
 			t.Errorf("%s: %v", typ, err)
 		}
 	}

@@ -24,6 +24,10 @@ type Finding struct {
 
 	// Problem is what is wrong, Fix what to do about it.
 	Problem, Fix string
+
+	// Warning is set where the overlay works all the same, but maybe not as the
+	// user expects. It is mounted.
+	Warning bool
 }
 
 // Error implements error.

@@ -1,5 +1,7 @@
 package overlaymount
 
+import "slices"
+
 // Mount is what the options of an overlay say. Paths are unescaped, and otherwise
 // as the user wrote them.
 type Mount struct {
@@ -27,12 +29,40 @@ type Option struct {
 	HasValue bool
 }
 
-// String returns the option as it is written, without escapes.
+// String returns the option as the kernel gets it.
 func (o Option) String() string {
 	if !o.HasValue {
 		return o.Key
 	}
 	return o.Key + "=" + o.Value
+}
+
+// Last returns the option of that key that counts: of several, the kernel keeps
+// the last.
+func (m Mount) Last(key string) (o Option, ok bool) {
+	for _, each := range m.Options {
+		if each.Key == key {
+			o, ok = each, true
+		}
+	}
+	return o, ok
+}
+
+// UserXattr tells whether the overlay keeps its attributes as user.overlay.*, not
+// as trusted.overlay.*.
+func (m Mount) UserXattr() bool {
+	_, ok := m.Last(userXattr)
+	return ok
+}
+
+// WithUserXattr is the mount with the option userxattr, which whoever mounts in a
+// user namespace needs: without it the kernel mounts, and directories can later
+// be neither removed nor renamed (EIO, EXDEV).
+func (m Mount) WithUserXattr() Mount {
+	if !m.UserXattr() {
+		m.Options = append(slices.Clip(m.Options), Option{Key: userXattr})
+	}
+	return m
 }
 
 // Role is what a directory is in an overlay.

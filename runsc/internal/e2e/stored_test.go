@@ -12,7 +12,7 @@ import (
 
 // Texts of a plan file.
 const (
-	planText   = `"plan":{"version":4,`
+	planText   = `"plan":{"version":5,`
 	planOf99   = `"plan":{"version":99,`
 	createdAt  = `"createdAt":"2`
 	createdAgo = `"createdAt":"1` // a thousand years before: of another container

@@ -7,6 +7,7 @@ import (
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/ociconfig"
+	"github.com/directfs/runsc/pkg/overlaymount/inspect"
 	"github.com/directfs/runsc/runsc/internal/hostfs"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/runsc/config"
@@ -42,11 +43,13 @@ func Options(conf *config.Config, pod *specs.Spec) ociconfig.Options {
 
 		MountOverlayInSource: overlay.SubMountOverlayMedium() == config.SelfOverlay,
 
-		SpecialFiles: conf.HostFifo.AllowOpen() || conf.CharacterDevicePolicy.AllowsPassthrough(),
-		Sources:      hostfs.NewReader().Sources,
-		HostDevices:  func(spec *specs.Spec) bool { return servesDevices(spec, conf) },
-		Pod:          pod,
-		Backend:      describe,
+		SpecialFiles:  conf.HostFifo.AllowOpen() || conf.CharacterDevicePolicy.AllowsPassthrough(),
+		Sources:       hostfs.NewReader().Sources,
+		HostDevices:   func(spec *specs.Spec) bool { return servesDevices(spec, conf) },
+		Layers:        inspect.Facts,
+		OverlayDriver: Overlay.driver,
+		Pod:           pod,
+		Backend:       describe,
 	}
 }
 

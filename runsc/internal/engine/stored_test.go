@@ -116,12 +116,12 @@ func TestStoredPlanErrors(t *testing.T) {
 		value string
 		err   error
 	}{
-		"other version": {edit(`"version":4`, `"version":1`), directfspolicy.ErrPlanVersion},
-		"no version":    {edit(`"version":4,`, ``), directfspolicy.ErrPlanVersion},
+		"other version": {edit(`"version":5`, `"version":1`), directfspolicy.ErrPlanVersion},
+		"no version":    {edit(`"version":5,`, ``), directfspolicy.ErrPlanVersion},
 		"null":          {`null`, directfspolicy.ErrPlanVersion},
 		"reason":        {edit(`"reason":"hint-off"`, `"reason":"flag-on"`), directfspolicy.ErrInvalidPlan},
 		"derived":       {edit(`"flag":false`, `"flag":false,"donations":["/"]`), directfspolicy.ErrInvalidPlan},
-		"unknown field": {edit(`"version":4`, `"version":4,"x":1`), directfspolicy.ErrInvalidPlan},
+		"unknown field": {edit(`"version":5`, `"version":5,"x":1`), directfspolicy.ErrInvalidPlan},
 	} {
 		got, err := engine.StoredPlan(&specs.Spec{Annotations: map[string]string{planKey: tt.value}})
 		if !errors.Is(err, tt.err) || !reflect.DeepEqual(got, directfspolicy.Plan{}) {

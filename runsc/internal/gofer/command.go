@@ -128,6 +128,7 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("reading spec: %w", err)
 	}
+	spec.Mounts = engine.LowerOverlays(spec.Mounts)
 	answer := g.client.AwaitReady()
 	plan, err := engine.TakeInGofer(answer.Data)
 	if err != nil {

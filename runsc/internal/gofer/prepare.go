@@ -45,6 +45,10 @@ func (g *Command) prepare(conf *config.Config, spec *specs.Spec, id string, conn
 	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
 		return prepared{}, fmt.Errorf("making mounts slaves of the host's: %w", err)
 	}
+	locks, connected, err := takeOverlays(conns, connected)
+	if err != nil {
+		return prepared{}, err
+	}
 	if err := takeVolumes(conns, connected); err != nil {
 		return prepared{}, err
 	}
@@ -75,7 +79,7 @@ func (g *Command) prepare(conf *config.Config, spec *specs.Spec, id string, conn
 	if err != nil {
 		return prepared{}, err
 	}
-	p := prepared{Mounts: mounts, VolumeFiles: volumeFiles(conns), keep: []int{namespace}}
+	p := prepared{Mounts: mounts, VolumeFiles: volumeFiles(conns), keep: append(locks, namespace)}
 	p.keep = append(p.keep, slices.Concat(p.VolumeFiles...)...)
 	for _, c := range conns {
 		p.Paths, p.Served = append(p.Paths, c.path), append(p.Served, c.served)

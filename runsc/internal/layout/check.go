@@ -43,7 +43,7 @@ func Check(plan directfspolicy.Plan) error {
 }
 
 func openMount(d directfspolicy.Decision) (Mount, error) {
-	if d.ServedByVolume() {
+	if d.ServedByVolume() || d.Union != nil {
 		return Mount{Decision: d, Root: NoRoot, Directory: true}, nil
 	}
 	if len(d.Sources) == 0 {

@@ -25,8 +25,8 @@ type Mount struct {
 
 	// Root is an FD of the mount's root, and Directory what it is of. The root
 	// must stay open as long as the Layout is used. It is NoRoot where a volume
-	// serves the mount: nobody can walk that here, so names in it are taken as
-	// they are, and nothing is made there.
+	// serves the mount, or an overlay is not mounted yet: nobody can walk that
+	// here, so names in it are taken as they are, and nothing is made there.
 	Root      int
 	Directory bool
 }

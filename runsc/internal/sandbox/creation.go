@@ -10,7 +10,6 @@ import (
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/directfs/runsc/runsc/internal/supervise"
-	"github.com/directfs/runsc/runsc/internal/volumes"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/pkg/log"
@@ -45,6 +44,9 @@ type creation struct {
 	// the Plan for the gofer.
 	decide func(gofer int) error
 	answer []byte
+
+	// files are for the gofer, unless decide says what it needs.
+	files *goferFiles
 
 	// early are processes that were there before decide was called.
 	early []supervise.Process
@@ -151,8 +153,11 @@ func (c *creation) hello(p supervise.Process) (a supervise.Answer) {
 	}
 	a.Data = c.answer
 	if p.Kind == supervise.Gofer {
+		if c.files == nil {
+			c.files = &goferFiles{plan: c.plan}
+		}
 		var err error
-		if a.Files, err = volumes.Connect(c.plan); err != nil {
+		if a.Files, err = c.files.take(); err != nil {
 			c.refused = err
 		}
 	}

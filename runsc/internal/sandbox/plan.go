@@ -69,7 +69,14 @@ func create(name string, conf *config.Config, id string, spec *specs.Spec, execu
 	}
 	defer unlock()
 	engine.ConfigureCreate(conf, plan)
+	spec.Mounts = engine.LowerOverlays(spec.Mounts)
 	c := &creation{conf: conf, id: full, spec: spec, plan: plan, starts: name == "run"}
+	if plan.Container().Scope != directfspolicy.PodMember {
+		if c.files, err = prepareGoferFiles(plan); err != nil {
+			return util.Errorf("%s: %v", name, err)
+		}
+		defer c.files.close()
+	}
 	if plan.Container().Scope == directfspolicy.PodMember {
 		engine.HideOptions(spec) // its gofer comes when it is started
 	} else {

@@ -11,7 +11,6 @@ import (
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/directfs/runsc/runsc/internal/supervise"
-	"github.com/directfs/runsc/runsc/internal/volumes"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -102,13 +101,18 @@ func startMember(conf *config.Config, c *container.Container, plan directfspolic
 		return err
 	}
 	defer engine.TakeBack() // hooks come next
+	files, err := prepareGoferFiles(plan)
+	if err != nil {
+		return fmt.Errorf("starting container: %w", err)
+	}
+	defer files.close()
 	held := &supervise.Held{}
 	defer held.Close()
 	o := supervision(conf, c.Spec, plan)
 	var refused error
 	o.OnHello = func(p supervise.Process) (a supervise.Answer) {
 		held.Watch(p)
-		a.Files, refused = volumes.Connect(plan)
+		a.Files, refused = files.take()
 		return a
 	}
 	children, err := supervise.Start(o)

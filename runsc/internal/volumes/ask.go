@@ -88,16 +88,21 @@ var ErrTooMany = errors.New("too many mounts are served by volume daemons")
 
 // Check fails with ErrTooMany for a Plan for which Connect would be in vain.
 func Check(plan directfspolicy.Plan) error {
-	n := 0
+	n := Connections(plan)
+	if n > supervise.MaxFiles {
+		return fmt.Errorf("%w: %d, and a container can have %d; give it fewer mounts, or volumes with more in them", ErrTooMany, n, supervise.MaxFiles)
+	}
+	return nil
+}
+
+// Connections is how many connections Connect makes.
+func Connections(plan directfspolicy.Plan) (n int) {
 	for _, d := range plan.Decisions() {
 		if d.Outside {
 			n++
 		}
 	}
-	if n > supervise.MaxFiles {
-		return fmt.Errorf("%w: %d, and a container can have %d; give it fewer mounts, or volumes with more in them", ErrTooMany, n, supervise.MaxFiles)
-	}
-	return nil
+	return n
 }
 
 // Connect connects to the daemon of every mount that one serves, in the Plan's

@@ -1,0 +1,224 @@
+package directfspolicy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// LayerKind says what a directory is in an overlay.
+// The zero value is a directory that is not in one.
+type LayerKind uint8
+
+const (
+	NoLayer LayerKind = iota
+
+	// LowerLayer is only read, and DataLayer as well: it has nothing but the data
+	// of files.
+	LowerLayer
+	DataLayer
+
+	// UpperLayer takes what is written, and WorkLayer is where the kernel prepares it.
+	UpperLayer
+	WorkLayer
+)
+
+var layerNames = enum[LayerKind]{"kind of layer", []string{"", "lower", "data", "upper", "work"}}
+
+// String returns "lower", "data", "upper", "work", or "" for NoLayer.
+func (k LayerKind) String() string { return layerNames.name(k) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (k LayerKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (k *LayerKind) UnmarshalText(b []byte) (err error) {
+	*k, err = layerNames.parse(string(b))
+	return err
+}
+
+// written reports whether what is written to the overlay is written there.
+func (k LayerKind) written() bool { return k != LowerLayer && k != DataLayer }
+
+// UnionDriver says who makes one tree of an overlay's layers.
+type UnionDriver uint8
+
+const (
+	// HostUnion is the host kernel's overlay file system: one mount, which a gofer
+	// serves as it serves any directory.
+	HostUnion UnionDriver = iota
+
+	// SentryUnion is the sentry's: a gofer serves each layer, as a mount of its
+	// own, and the overlay lives in the sandbox.
+	SentryUnion
+)
+
+var unionNames = enum[UnionDriver]{"overlay driver", []string{"host", "sentry"}}
+
+// String returns "host" or "sentry".
+func (d UnionDriver) String() string { return unionNames.name(d) }
+
+// UnionChoice says why a driver was taken.
+type UnionChoice uint8
+
+const (
+	// ChosenByDefault: it is the runtime's default.
+	ChosenByDefault UnionChoice = iota
+	// ChosenByOption: an option of the mount names it.
+	ChosenByOption
+	// ChosenAsFallback: the host's would be taken, and cannot mount the layers.
+	ChosenAsFallback
+)
+
+var choiceNames = enum[UnionChoice]{"choice of an overlay driver", []string{"default", "option", "fallback"}}
+
+// String returns "default", "option" or "fallback".
+func (c UnionChoice) String() string { return choiceNames.name(c) }
+
+// Union says how the layers of an overlay mount become one tree.
+type Union struct {
+	Driver UnionDriver
+	Chosen UnionChoice
+
+	// HostFails names what is wrong with the layers for the host's driver, where
+	// the other one is the fallback.
+	HostFails string
+
+	// Source is what the user calls the file system. It names nothing.
+	Source string
+
+	// Options are those of the file system, as the driver gets them, but for the
+	// layers.
+	Options []string
+}
+
+// userXattr reports whether the overlay keeps what it knows of files in their
+// user.overlay attributes, and not in trusted.overlay ones. The two are never
+// mixed: what one of them says of a file means nothing to the other.
+func (u Union) userXattr() bool {
+	return u.Driver == SentryUnion || slices.Contains(u.Options, "userxattr")
+}
+
+func (u *Union) copied() *Union {
+	if u == nil {
+		return nil
+	}
+	c := *u
+	c.Options = slices.Clone(u.Options)
+	return &c
+}
+
+func (l *Layer) copied() *Layer {
+	if l == nil {
+		return nil
+	}
+	c := *l
+	return &c
+}
+
+func (u Union) check() error {
+	if !unionNames.knows(u.Driver) || !choiceNames.knows(u.Chosen) || (u.HostFails != "") != (u.Chosen == ChosenAsFallback) ||
+		u.Chosen == ChosenAsFallback && u.Driver != SentryUnion {
+		return fmt.Errorf("the overlay's driver %v, choice %v and reason %q do not go together", u.Driver, u.Chosen, u.HostFails)
+	}
+	for _, s := range append([]string{u.HostFails, u.Source}, u.Options...) {
+		if !isText(s) || strings.ContainsRune(s, 0) {
+			return fmt.Errorf("the overlay's source or option %+q is not text", s)
+		}
+	}
+	return nil
+}
+
+// Locks are the directories that nobody else may use while the mount is there: the
+// kernel does not say what comes of an upper layer in two overlays.
+func (d Decision) Locks() (all []Source) {
+	for _, s := range d.Sources {
+		if s.Layer == UpperLayer || s.Layer == WorkLayer || d.Layer != nil && d.Layer.Kind == UpperLayer {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// Layer says of which overlay a mount is a layer, where the sentry makes one tree
+// of such mounts.
+type Layer struct {
+	// Of is the destination of the overlay.
+	Of   string    `json:"of"`
+	Kind LayerKind `json:"kind"`
+}
+
+// checkUnion refuses layers, of a mount or of a decision, that make no overlay.
+func checkUnion(u *Union, l *Layer, served bool, sources []Source) error {
+	if l != nil {
+		if err := checkDestination(l.Of); err != nil {
+			return err
+		}
+		if u != nil || !served || l.Kind != LowerLayer && l.Kind != UpperLayer {
+			return fmt.Errorf("it cannot be the layer %v of mount %q", l.Kind, l.Of)
+		}
+	}
+	var count [5]int
+	for _, s := range sources {
+		if !layerNames.knows(s.Layer) {
+			return fmt.Errorf("source %q: unknown kind of layer %d", s, s.Layer)
+		}
+		count[s.Layer]++
+	}
+	layers := len(sources) - count[NoLayer]
+	switch {
+	case u == nil && layers > 0:
+		return fmt.Errorf("%d layers, and no overlay", layers)
+	case u == nil:
+		return nil
+	case u.Driver == SentryUnion && (served || layers > 0):
+		return fmt.Errorf("the sentry makes the overlay, and it has %d layers of its own", layers)
+	case u.Driver == HostUnion && (!served || count[NoLayer] > 0 || count[LowerLayer] == 0 || count[UpperLayer] > 1 || count[UpperLayer] != count[WorkLayer]):
+		return fmt.Errorf("%d lower, %d upper and %d work layers make no overlay", count[LowerLayer], count[UpperLayer], count[WorkLayer])
+	}
+	return u.check()
+}
+
+// Overlays describes the overlay mounts, one in a line: where it is, its driver
+// and the reason for that, the dialect of its attributes, and its layers.
+func (p Plan) Overlays() []string {
+	var all []string
+	for _, d := range p.decisions {
+		if d.Union != nil {
+			all = append(all, fmt.Sprintf("%s: %v; %s", d.Mount, d.Union, strings.Join(p.layersOf(d), ", ")))
+		}
+	}
+	return all
+}
+
+// String names the driver, why it was taken, and the dialect.
+func (u Union) String() string {
+	s := fmt.Sprintf("%v's overlay (%v)", u.Driver, u.Chosen)
+	if u.HostFails != "" {
+		s = fmt.Sprintf("%v's overlay (%v: the host's cannot mount the layers: %s)", u.Driver, u.Chosen, u.HostFails)
+	}
+	if u.userXattr() {
+		return s + ", user.overlay attributes"
+	}
+	return s + ", trusted.overlay attributes"
+}
+
+func (p Plan) layersOf(d Decision) (all []string) {
+	if d.Union.Driver == HostUnion {
+		for _, s := range d.Sources {
+			all = append(all, fmt.Sprintf("%v %v", s.Layer, s))
+		}
+		return all
+	}
+	for _, l := range p.decisions {
+		if l.Layer == nil || l.Layer.Of != d.Mount {
+			continue
+		}
+		from := l.Gofer.String()
+		if !l.ServedByVolume() && len(l.Sources) > 0 {
+			from = l.Sources[0].String()
+		}
+		all = append(all, fmt.Sprintf("%v %s (%v)", l.Layer.Kind, from, l.Access))
+	}
+	return all
+}

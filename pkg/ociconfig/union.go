@@ -1,0 +1,245 @@
+package ociconfig
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/overlaymount"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// This file reads the mounts of type overlay.
+
+// OverlayDriver says who makes one tree of an overlay's layers.
+type OverlayDriver string
+
+// The drivers. With OverlayAuto it is the host's, unless the host cannot mount the
+// layers. The zero value is OverlayHost.
+const (
+	OverlayHost   OverlayDriver = "host"
+	OverlaySentry OverlayDriver = "sentry"
+	OverlayAuto   OverlayDriver = "auto"
+)
+
+// OverlayDrivers are their names, for the flag and for the mount option
+// gvisor.overlay.
+var OverlayDrivers = []string{string(OverlayHost), string(OverlaySentry), string(OverlayAuto)}
+
+const (
+	overlayOption = "gvisor.overlay"
+	ourOptions    = "gvisor."
+)
+
+var (
+	// ErrNotOverlay: the option that chooses the driver of an overlay is on another
+	// mount.
+	ErrNotOverlay = errors.New("the mount is no overlay")
+
+	// ErrVolumeOverlay: a hint names a gofer for an overlay.
+	ErrVolumeOverlay = errors.New("a volume cannot serve an overlay")
+)
+
+// isOverlay reports whether the mount has layers. With bind in its options it is
+// a bind mount, whatever the type (runtime-spec, config.md, Mounts).
+func isOverlay(sm specs.Mount) bool { return sm.Type == "overlay" && !hasBindOption(sm.Options) }
+
+// isOverlayOption reports whether a mount option is about overlays and for this
+// package.
+func isOverlayOption(opt string) bool { return strings.HasPrefix(opt, ourOptions) }
+
+// layered is a mount of type overlay as its options say.
+type layered struct {
+	overlaymount.Mount
+	attributes []string // those that any mount can have
+	driver     OverlayDriver
+	chosen     bool // by the mount's own option
+}
+
+// layers reads the options of an overlay. It refuses what can be refused without
+// a look at the host.
+func (p *parser) layers(sm specs.Mount) (l layered, ok bool) {
+	before := len(p.errs)
+	destination := path.Clean(sm.Destination)
+	l.driver, l.chosen = p.overlayDriver(sm)
+	var err error
+	l.Mount, l.attributes, err = overlaymount.Parse(fileSystemOptions(sm.Options))
+	p.refuseLayers(destination, err)
+	for _, o := range l.Options {
+		if isHintKey(o.Key) || isOverlayOption(o.Key) {
+			p.refuse(&directfspolicy.HintError{
+				Key: optionKey, Value: o.String(), Mount: destination, Err: ErrMountOption,
+				Fix: "give it an entry of its own among the options, apart from those of the overlay",
+			})
+		}
+	}
+	if len(sm.UIDMappings)+len(sm.GIDMappings) > 0 {
+		p.refuse(fmt.Errorf("%w: mount %q: uidMappings and gidMappings are for bind mounts, and this is an overlay: remove them, or map the layers",
+			directfspolicy.ErrInvalidRequest, destination))
+	}
+	return l, len(p.errs) == before
+}
+
+// overlayDriver reads the option that chooses the driver.
+func (p *parser) overlayDriver(sm specs.Mount) (d OverlayDriver, chosen bool) {
+	d = p.o.OverlayDriver
+	if d == "" {
+		d = OverlayHost
+	}
+	for _, opt := range sm.Options {
+		key, value, _ := strings.Cut(opt, "=")
+		if !isOverlayOption(key) {
+			continue
+		}
+		refuse := func(err error, fix string) {
+			p.refuse(&directfspolicy.HintError{
+				Key: optionKey + " " + key, Value: value, Mount: path.Clean(sm.Destination), Allowed: OverlayDrivers, Fix: fix, Err: err,
+			})
+		}
+		switch {
+		case key != overlayOption:
+			refuse(ErrInvalidKey, "write "+overlayOption+"=<driver>, or remove it")
+		case !isOverlay(sm):
+			refuse(ErrNotOverlay, "remove the option, or make the mount one of type overlay")
+		case !slices.Contains(OverlayDrivers, value):
+			refuse(directfspolicy.ErrInvalidValue, "write one of the allowed values or remove the option")
+		case chosen && value != string(d):
+			refuse(directfspolicy.ErrConflict, "keep one of the options")
+		case p.o.Ceiling == directfspolicy.NoHints,
+			p.o.Ceiling == directfspolicy.NarrowHints && p.o.OverlayDriver == OverlaySentry && value != string(OverlaySentry):
+			refuse(directfspolicy.ErrCeiling, fmt.Sprintf("--directfs-hints=%v leaves the driver to the operator: remove the option", p.o.Ceiling))
+		default:
+			d, chosen = OverlayDriver(value), true
+		}
+	}
+	return d, chosen
+}
+
+// fileSystemOptions are those that are not for this package.
+func fileSystemOptions(options []string) []string {
+	return slices.DeleteFunc(slices.Clone(options), func(o string) bool { return isHintOption(o) || isOverlayOption(o) })
+}
+
+// refuseLayers refuses a mount for each thing that is wrong with its layers.
+func (p *parser) refuseLayers(destination string, err error) {
+	for _, f := range directfspolicy.Findings(err) {
+		p.refuse(fmt.Errorf("mount %q: %w", destination, f))
+	}
+}
+
+// union describes an overlay: one mount, or, where the sentry makes one tree of
+// the layers, the overlay and a mount for each of them.
+func (d describer) union(p *parser, sm specs.Mount) []directfspolicy.Mount {
+	l, ok := p.layers(sm)
+	m, err := d.place(sm)
+	if err != nil {
+		p.refuse(err)
+	}
+	if !ok || err != nil {
+		return nil
+	}
+	var facts overlaymount.Facts
+	if d.o.Layers != nil {
+		facts = d.o.Layers(l.Mount)
+	}
+	u := directfspolicy.Union{Source: unionSource(sm.Source, d.o.Bundle)}
+	if l.chosen {
+		u.Chosen = directfspolicy.ChosenByOption
+	}
+	if facts.UserNamespace {
+		l.Mount = l.WithUserXattr()
+	}
+	if found := problems(l.Mount, facts, overlaymount.Host); len(found) > 0 {
+		p.refuseLayers(m.Destination, errors.Join(found...))
+		return nil
+	}
+	for _, o := range l.Options {
+		u.Options = append(u.Options, o.String())
+	}
+	m.Union, m.SourceName = &u, ""
+	m.Backend, m.BackendName = directfspolicy.StockGofer, ""
+	if m.Sources, err = d.o.layerSources(l.Mount); err != nil {
+		p.refuse(fmt.Errorf("mount %q: %w", m.Destination, err))
+		return nil
+	}
+	readOnly := l.Upper == "" || slices.Contains(l.attributes, "ro")
+	m.Overlay = d.o.MountOverlay && !readOnly
+	d.writes(&m, m.Overlay || readOnly)
+	if m.Overlay && d.o.MountOverlayInSource {
+		p.refuse(fmt.Errorf("%w: mount %q: %w: keep them elsewhere, by --overlay2=all:memory or --overlay2=all:dir=DIR",
+			directfspolicy.ErrInvalidRequest, m.Destination, ErrOverlayInSource))
+	}
+	return []directfspolicy.Mount{m}
+}
+
+// problems are the findings for which an overlay is refused.
+func problems(m overlaymount.Mount, f overlaymount.Facts, d overlaymount.Driver) (all []error) {
+	for _, found := range overlaymount.Check(m, f, d) {
+		if !found.Warning {
+			all = append(all, found)
+		}
+	}
+	return all
+}
+
+// overlay describes an overlay with what users say about it.
+func (d describer) overlay(p *parser, sm specs.Mount, hints []directfspolicy.Hint, gofers goferHints) []directfspolicy.Mount {
+	for _, h := range gofers.of("", hints) {
+		p.refuse(&directfspolicy.HintError{
+			Key: h.Key, Value: string(h.Setting), Mount: path.Clean(sm.Destination), Allowed: []string{string(directfspolicy.Default)}, Err: ErrVolumeOverlay,
+			Fix: "remove the hint, or let the volume be a lower layer, by the sentry's driver: " + overlayOption + "=" + string(OverlaySentry),
+		})
+	}
+	all := d.union(p, sm)
+	for i := range all {
+		p.refusePlace(sm, all[i])
+		all[i].Hints = hints
+	}
+	return all
+}
+
+// layerSources says where the files of the layers are, from top to bottom.
+func (o Options) layerSources(m overlaymount.Mount) (all []directfspolicy.Source, err error) {
+	kinds := map[overlaymount.Role]directfspolicy.LayerKind{
+		overlaymount.Lower: directfspolicy.LowerLayer, overlaymount.Data: directfspolicy.DataLayer,
+		overlaymount.Upper: directfspolicy.UpperLayer, overlaymount.Work: directfspolicy.WorkLayer,
+	}
+	for _, l := range m.Layers() {
+		s, err := o.sources(l.Path, false)
+		if err != nil {
+			return nil, err
+		}
+		s[0].Layer = kinds[l.Role]
+		all = append(all, s[0])
+	}
+	return all, nil
+}
+
+// unionSource is what the user calls the overlay. The engine makes a source
+// absolute, as that of a bind mount (runsc/specutils/specutils.go:267).
+func unionSource(source, bundle string) string {
+	if rest, ok := strings.CutPrefix(source, bundle+"/"); ok && bundle != "" {
+		return rest
+	}
+	return source
+}
+
+// EngineOptions are what the engine may know of a mount's options: for an overlay,
+// those that any mount can have. An overlay without an upper layer is read-only.
+func EngineOptions(sm specs.Mount) []string {
+	if !isOverlay(sm) {
+		return StripOptions(sm.Options)
+	}
+	m, attributes, err := overlaymount.Parse(fileSystemOptions(sm.Options))
+	if err != nil || m.Upper == "" && !slices.Contains(attributes, "ro") {
+		attributes = append(attributes, "ro")
+	}
+	return attributes
+}
+
+// IsOverlay reports whether the mount has layers, for its driver to make one tree
+// of.
+func IsOverlay(sm specs.Mount) bool { return isOverlay(sm) }

@@ -1,0 +1,138 @@
+package overlaymount
+
+import (
+	"fmt"
+	"slices"
+)
+
+// maxDepth is how deep file systems stack: FILESYSTEM_MAX_STACK_DEPTH in
+// include/linux/fs.h. The overlay itself is one of them.
+const maxDepth = 2
+
+// filesystem is what the kernel's overlay wants of a layer's file system. The
+// sentry's takes anything that a gofer can serve.
+func (c *checker) filesystem(s seen) {
+	if c.driver == Sentry {
+		return
+	}
+	f := Finding{Option: string(s.Role), Path: s.Path, Fix: "use another volume, " + anotherDriver}
+	switch {
+	case badLayers[s.Filesystem]:
+		f.Code, f.Problem = CodeFilesystem, s.Filesystem+" cannot be a layer of an overlay"
+	case s.Filesystem == "overlay" && (s.Role == Upper || c.ignored(s)):
+		// The kernel looks at a work directory that it then ignores.
+		f.Code, f.Problem = CodeUpperFilesystem, "is on an overlay, and what an overlay writes to cannot be"
+	case s.Role == Upper && UpperSupport(s.Filesystem) == SupportBad:
+		f.Code, f.Problem = CodeUpperFilesystem, s.Filesystem+" cannot hold an upper layer: it lacks whiteouts or attributes, or is never written"
+	case !s.writes() && s.StackedOn >= maxDepth:
+		f.Code = CodeDepth
+		f.Problem = fmt.Sprintf("is on %d overlays already, and file systems stack %d deep", s.StackedOn, maxDepth)
+		f.Fix = "name the layers of that overlay instead, " + anotherDriver
+	default:
+		return
+	}
+	c.add(f)
+}
+
+// writable is that what the overlay writes to can be written. The kernel mounts
+// an overlay without usable work directory read-only, and tells nobody. A work
+// directory without upper layer is not written, but the kernel wants it writable.
+func (c *checker) writable(s seen) {
+	if !s.writes() {
+		return
+	}
+	f := Finding{Code: CodeReadOnly, Option: string(s.Role), Path: s.Path, Fix: "remove upperdir and workdir for a read-only overlay, or use another volume"}
+	switch {
+	case s.ReadOnly:
+		f.Problem = "is on a file system that is mounted read-only"
+	case !s.Writable && c.m.Upper != "":
+		f.Problem = "cannot be written by whoever mounts the overlay"
+	default:
+		return
+	}
+	c.add(f)
+}
+
+// dialect is that a layer has no attributes of the other kind.
+func (c *checker) dialect(s seen) {
+	if s.Role == Work {
+		return
+	}
+	f := Finding{Code: CodeDialect, Option: string(s.Role)}
+	switch {
+	case c.m.UserXattr() && s.Trusted != "":
+		f.Path, f.Problem = s.Trusted, "carries trusted.overlay.* attributes, and this overlay reads user.overlay.*: files that were deleted would come back"
+		f.Fix = "remove userxattr"
+		if c.driver == Sentry {
+			f.Fix = "use the host driver (gvisor.overlay=host)"
+		} else if c.f.UserNamespace {
+			f.Fix = "mount it as root, or copy what an overlay without userxattr shows of it"
+		}
+	case !c.m.UserXattr() && s.User != "":
+		f.Path, f.Problem = s.User, "carries user.overlay.* attributes, and this overlay reads trusted.overlay.*: files that were deleted would come back"
+		f.Fix = "add userxattr"
+	default:
+		return
+	}
+	c.add(f)
+}
+
+// submounts are hidden by an overlay. In a user namespace that would show what is
+// below them, and the kernel refuses.
+func (c *checker) submounts(s seen) {
+	if len(s.Submounts) == 0 || s.Role == Work {
+		return
+	}
+	f := Finding{
+		Code: CodeSubmounts, Option: string(s.Role), Path: s.Path, Warning: true,
+		Problem: "has a mount at " + quote(s.Submounts[0]) + ", which the overlay does not show",
+		Fix:     "mount that at its place in the container too",
+	}
+	if c.f.UserNamespace && c.driver == Host {
+		f.Warning = false
+		f.Problem = "has a mount at " + quote(s.Submounts[0]) + ", and in a user namespace no layer may have one"
+		f.Fix = "use a directory without mounts in it, " + anotherDriver
+	}
+	c.add(f)
+}
+
+// inUse is that nobody else writes the layers. The kernel warns in its log, and
+// refuses with index=on only.
+func (c *checker) inUse(s seen) {
+	f := Finding{Code: CodeInUse, Option: string(s.Role), Path: s.Path, Warning: !s.writes() && c.set(index) != "on"}
+	f.Fix = "use a directory of its own"
+	if !s.writes() {
+		f.Fix = "use a copy, or end the other overlay first"
+	}
+	if s.LockedBy != "" {
+		f.Problem = "is in use by " + s.LockedBy
+		c.add(f)
+		return
+	}
+	for _, o := range c.f.Mounted {
+		where := s.place(o)
+		if where == "" {
+			continue
+		}
+		f.Problem = fmt.Sprintf("%s of the overlay at %q, which is mounted", where, o.Mountpoint)
+		c.add(f)
+		return
+	}
+}
+
+// place says what the directory is to a mounted overlay. Empty: nothing.
+func (s seen) place(o Mounted) string {
+	for _, each := range []struct {
+		id   Identity
+		name string
+	}{{o.Upper, string(Upper)}, {o.Work, string(Work)}} {
+		switch {
+		case each.id == Identity{}:
+		case s.Identity == each.id:
+			return "is the " + each.name
+		case slices.Contains(s.ancestors(), each.id):
+			return "is in the " + each.name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,151 @@
+// Package overlays is the host's overlay driver: it mounts the overlays of a plan,
+// in the client, before a container's processes start. A gofer may be in a user
+// namespace of its own, where the kernel mounts an overlay that looks right and
+// cannot remove or rename what is in its lower layers.
+package overlays
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"golang.org/x/sys/unix"
+)
+
+// ErrLayerChanged: a layer is no longer the directory that was decided about.
+var ErrLayerChanged = errors.New("the layer was replaced by another directory while the container was created")
+
+// ErrInUse: somebody has an upper or work directory already.
+var ErrInUse = errors.New("another container has it, or another program has locked it")
+
+// Needs says for each file that Mount returns which mount it is for.
+func Needs(plan directfspolicy.Plan) (mounts []string) {
+	for _, d := range plan.Decisions() {
+		if isHost(d) {
+			mounts = append(mounts, d.Mount)
+		}
+		for range d.Locks() {
+			mounts = append(mounts, d.Mount)
+		}
+	}
+	return mounts
+}
+
+func isHost(d directfspolicy.Decision) bool {
+	return d.Union != nil && d.Union.Driver == directfspolicy.HostUnion
+}
+
+// Mount mounts the overlays of the plan that the host's driver makes. It returns an
+// FD of each, detached (fsmount(2)), followed by one that holds the lock of each of
+// the directories that [directfspolicy.Decision.Locks] has, in the order of the
+// plan. A lock lasts as long as somebody has its FD open. Nothing stays mounted with
+// an error, which names the mount.
+func Mount(plan directfspolicy.Plan) (files []*os.File, err error) {
+	defer func() {
+		if err != nil {
+			for _, f := range files {
+				f.Close()
+			}
+			files = nil
+		}
+	}()
+	for _, d := range plan.Decisions() {
+		own, err := mount(d)
+		files = append(files, own...)
+		if err != nil {
+			return files, fmt.Errorf("mount %q: %w", d.Mount, err)
+		}
+	}
+	return files, nil
+}
+
+// mount makes the files of one decision. Locks come first in time: who finds a
+// directory in use must not have mounted it.
+func mount(d directfspolicy.Decision) (files []*os.File, err error) {
+	layers, err := openLayers(d)
+	defer closeAll(layers)
+	if err != nil {
+		return nil, err
+	}
+	var locks []*os.File
+	for _, s := range d.Locks() {
+		for _, l := range layers {
+			if l.Source != s {
+				continue
+			}
+			lock, err := lockDirectory(l)
+			if err != nil {
+				return locks, err
+			}
+			locks = append(locks, lock)
+		}
+	}
+	if !isHost(d) {
+		return locks, nil
+	}
+	made, err := mountHost(d, layers)
+	if err != nil {
+		return locks, err
+	}
+	return append([]*os.File{made}, locks...), nil
+}
+
+// layer is an open directory (O_PATH).
+type layer struct {
+	directfspolicy.Source
+	fd int
+}
+
+func closeAll(layers []layer) {
+	for _, l := range layers {
+		unix.Close(l.fd)
+	}
+}
+
+// openLayers opens what the decision was made for, or fails: from here on a layer
+// is its FD, and no name leads to another directory.
+func openLayers(d directfspolicy.Decision) (layers []layer, err error) {
+	if !isHost(d) && len(d.Locks()) == 0 {
+		return nil, nil
+	}
+	for _, s := range d.Sources {
+		fd, err := unix.Open(s.Path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return layers, fmt.Errorf("%v layer %q: %w", s.Layer, s.Path, err)
+		}
+		layers = append(layers, layer{s, fd})
+		var st unix.Stat_t
+		if err := unix.Fstat(fd, &st); err != nil {
+			return layers, fmt.Errorf("%v layer %q: %w", s.Layer, s.Path, err)
+		}
+		if s.Inode == 0 || s.Device != st.Dev || s.Inode != st.Ino {
+			return layers, fmt.Errorf("%v layer %q: %w; create the container again", s.Layer, s.Path, ErrLayerChanged)
+		}
+	}
+	return layers, nil
+}
+
+// lockDirectory takes the lock of an upper or work directory (flock(2)). The FD that
+// holds it is of a copy of the directory's mount that is attached nowhere, so that
+// nothing above or around the directory can be reached by it.
+func lockDirectory(l layer) (*os.File, error) {
+	wrap := func(err error) error { return fmt.Errorf("%v layer %q: locking it: %w", l.Layer, l.Path, err) }
+	tree, err := unix.OpenTree(l.fd, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
+	if err != nil {
+		return nil, wrap(err)
+	}
+	defer unix.Close(tree)
+	fd, err := unix.Openat(tree, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, wrap(err)
+	}
+	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		unix.Close(fd)
+		if err == unix.EWOULDBLOCK {
+			return nil, fmt.Errorf("%v layer %q: %w: use another directory, or wait until that container is deleted", l.Layer, l.Path, ErrInUse)
+		}
+		return nil, wrap(err)
+	}
+	return os.NewFile(uintptr(fd), l.Path), nil
+}
