@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -16,42 +17,51 @@ type overlayConfig struct {
 	owner    int // of the layers; 0 is root, others are rootless
 }
 
-// firstJobs change the overlays, and say what they are afterwards.
-var firstJobs = []string{"first:ov", "tree:ov", "readonly:ro", "layers:deep"}
+// firstJobs change the overlays. againJobs go on with what the upper layer kept.
+var (
+	firstJobs = []string{"first:ov", "readonly:ro", "layers:deep"}
+	againJobs = []string{"again:ov", "changed:ov"}
+)
 
-// againJobs go on where firstJobs have ended.
-var againJobs = []string{"again:ov", "tree:ov"}
-
-// testOverlay runs the guest's cases in a container, twice on the same upper
-// layer, and expects what a process of the host sees of an overlay with the
-// same layers. Each side reads then what the other has written.
+// testOverlay runs the guest's cases in a container, and goes on in a second one
+// with the same upper layer. What they see is expected to be what processes of
+// the host see of an overlay with the same layers. Each side reads then what the
+// other has written.
 func testOverlay(t *testing.T, c overlayConfig) {
 	lab := newLab(t, flag(c.directfs))
 	dialect := layers.Trusted
 	if c.owner != 0 {
 		lab, dialect = rootless(t, lab, c.owner), layers.User
 	}
-	options := []harness.Option{harness.OwnedBy(uint32(c.owner))}
+	owned := harness.OwnedBy(uint32(c.owner))
 	memory := inMemory(t, lab)
 	ours, theirs := newUnions(t, memory, dialect, c.owner), newUnions(t, memory, dialect, c.owner)
 	d := newComparison(t, c)
 
-	want := native(t, lab, theirs, c.owner, firstJobs)
-	got := c.driver.inside(t, lab, ours, firstJobs, options...)
-	for _, job := range firstJobs {
-		d.compare(t, job, got[job], want[job])
-	}
-	seen := native(t, lab, unions{"ov": ours["ov"]}, c.owner, []string{"tree:ov"})
-	d.compare(t, "on the host, tree:ov", got["tree:ov"], seen["tree:ov"])
+	want := native(t, lab, theirs, c.owner, append(firstJobs, "tree:ov"))
+	got := c.driver.inside(t, lab, ours, append([]string{"mount:ov", "mount:ro"}, firstJobs...), owned)
+	c.checkMounted(t, got)
+	d.compareJobs(t, firstJobs, got, want)
 
-	ours = unions{"ov": ours["ov"], "theirs": theirs["ov"]}
-	got = c.driver.inside(t, lab, ours, append([]string{"tree:theirs"}, againJobs...), options...)
-	d.compare(t, "tree:theirs", got["tree:theirs"], want["tree:ov"])
-	want = native(t, lab, theirs, c.owner, againJobs)
-	for _, job := range againJobs {
-		d.compare(t, "again, "+job, got[job], want[job])
-	}
+	both := unions{"ov": ours["ov"], "theirs": theirs["ov"]}
+	seen := native(t, lab, both, c.owner, []string{"tree:ov", "tree:theirs"})
+	got = c.driver.inside(t, lab, both, append([]string{"tree:ov", "tree:theirs"}, againJobs...), owned)
+	d.compareJobs(t, []string{"tree:ov"}, got, want)
+	d.compareJobs(t, []string{"tree:ov", "tree:theirs"}, got, seen)
+	d.compareJobs(t, againJobs, got, native(t, lab, theirs, c.owner, againJobs))
 	d.checkAllSeen(t)
+}
+
+// checkMounted expects the access that the container was to have: with another one
+// the rest says nothing.
+func (c overlayConfig) checkMounted(t *testing.T, got records) {
+	t.Helper()
+	for job, readOnly := range map[string]bool{"mount:ov": false, "mount:ro": true} {
+		want := fmt.Sprintf("type 9p directfs %v read-only %v", c.directfs, readOnly)
+		if len(got[job]) != 1 || got[job][0].Result != want {
+			t.Errorf("%s: %v, want %s", job, got[job], want)
+		}
+	}
 }
 
 // rootless makes the lab's runtime that of a user.
@@ -78,9 +88,7 @@ func TestOverlayCasesOnPlainBind(t *testing.T) {
 			d := newComparison(t, c)
 			want := runNative(t, theirs, 0, jobs)
 			got := runJobs(t, lab, jobs, harness.MountFrom(filepath.Join(ours, "plain"), "/plain"))
-			for _, job := range jobs {
-				d.compare(t, job, got[job], want[job])
-			}
+			d.compareJobs(t, jobs, got, want)
 			d.checkAllSeen(t)
 		})
 	}

@@ -49,8 +49,10 @@ var overlayJobs = map[string]func(dir string) ([]report.Step, error){
 	"readonly": func(dir string) ([]report.Step, error) {
 		return runCases(dir, []overlayCase{{"create", overlayReadOnly}})
 	},
-	"layers": overlayLayers,
-	"tree":   overlayTree,
+	"layers":  overlayLayers,
+	"tree":    overlayTree,
+	"changed": overlayChanged,
+	"mount":   overlayMount,
 }
 
 // runOverlay runs jobs, each of them JOB:DIR, and prints their records. Their

@@ -15,9 +15,24 @@ import (
 )
 
 // overlayTree records everything below a directory that the union defines.
-func overlayTree(dir string) ([]report.Step, error) {
+func overlayTree(dir string) ([]report.Step, error) { return treeOf(dir, dir) }
+
+// overlayChanged is overlayTree of the scenes alone in which overlayAgain went on.
+func overlayChanged(dir string) ([]report.Step, error) {
 	var steps []report.Step
-	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+	for _, c := range overlayAgain {
+		some, err := treeOf(dir, filepath.Join(dir, c.scene))
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, some...)
+	}
+	return steps, nil
+}
+
+func treeOf(dir, sub string) ([]report.Step, error) {
+	var steps []report.Step
+	err := filepath.WalkDir(sub, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -111,4 +126,11 @@ func overlayLayers(dir string) ([]report.Step, error) {
 		s.see("d/" + e.Name())
 	}
 	return numbered("layers", s.steps), nil
+}
+
+// overlayMount records how the directory is mounted.
+func overlayMount(dir string) ([]report.Step, error) {
+	mounts, err := readMounts()
+	m, _ := report.Report{Mounts: mounts}.Mount(dir)
+	return []report.Step{{Name: "mount", Result: fmt.Sprintf("type %s directfs %v read-only %v", m.Type, m.Has("directfs"), m.Has("ro"))}}, err
 }
