@@ -43,6 +43,10 @@ func testOverlay(t *testing.T, c overlayConfig) {
 	c.checkMounted(t, got)
 	d.compareJobs(t, firstJobs, got, want)
 
+	marks := []string{"marks:upper"}
+	got = runNative(t, filepath.Dir(ours["ov"].Upper), 0, marks)
+	d.compareJobs(t, marks, got, runNative(t, filepath.Dir(theirs["ov"].Upper), 0, marks))
+
 	both := unions{"ov": ours["ov"], "theirs": theirs["ov"]}
 	seen := native(t, lab, both, c.owner, []string{"tree:ov", "tree:theirs"})
 	got = c.driver.inside(t, lab, both, append([]string{"tree:ov", "tree:theirs"}, againJobs...), owned)

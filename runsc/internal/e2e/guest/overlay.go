@@ -51,6 +51,7 @@ var overlayJobs = map[string]func(dir string) ([]report.Step, error){
 	},
 	"layers":  overlayLayers,
 	"tree":    overlayTree,
+	"marks":   overlayLayerMarks,
 	"changed": overlayChanged,
 	"mount":   overlayMount,
 }

@@ -17,6 +17,37 @@ import (
 // overlayTree records everything below a directory that the union defines.
 func overlayTree(dir string) ([]report.Step, error) { return treeOf(dir, dir) }
 
+// overlayLayerMarks records what hides something below in the directory of a layer:
+// whiteouts, and directories that an attribute marks.
+func overlayLayerMarks(dir string) ([]report.Step, error) {
+	var steps []report.Step
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		var marks []string
+		var st unix.Stat_t
+		if err := unix.Lstat(path, &st); err != nil {
+			return err
+		}
+		if st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == 0 {
+			marks = append(marks, "whiteout")
+		}
+		for _, name := range []string{"opaque", "redirect", "metacopy"} {
+			for _, dialect := range []layers.Dialect{layers.Trusted, layers.User} {
+				if _, err := unix.Lgetxattr(path, dialect.Mark(name), make([]byte, 256)); err == nil {
+					marks = append(marks, dialect.Mark(name))
+				}
+			}
+		}
+		if len(marks) > 0 {
+			steps = append(steps, report.Step{Name: "mark " + named(dir, path), Result: strings.Join(marks, " ")})
+		}
+		return nil
+	})
+	return steps, err
+}
+
 // overlayChanged is overlayTree of the scenes alone in which overlayAgain went on.
 func overlayChanged(dir string) ([]report.Step, error) {
 	var steps []report.Step
@@ -36,11 +67,15 @@ func treeOf(dir, sub string) ([]report.Step, error) {
 		if err != nil {
 			return err
 		}
-		name := strings.ReplaceAll(strings.TrimPrefix(path, dir), layers.LongName, "LONG")
-		steps = append(steps, report.Step{Name: "tree " + name, Result: describe(path) + " " + userXattrs(path)})
+		steps = append(steps, report.Step{Name: "tree " + named(dir, path), Result: describe(path) + " " + userXattrs(path)})
 		return nil
 	})
 	return steps, err
+}
+
+// named is the name in a directory.
+func named(dir, path string) string {
+	return strings.ReplaceAll(strings.TrimPrefix(path, dir), layers.LongName, "LONG")
 }
 
 // describe says of a file what the union defines: neither inode numbers nor

@@ -88,7 +88,7 @@ func (e entry) node(dir, path string, dialect Dialect) error {
 		if err := os.Mkdir(path, 0o755); err != nil {
 			return err
 		}
-		return unix.Setxattr(path, dialect.mark("opaque"), []byte("y"), 0)
+		return unix.Setxattr(path, dialect.Mark("opaque"), []byte("y"), 0)
 	case whiteout:
 		return unix.Mknod(path, unix.S_IFCHR, 0)
 	case symlink:

@@ -33,8 +33,8 @@ const (
 	User    Dialect = "user" // the option userxattr
 )
 
-// mark is the full name of an overlay's extended attribute.
-func (d Dialect) mark(name string) string {
+// Mark is the full name of an overlay's extended attribute.
+func (d Dialect) Mark(name string) string {
 	if d == User {
 		return "user.overlay." + name
 	}
