@@ -21,11 +21,17 @@ const (
 	// UpperLayer takes what is written, and WorkLayer is where the kernel prepares it.
 	UpperLayer
 	WorkLayer
+
+	// ProgramFile is the program that mounts the overlay in the sandbox, ReportFile
+	// where it says how that went.
+	ProgramFile
+	ReportFile
 )
 
-var layerNames = enum[LayerKind]{"kind of layer", []string{"", "lower", "data", "upper", "work"}}
+var layerNames = enum[LayerKind]{"kind of layer", []string{"", "lower", "data", "upper", "work", "program", "report"}}
 
-// String returns "lower", "data", "upper", "work", or "" for NoLayer.
+// String returns "lower", "data", "upper", "work", "program", "report", or "" for
+// NoLayer.
 func (k LayerKind) String() string { return layerNames.name(k) }
 
 // MarshalText implements encoding.TextMarshaler.
@@ -154,14 +160,14 @@ func checkUnion(u *Union, l *Layer, served bool, sources []Source) error {
 		if err := checkDestination(l.Of); err != nil {
 			return err
 		}
-		if u != nil || !served || l.Kind != LowerLayer && l.Kind != UpperLayer {
+		if u != nil || !served || slices.Contains([]LayerKind{NoLayer, DataLayer, WorkLayer}, l.Kind) || !layerNames.knows(l.Kind) {
 			return fmt.Errorf("it cannot be the layer %v of mount %q", l.Kind, l.Of)
 		}
 	}
-	var count [5]int
+	var count [7]int
 	for _, s := range sources {
-		if !layerNames.knows(s.Layer) {
-			return fmt.Errorf("source %q: unknown kind of layer %d", s, s.Layer)
+		if s.Layer > WorkLayer {
+			return fmt.Errorf("source %q: %v is no layer", s, s.Layer)
 		}
 		count[s.Layer]++
 	}

@@ -61,6 +61,10 @@ type Options struct {
 	// an option of the mount names no other driver.
 	OverlayDriver OverlayDriver
 
+	// FirstProcess is the path of the program that mounts an overlay in the sandbox,
+	// and then becomes the container's process: the runtime's own.
+	FirstProcess string
+
 	// Layers looks at the directories that an overlay names. Nil: nothing is known
 	// of them.
 	Layers LayersFunc

@@ -14,7 +14,7 @@ import (
 func checkOrder(mounts []directfspolicy.Mount) (errs []error) {
 	below := map[string]string{} // directory -> a mount below it
 	for _, m := range mounts {
-		if m.Backend == directfspolicy.NoGofer {
+		if m.Backend == directfspolicy.NoGofer && m.Union == nil || m.Layer != nil {
 			continue
 		}
 		if hidden, ok := below[m.Destination]; ok {

@@ -132,7 +132,7 @@ func (p *parser) refuseLayers(destination string, err error) {
 
 // union describes an overlay: one mount, or, where the sentry makes one tree of
 // the layers, the overlay and a mount for each of them.
-func (d describer) union(p *parser, sm specs.Mount) []directfspolicy.Mount {
+func (d describer) union(p *parser, sm specs.Mount, gofers goferHints) []directfspolicy.Mount {
 	l, ok := p.layers(sm)
 	m, err := d.place(sm)
 	if err != nil {
@@ -141,39 +141,90 @@ func (d describer) union(p *parser, sm specs.Mount) []directfspolicy.Mount {
 	if !ok || err != nil {
 		return nil
 	}
-	var facts overlaymount.Facts
-	if d.o.Layers != nil {
-		facts = d.o.Layers(l.Mount)
-	}
-	u := directfspolicy.Union{Source: unionSource(sm.Source, d.o.Bundle)}
-	if l.chosen {
-		u.Chosen = directfspolicy.ChosenByOption
-	}
-	if facts.UserNamespace {
-		l.Mount = l.WithUserXattr()
-	}
-	if found := problems(l.Mount, facts, overlaymount.Host); len(found) > 0 {
+	u, facts, found := d.chooseDriver(l, gofers)
+	if len(found) > 0 {
 		p.refuseLayers(m.Destination, errors.Join(found...))
 		return nil
 	}
-	for _, o := range l.Options {
-		u.Options = append(u.Options, o.String())
-	}
+	u.Source = unionSource(sm.Source, d.o.Bundle)
 	m.Union, m.SourceName = &u, ""
+	if u.Driver == directfspolicy.SentryUnion {
+		return d.sentryUnion(p, m, l, gofers)
+	}
+	return d.hostUnion(p, m, l, facts)
+}
+
+// chooseDriver returns the driver and why it is that one, or else why no driver
+// can have the layers.
+func (d describer) chooseDriver(l layered, gofers goferHints) (u directfspolicy.Union, facts overlaymount.Facts, found []error) {
+	if d.o.Layers != nil {
+		facts = d.o.Layers(l.Mount)
+	}
+	if l.chosen {
+		u.Chosen = directfspolicy.ChosenByOption
+	}
+	host := problems(l.Mount, facts, overlaymount.Host)
+	for _, lower := range l.Lower {
+		if len(gofers.of(path.Clean(lower), nil)) > 0 {
+			delete(facts.Layers, lower) // only a name
+			host = append(host, &overlaymount.Finding{
+				Code: "volume", Option: string(overlaymount.Lower), Path: lower, Problem: "is served by a volume, which the kernel does not see",
+				Fix: "choose the sentry's driver, by " + overlayOption + "=" + string(OverlaySentry) + ", or remove the hint",
+			})
+		}
+	}
+	if l.driver == OverlayHost || l.driver == OverlayAuto && len(host) == 0 {
+		return u, facts, host
+	}
+	u.Driver = directfspolicy.SentryUnion
+	found = problems(l.Mount, facts, overlaymount.Sentry)
+	if d.o.MountOverlay {
+		found = append(found, errOverlayOverLayers)
+	}
+	if l.driver == OverlayAuto {
+		if len(found) > 0 {
+			return u, facts, append(host, found...)
+		}
+		u.Chosen, u.HostFails = directfspolicy.ChosenAsFallback, codeOf(host[0])
+	}
+	return u, facts, found
+}
+
+var errOverlayOverLayers = errors.New("--overlay2=all puts an overlay of its own over each layer, and over what the first process reports: use --overlay2=root:self or none, or the host's driver, by " + overlayOption + "=" + string(OverlayHost))
+
+// codeOf is the kind of a finding.
+func codeOf(err error) string {
+	var f *overlaymount.Finding
+	if errors.As(err, &f) {
+		return string(f.Code)
+	}
+	return string(overlaymount.CodeRefused)
+}
+
+// hostUnion is one mount of all layers.
+func (d describer) hostUnion(p *parser, m directfspolicy.Mount, l layered, facts overlaymount.Facts) []directfspolicy.Mount {
+	if facts.UserNamespace {
+		l.Mount = l.WithUserXattr()
+	}
+	for _, o := range l.Options {
+		m.Union.Options = append(m.Union.Options, o.String())
+	}
 	m.Backend, m.BackendName = directfspolicy.StockGofer, ""
+	var err error
 	if m.Sources, err = d.o.layerSources(l.Mount); err != nil {
 		p.refuse(fmt.Errorf("mount %q: %w", m.Destination, err))
 		return nil
 	}
-	readOnly := l.Upper == "" || slices.Contains(l.attributes, "ro")
-	m.Overlay = d.o.MountOverlay && !readOnly
-	d.writes(&m, m.Overlay || readOnly)
+	m.Overlay = d.o.MountOverlay && !l.readOnly()
+	d.writes(&m, m.Overlay || l.readOnly())
 	if m.Overlay && d.o.MountOverlayInSource {
 		p.refuse(fmt.Errorf("%w: mount %q: %w: keep them elsewhere, by --overlay2=all:memory or --overlay2=all:dir=DIR",
 			directfspolicy.ErrInvalidRequest, m.Destination, ErrOverlayInSource))
 	}
 	return []directfspolicy.Mount{m}
 }
+
+func (l layered) readOnly() bool { return l.Upper == "" || slices.Contains(l.attributes, "ro") }
 
 // problems are the findings for which an overlay is refused.
 func problems(m overlaymount.Mount, f overlaymount.Facts, d overlaymount.Driver) (all []error) {
@@ -193,10 +244,12 @@ func (d describer) overlay(p *parser, sm specs.Mount, hints []directfspolicy.Hin
 			Fix: "remove the hint, or let the volume be a lower layer, by the sentry's driver: " + overlayOption + "=" + string(OverlaySentry),
 		})
 	}
-	all := d.union(p, sm)
+	all := d.union(p, sm, gofers)
 	for i := range all {
 		p.refusePlace(sm, all[i])
-		all[i].Hints = hints
+		if all[i].Backend != directfspolicy.NoGofer {
+			all[i].Hints = hints
+		}
 	}
 	return all
 }

@@ -25,9 +25,10 @@ func (c *checker) pair(one, other seen) {
 	switch {
 	case c.ignored(one) || c.ignored(other):
 		return
+	case one.Layer == other.Layer:
+		f.Code, f.Problem, f.Fix = CodeSame, "is named twice", "name it once"
 	case one.Identity == other.Identity:
-		f.Code, f.Problem = CodeSame, "is the same directory as "+describe(one)
-		f.Fix = "name each directory once"
+		f.Code, f.Problem, f.Fix = CodeSame, "is the same directory as "+describe(one), "name each directory once"
 	case other.inside(one):
 		f.Code, f.Problem = CodeNested, "is inside "+describe(one)
 	case one.inside(other):

@@ -149,7 +149,9 @@ func (pod *Pod) Join(raw []byte, conf config.Config) (directfspolicy.Plan, Conta
 		return plan, Container{}, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	engine.HideOptions(spec)
-	engine.LowerMember(spec, plan)
+	if _, err := engine.LowerMember(&conf, spec, plan); err != nil {
+		return plan, Container{}, err
+	}
 	confs, err := GoferConfs(spec, pod.Hidden, conf.GetOverlay2())
 	if err != nil {
 		return plan, Container{}, err

@@ -89,6 +89,9 @@ func lower(f *flag.FlagSet, conf *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("reading spec: %w", err)
 	}
+	if raw, err = addFirstProcess(f, conf, raw, plan); err != nil {
+		return err
+	}
 	spec, rootfs, err := engine.LowerSpec(raw, plan)
 	if err != nil {
 		return err

@@ -47,6 +47,7 @@ func Options(conf *config.Config, pod *specs.Spec) ociconfig.Options {
 		Sources:       hostfs.NewReader().Sources,
 		HostDevices:   func(spec *specs.Spec) bool { return servesDevices(spec, conf) },
 		Layers:        inspect.Facts,
+		FirstProcess:  ownProgram(),
 		OverlayDriver: Overlay.driver,
 		Pod:           pod,
 		Backend:       describe,

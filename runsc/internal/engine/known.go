@@ -30,7 +30,7 @@ func CheckKnown(plan directfspolicy.Plan) error {
 		if i == 0 {
 			continue // no source hint counts for the rootfs
 		}
-		if d.ServedByVolume() || len(d.Sources) == 0 || d.Sources[0].Inode != 0 {
+		if d.ServedByVolume() || len(d.Sources) == 0 || d.Sources[0].Inode != 0 || d.Layer != nil && d.Layer.Kind == directfspolicy.ReportFile {
 			continue
 		}
 		h, _ := d.WhyCache.Hint()

@@ -108,6 +108,13 @@ func LowerSpec(raw []byte, p directfspolicy.Plan) (spec []byte, rootfs directfsp
 	return slices.Concat([]byte(`{"annotations":`), a, fields, []byte("}")), rootfs, nil
 }
 
+// IsLowered reports whether LowerSpec has made the spec.
+func IsLowered(raw []byte) bool {
+	annotations, err := readAnnotations(raw)
+	_, ok := annotations[loweredAnnotation]
+	return err == nil && ok
+}
+
 // otherFields returns the members of the JSON object but for the annotations,
 // each with a comma before it. They keep their order and are not merged: to
 // the engine's decoder "Root" is the same field as "root", and of fields that

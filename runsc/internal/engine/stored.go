@@ -12,6 +12,7 @@ import (
 	"github.com/directfs/runsc/pkg/ociconfig"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/runsc/boot"
+	"gvisor.dev/gvisor/runsc/config"
 )
 
 // planAnnotation and hintsAnnotation kept the Plan, and the hints that the
@@ -92,14 +93,21 @@ func HideOptions(spec *specs.Spec) {
 // LowerMember lowers the annotations of a container that joins a sandbox, for
 // as long as it is started: the sandbox process gets the client's spec object.
 // undo puts the user's back.
-func LowerMember(spec *specs.Spec, p directfspolicy.Plan) (undo func()) {
+func LowerMember(conf *config.Config, spec *specs.Spec, p directfspolicy.Plan) (undo func(), err error) {
 	user := spec.Annotations
+	undoProcess, err := AddFirstProcess(conf, spec, p)
+	if err != nil {
+		return nil, err
+	}
 	lowered := map[string]string{decisionsAnnotation: decisions(p)}
 	maps.Copy(lowered, ociconfig.StripAnnotations(user))
 	delete(lowered, planAnnotation)
 	delete(lowered, hintsAnnotation)
 	spec.Annotations = lowered
-	return func() { spec.Annotations = user }
+	return func() {
+		spec.Annotations = user
+		undoProcess()
+	}, nil
 }
 
 // StoredPlan reads the Plan from the stored spec of a container that an earlier

@@ -12,6 +12,7 @@ import (
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/runsc/config"
 )
 
 const (
@@ -60,7 +61,10 @@ func TestLowerMember(t *testing.T) {
 	p := planFor(t, directfspolicy.PodSandbox, true, directRoot, []want{directWant, lisafsWant})
 	user := map[string]string{"a": "1", "dev.gvisor.spec.rootfs.directfs": "on", planKey: "{}", hintsKey: "{}"}
 	spec := &specs.Spec{Annotations: user}
-	undo := engine.LowerMember(spec, p)
+	undo, err := engine.LowerMember(&config.Config{}, spec, p)
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := map[string]string{"a": "1", "dev.gvisor.directfs-decisions": "/=directfs,shared /m0=directfs,shared /m1=lisafs,shared"}
 	if !reflect.DeepEqual(spec.Annotations, want) {
 		t.Errorf("the sandbox sees %v, want %v", spec.Annotations, want)

@@ -1,35 +1,86 @@
 package engine
 
 import (
+	"os"
+	"path"
 	"slices"
 
+	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/ociconfig"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// bindType is the engine's word for a mount that a gofer serves
-// (runsc/specutils/specutils.go:544).
-const bindType = "bind"
+// The engine's words for a mount that a gofer serves (runsc/specutils/specutils.go:544)
+// and for one in the sandbox's memory.
+const (
+	bindType  = "bind"
+	tmpfsType = "tmpfs"
+)
 
-// LowerOverlays makes the overlays among a spec's mounts what the engine serves by
-// a gofer: it ignores the type (runsc/boot/vfs.go:1173). The source, which for an
-// overlay is only a name, opens nothing. Every process of this runtime that reads
-// the spec does this first.
-func LowerOverlays(mounts []specs.Mount) []specs.Mount {
+// LowerOverlays makes the overlays among a spec's mounts what the engine knows: it
+// ignores the type (runsc/boot/vfs.go:1173). One that the host makes becomes a mount
+// that a gofer serves. One that the sentry makes becomes a directory in memory,
+// which the first process covers with the overlay, and a mount for each thing that
+// takes. The source of an overlay opens nothing. Every process of this runtime that
+// reads the spec does this first.
+func LowerOverlays(mounts []specs.Mount, p directfspolicy.Plan) []specs.Mount {
 	if !slices.ContainsFunc(mounts, ociconfig.IsOverlay) {
 		return mounts
 	}
-	out := slices.Clone(mounts)
-	for i := range out {
-		m := &out[i]
-		if !ociconfig.IsOverlay(*m) {
+	left := p.Decisions()
+	var out []specs.Mount
+	for _, m := range mounts {
+		if !ociconfig.IsOverlay(m) {
+			out = append(out, m)
 			continue
 		}
-		m.Options = ociconfig.EngineOptions(*m)
+		var parts []directfspolicy.Decision
+		left, parts = partsOf(path.Clean(m.Destination), left)
+		out = append(out, lowerOverlay(m, parts)...)
+	}
+	return out
+}
+
+// partsOf finds the next overlay at a destination among the decisions. It returns
+// what follows it, and the parts of it, if the sentry makes it.
+func partsOf(destination string, all []directfspolicy.Decision) (left, parts []directfspolicy.Decision) {
+	i := slices.IndexFunc(all, func(d directfspolicy.Decision) bool { return d.Mount == destination && d.Union != nil })
+	if i < 0 {
+		return all, nil
+	}
+	all = all[i+1:]
+	n := 0
+	for n < len(all) && all[n].Layer != nil && all[n].Layer.Of == destination {
+		n++
+	}
+	return all[n:], all[:n]
+}
+
+func lowerOverlay(m specs.Mount, parts []directfspolicy.Decision) []specs.Mount {
+	if len(parts) == 0 {
+		m.Options = ociconfig.EngineOptions(m)
 		m.Type = bindType
 		if m.Source == "" {
 			m.Source = "overlay"
 		}
+		return []specs.Mount{m}
+	}
+	out := []specs.Mount{{Destination: m.Destination, Type: tmpfsType, Source: tmpfsType}}
+	for _, d := range parts {
+		part := specs.Mount{Destination: d.Mount, Type: bindType, Source: d.Sources[0].Path, Options: []string{"bind"}}
+		if k := d.Layer.Kind; k == directfspolicy.LowerLayer || k == directfspolicy.ProgramFile {
+			part.Options = append(part.Options, "ro")
+		}
+		out = append(out, part)
 	}
 	return out
+}
+
+// ownProgram is this program's path, or empty: then the sandbox makes no overlay.
+func ownProgram() string {
+	name, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	return name
 }

@@ -3,46 +3,126 @@ package gofer
 import (
 	"errors"
 	"fmt"
+	"path"
+	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/layout"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
-// place finds the connections' places, in the rootfs that is served or in an
-// empty one, and makes the mount points that are missing.
-func place(conns []connection) error {
-	if len(conns) > 0 && conns[0].isRootfs() {
-		return arrange(layout.Mount{Decision: conns[0].decision, Root: conns[0].tree, Directory: true}, conns[1:])
-	}
-	rootfs, err := emptyTree()
-	if err != nil {
-		return err
-	}
-	defer unix.Close(rootfs)
-	return arrange(layout.Mount{Decision: directfspolicy.Decision{Access: directfspolicy.NoAccess}, Root: rootfs, Directory: true}, conns)
+// arrangement finds the places of a container's mounts, in the rootfs that is
+// served or in an empty one, and makes the mount points that are missing.
+type arrangement struct {
+	layout *layout.Layout
+	plan   directfspolicy.Plan
+	stages []engine.Stage
+
+	// added are the connections of the layout's mounts, in its order; nil is an
+	// overlay that the sentry makes.
+	added []*connection
+
+	// overlays are the places of those overlays, by their destinations.
+	overlays map[string]string
 }
 
-// arrange sets the path of every connection. All but host devices are of mounts.
-func arrange(rootfs layout.Mount, conns []connection) error {
-	l := layout.New(rootfs, true)
-	for i := range conns {
-		c := &conns[i]
-		if c.device {
-			continue
-		}
-		path, same, err := l.Add(layout.Mount{Decision: c.decision, Root: c.tree, Directory: c.directory})
+// place sets the paths of the connections. It returns the places of the spec's
+// mounts: those that are served, and those that have to do with an overlay that
+// the sentry makes. Others have none.
+func place(conns []connection, mounts []specs.Mount, plan directfspolicy.Plan) ([]string, error) {
+	rootfs := layout.Mount{Decision: directfspolicy.Decision{Access: directfspolicy.NoAccess}, Directory: true}
+	if len(conns) > 0 && conns[0].isRootfs() {
+		rootfs.Decision, rootfs.Root = conns[0].decision, conns[0].tree
+	} else {
+		empty, err := emptyTree()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for _, j := range same {
-			if err := conns[j].showAlso(c); err != nil {
-				return fmt.Errorf("showing mount %q: %w", c.path, err)
-			}
-		}
-		c.path = path
+		defer unix.Close(empty)
+		rootfs.Root = empty
 	}
-	return nil
+	byIndex := map[int]*connection{}
+	for i := range conns {
+		if c := &conns[i]; c.mount != nil {
+			byIndex[c.index] = c
+		}
+	}
+	a := arrangement{layout: layout.New(rootfs, true), plan: plan, stages: engine.Stages(mounts, plan), overlays: map[string]string{}}
+	places := make([]string, len(mounts))
+	for i, m := range mounts {
+		var err error
+		if places[i], err = a.place(i, m, byIndex[i]); err != nil {
+			return nil, err
+		}
+		if c := byIndex[i]; c != nil {
+			c.path = places[i]
+		}
+	}
+	return places, nil
+}
+
+// place finds the place of one mount. c is nil where no connection serves it.
+func (a *arrangement) place(i int, m specs.Mount, c *connection) (place string, err error) {
+	overlay, isOverlay := a.overlay(i, m)
+	switch {
+	case a.stages[i].Staged():
+		place = path.Join(a.overlays[a.stages[i].Of], a.stages[i].Name)
+	case isOverlay:
+		place, err = a.add(layout.Mount{Decision: overlay, Root: layout.NoRoot, Directory: true}, nil)
+	case c != nil:
+		place, err = a.add(layout.Mount{Decision: c.decision, Root: c.tree, Directory: c.directory}, c)
+	}
+	if isOverlay {
+		a.overlays[overlay.Mount] = place
+	}
+	return place, err
+}
+
+// overlay returns the decision for an overlay that the sentry makes, if the mount
+// is what is at its destination until then: the next one is its first layer.
+func (a *arrangement) overlay(i int, m specs.Mount) (directfspolicy.Decision, bool) {
+	destination := path.Clean(m.Destination)
+	if i+1 >= len(a.stages) || a.stages[i+1] != engine.FirstLayer(destination) {
+		return directfspolicy.Decision{}, false
+	}
+	for _, d := range a.plan.Decisions() {
+		if d.Mount == destination && d.Union != nil {
+			return d, true
+		}
+	}
+	return directfspolicy.Decision{}, false
+}
+
+// errTwoAtOverlay: what is at one place with an overlay of the sandbox is mounted
+// before it or after it, by chance (runsc/boot/vfs.go:989).
+var errTwoAtOverlay = errors.New("the sandbox makes an overlay at the place of another mount, and either could hide the other: remove one of them")
+
+// errIntoOverlay: it would be hidden, because nobody knew that it is in the overlay.
+var errIntoOverlay = errors.New("a symbolic link leads into an overlay that the sandbox makes: write the destination without links, or let the host's driver make the overlay")
+
+// add adds a mount to the layout.
+func (a *arrangement) add(m layout.Mount, c *connection) (string, error) {
+	place, same, err := a.layout.Add(m)
+	if err != nil {
+		return "", err
+	}
+	for _, overlay := range a.overlays {
+		if strings.HasPrefix(place, strings.TrimSuffix(overlay, "/")+"/") {
+			return "", fmt.Errorf("mount %q leads to %q: %w", m.Decision.Mount, place, errIntoOverlay)
+		}
+	}
+	for _, j := range same {
+		if c == nil || a.added[j] == nil {
+			return "", fmt.Errorf("mount %q: %w", m.Decision.Mount, errTwoAtOverlay)
+		}
+		if err := a.added[j].showAlso(c); err != nil {
+			return "", fmt.Errorf("showing mount %q: %w", c.path, err)
+		}
+	}
+	a.added = append(a.added, c)
+	return place, nil
 }
 
 // showAlso makes a connection that is hidden by another one at the same place

@@ -35,7 +35,7 @@ func benchmarkIsolate(b *testing.B, n int, nested bool) {
 	b.ResetTimer()
 	for range b.N {
 		p.must(takeTrees(conns, nil))
-		p.must(place(conns))
+		p.must(placeAll(conns))
 		p.must(restrict(conns))
 		namespace, err := isolate(conns)
 		p.must(err)

@@ -128,13 +128,13 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("reading spec: %w", err)
 	}
-	spec.Mounts = engine.LowerOverlays(spec.Mounts)
 	answer := g.client.AwaitReady()
 	plan, err := engine.TakeInGofer(answer.Data)
 	if err != nil {
 		return fmt.Errorf("directfs plan: %w", err)
 	}
 	engine.TakeBack() // hooks come next
+	spec.Mounts = engine.LowerOverlays(spec.Mounts, plan)
 	pairs, err := engine.PairMounts(spec.Mounts, g.mountConfs, plan)
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 		g.client.BeforeExit(func() { hangUpAll(conns) })
 		return g.sendMounts(mounts, pairs, plan)
 	}
-	mounts, err := g.mounts(conf, spec, f.Arg(0), conns, answer.Files, byClient(client), tell)
+	mounts, err := g.mounts(conf, spec, f.Arg(0), plan, conns, answer.Files, byClient(client), tell)
 	if err != nil {
 		return err
 	}
@@ -192,12 +192,12 @@ func (g *Command) run(f *flag.FlagSet, conf *config.Config) error {
 }
 
 // mounts makes the mounts, or takes up what an earlier run of this process made.
-func (g *Command) mounts(conf *config.Config, spec *specs.Spec, id string, conns []connection, connected []*os.File, open opener, tell func([]specs.Mount) error) (prepared, error) {
+func (g *Command) mounts(conf *config.Config, spec *specs.Spec, id string, plan directfspolicy.Plan, conns []connection, connected []*os.File, open opener, tell func([]specs.Mount) error) (prepared, error) {
 	if conf.TestOnlyAllowRunAsCurrentUserWithoutChroot {
 		return prepared{}, errors.New("mounts cannot be kept apart with --TESTONLY-unsafe-nonroot; run without it")
 	}
 	if g.setUpRoot {
-		return g.prepare(conf, spec, id, conns, connected, open, tell)
+		return g.prepare(conf, spec, id, plan, conns, connected, open, tell)
 	}
 	p, err := takePrepared(g.preparedFD, conns)
 	if err != nil {

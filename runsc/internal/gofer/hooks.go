@@ -27,6 +27,18 @@ func runHooks(spec *specs.Spec, id, bundle string, conns []connection) error {
 		log.Warningf("createContainer hooks are not run: the rootfs is an image")
 		return nil
 	}
+	all := conns
+	conns = slices.DeleteFunc(slices.Clone(all), func(c connection) bool { return c.isPart() })
+	defer func() {
+		// A part of an overlay is nowhere yet. The others have other copies now.
+		i := 0
+		for j := range all {
+			if !all[j].isPart() {
+				all[j].tree = conns[i].tree
+				i++
+			}
+		}
+	}()
 	if err := restrict(forHooks(conns)); err != nil {
 		return err
 	}

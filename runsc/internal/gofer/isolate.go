@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/directfs/runsc/runsc/internal/isolation"
 	"golang.org/x/sys/unix"
 )
 
@@ -75,6 +76,9 @@ func isolate(conns []connection) (namespace int, err error) {
 // place mounts a copy in the gofer's root and returns its path there.
 func (c *connection) place(i int) (string, error) {
 	place := servedDir + "/" + strconv.Itoa(i)
+	if c.isReport() {
+		place = servedDir + "/" + isolation.ReportName
+	}
 	var err error
 	if c.directory {
 		err = os.Mkdir(place, 0o755)

@@ -159,7 +159,19 @@ func (p *scene) lay(conns []connection) error {
 	if err := takeTrees(conns, refuse); err != nil {
 		return err
 	}
-	return place(conns)
+	return placeAll(conns)
+}
+
+// placeAll places the connections as those of a spec without overlays.
+func placeAll(conns []connection) error {
+	var mounts []specs.Mount
+	for i := range conns {
+		if c := &conns[i]; c.mount != nil {
+			c.index, mounts = len(mounts), append(mounts, *c.mount)
+		}
+	}
+	_, err := place(conns, mounts, directfspolicy.Plan{})
+	return err
 }
 
 // isolate serves the connections and undoes that at the end of the test.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/directfs/runsc/directfspolicy"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/runsc/cmd/sandboxsetup"
@@ -40,12 +41,12 @@ type prepared struct {
 // serves from. tell is called with the mounts when all is done: creating the
 // container ends when the sandbox process knows them, and must neither end
 // before nor succeed where anything of this failed.
-func (g *Command) prepare(conf *config.Config, spec *specs.Spec, id string, conns []connection, connected []*os.File, open opener, tell func([]specs.Mount) error) (prepared, error) {
+func (g *Command) prepare(conf *config.Config, spec *specs.Spec, id string, plan directfspolicy.Plan, conns []connection, connected []*os.File, open opener, tell func([]specs.Mount) error) (prepared, error) {
 	// Nothing that is mounted from here on, or copied, reaches the host.
 	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
 		return prepared{}, fmt.Errorf("making mounts slaves of the host's: %w", err)
 	}
-	locks, connected, err := takeOverlays(conns, connected)
+	keep, connected, err := takeOverlays(conns, connected)
 	if err != nil {
 		return prepared{}, err
 	}
@@ -55,10 +56,11 @@ func (g *Command) prepare(conf *config.Config, spec *specs.Spec, id string, conn
 	if err := takeTrees(conns, open); err != nil {
 		return prepared{}, err
 	}
-	if err := place(conns); err != nil {
+	places, err := place(conns, spec.Mounts, plan)
+	if err != nil {
 		return prepared{}, err
 	}
-	mounts, err := placedMounts(conf, spec.Mounts, conns)
+	mounts, err := placedMounts(conf, spec.Mounts, places, conns)
 	if err != nil {
 		return prepared{}, err
 	}
@@ -79,7 +81,7 @@ func (g *Command) prepare(conf *config.Config, spec *specs.Spec, id string, conn
 	if err != nil {
 		return prepared{}, err
 	}
-	p := prepared{Mounts: mounts, VolumeFiles: volumeFiles(conns), keep: append(locks, namespace)}
+	p := prepared{Mounts: mounts, VolumeFiles: volumeFiles(conns), keep: append(keep, namespace)}
 	p.keep = append(p.keep, slices.Concat(p.VolumeFiles...)...)
 	for _, c := range conns {
 		p.Paths, p.Served = append(p.Paths, c.path), append(p.Served, c.served)
@@ -100,8 +102,13 @@ func ownConnections(conns []connection) []connection {
 
 // placedMounts is what the sandbox is told of the spec's mounts: their places,
 // and what the engine adds for the file systems that they are on.
-func placedMounts(conf *config.Config, mounts []specs.Mount, conns []connection) ([]specs.Mount, error) {
+func placedMounts(conf *config.Config, mounts []specs.Mount, places []string, conns []connection) ([]specs.Mount, error) {
 	out := append([]specs.Mount{}, mounts...)
+	for i, place := range places {
+		if place != "" {
+			out[i].Destination = place
+		}
+	}
 	for _, c := range conns {
 		if c.mount == nil {
 			continue
@@ -110,7 +117,7 @@ func placedMounts(conf *config.Config, mounts []specs.Mount, conns []connection)
 		if err != nil {
 			return nil, fmt.Errorf("looking at the file system of mount %q: %w", c.path, err)
 		}
-		out[c.index].Destination, out[c.index].Options = c.path, options
+		out[c.index].Options = options
 	}
 	return out, nil
 }

@@ -13,9 +13,12 @@ import (
 )
 
 // LinksName is the directory of magic links in a gofer's root, by which it gets
-// to the directories that it donates. Everything else there is a mount under
-// the number of its connection.
-const LinksName = "f"
+// to the directories that it donates, and ReportName is the report of a first
+// process. Everything else there is a mount under the number of its connection.
+const (
+	LinksName  = "f"
+	ReportName = "r"
+)
 
 // CopyName is where the copy of a donated directory is in its wrapper.
 const CopyName = "d"

@@ -28,8 +28,15 @@ func Needs(plan directfspolicy.Plan) (mounts []string) {
 		for range d.Locks() {
 			mounts = append(mounts, d.Mount)
 		}
+		if isReport(d) {
+			mounts = append(mounts, d.Mount)
+		}
 	}
 	return mounts
+}
+
+func isReport(d directfspolicy.Decision) bool {
+	return d.Layer != nil && d.Layer.Kind == directfspolicy.ReportFile
 }
 
 func isHost(d directfspolicy.Decision) bool {
@@ -39,25 +46,37 @@ func isHost(d directfspolicy.Decision) bool {
 // Mount mounts the overlays of the plan that the host's driver makes. It returns an
 // FD of each, detached (fsmount(2)), followed by one that holds the lock of each of
 // the directories that [directfspolicy.Decision.Locks] has, in the order of the
-// plan. A lock lasts as long as somebody has its FD open. Nothing stays mounted with
-// an error, which names the mount.
-func Mount(plan directfspolicy.Plan) (files []*os.File, err error) {
+// plan. A lock lasts as long as somebody has its FD open. For those that the sentry
+// makes there is a directory, detached as well, for the report of the container's
+// first process, which is report. It is nil where there is none. Nothing stays
+// mounted with an error, which names the mount.
+func Mount(plan directfspolicy.Plan) (files []*os.File, report *Report, err error) {
 	defer func() {
 		if err != nil {
 			for _, f := range files {
 				f.Close()
 			}
 			files = nil
+			report.Close()
+			report = nil
 		}
 	}()
 	for _, d := range plan.Decisions() {
+		if isReport(d) {
+			dir, made, err := makeReport()
+			if err != nil {
+				return files, report, err
+			}
+			files, report = append(files, dir), made
+			continue
+		}
 		own, err := mount(d)
 		files = append(files, own...)
 		if err != nil {
-			return files, fmt.Errorf("mount %q: %w", d.Mount, err)
+			return files, report, fmt.Errorf("mount %q: %w", d.Mount, err)
 		}
 	}
-	return files, nil
+	return files, report, nil
 }
 
 // mount makes the files of one decision. Locks come first in time: who finds a

@@ -17,6 +17,7 @@ import (
 type goferFiles struct {
 	plan     directfspolicy.Plan
 	overlays []*os.File
+	report   *overlays.Report
 }
 
 // prepareGoferFiles mounts the overlays of a plan.
@@ -26,8 +27,8 @@ func prepareGoferFiles(plan directfspolicy.Plan) (*goferFiles, error) {
 		return nil, fmt.Errorf("%w: %d for overlays and %d for volume daemons, and a container can have %d FDs for these; give it fewer mounts",
 			volumes.ErrTooMany, n, volumes.Connections(plan), supervise.MaxFiles)
 	}
-	mounted, err := overlays.Mount(plan)
-	return &goferFiles{plan, mounted}, err
+	mounted, report, err := overlays.Mount(plan)
+	return &goferFiles{plan, mounted, report}, err
 }
 
 // take returns the files, in the order in which the gofer expects them, and
@@ -51,4 +52,5 @@ func (g *goferFiles) close() {
 		f.Close()
 	}
 	g.overlays = nil
+	g.report.Close()
 }

@@ -69,7 +69,7 @@ func create(name string, conf *config.Config, id string, spec *specs.Spec, execu
 	}
 	defer unlock()
 	engine.ConfigureCreate(conf, plan)
-	spec.Mounts = engine.LowerOverlays(spec.Mounts)
+	spec.Mounts = engine.LowerOverlays(spec.Mounts, plan)
 	c := &creation{conf: conf, id: full, spec: spec, plan: plan, starts: name == "run"}
 	if plan.Container().Scope != directfspolicy.PodMember {
 		if c.files, err = prepareGoferFiles(plan); err != nil {

@@ -84,7 +84,7 @@ func runMember(ctx context.Context, conf *config.Config, f *flag.FlagSet, status
 	if code != subcommands.ExitSuccess {
 		return code
 	}
-	if err := startContainer(&startConf, c, action{c.Start, startTimeout}); err != nil {
+	if err := startContainer(&startConf, c, begin(c)); err != nil {
 		_ = destroy(conf, c)
 		return util.Errorf("run: %v", err)
 	}

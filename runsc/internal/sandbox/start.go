@@ -40,7 +40,7 @@ func (s *start) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcomm
 	if err != nil {
 		return util.Errorf("start: %v", err)
 	}
-	if err := startContainer(conf, c, action{c.Start, startTimeout}); err != nil {
+	if err := startContainer(conf, c, begin(c)); err != nil {
 		return util.Errorf("start: %v", err)
 	}
 	return subcommands.ExitSuccess
@@ -58,7 +58,11 @@ func load(conf *config.Config, id string) (*container.Container, error) {
 type action struct {
 	do    func(*config.Config) error
 	limit time.Duration // for its volumes; 0 is none
+	runs  bool          // its process begins, and may be behind a first process
 }
+
+// begin is the start of a container that was not checkpointed.
+func begin(c *container.Container) action { return action{c.Start, startTimeout, true} }
 
 // startContainer starts, or restores, a created container by its stored Plan.
 func startContainer(conf *config.Config, c *container.Container, start action) error {
@@ -75,11 +79,16 @@ func startContainer(conf *config.Config, c *container.Container, start action) e
 	defer held.Close()
 	if plan.Container().Scope != directfspolicy.PodMember {
 		defer unlock()
+		report, err := openReport(c, plan, start)
+		if err != nil {
+			return err
+		}
+		defer report.Close()
 		late := watchStart(start.limit, conf.RootDir, c.Saver.ID, plan, held)
 		if err := late.end(start.do(conf)); err != nil {
 			return because(fmt.Errorf("starting container: %w", err), whyEnded(held, c, err))
 		}
-		return nil
+		return awaitFirstProcess(conf.RootDir, c.Saver.ID, report)
 	}
 	err = startMember(conf, c, plan, start)
 	unlock()
@@ -120,7 +129,11 @@ func startMember(conf *config.Config, c *container.Container, plan directfspolic
 		return err
 	}
 	defer children.Close()
-	undo, hooks, sources := engine.LowerMember(c.Spec, plan), c.Spec.Hooks, slices.Clone(c.Spec.Mounts)
+	hooks, sources := c.Spec.Hooks, slices.Clone(c.Spec.Mounts)
+	undo, err := engine.LowerMember(conf, c.Spec, plan)
+	if err != nil {
+		return err
+	}
 	if hooks != nil {
 		later := *hooks
 		later.Poststart = nil
@@ -150,7 +163,10 @@ func startMember(conf *config.Config, c *container.Container, plan directfspolic
 	if err := saveSpec(c, sources); err != nil {
 		return fmt.Errorf("saving container: %w", err)
 	}
-	return nil
+	if !start.runs {
+		return nil
+	}
+	return awaitFirstProcess(conf.RootDir, c.Saver.ID, files.report)
 }
 
 // saveSpec saves the spec object of a container that joined a sandbox, with the
