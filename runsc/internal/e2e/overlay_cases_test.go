@@ -29,10 +29,10 @@ var (
 // other has written.
 func testOverlay(t *testing.T, c overlayConfig) {
 	lab := newLab(t, flag(c.directfs))
-	dialect := layers.Trusted
 	if c.owner != 0 {
-		lab, dialect = rootless(t, lab, c.owner), layers.User
+		lab = rootless(t, lab, c.owner)
 	}
+	dialect := c.dialect()
 	owned := harness.OwnedBy(uint32(c.owner))
 	memory := inMemory(t, lab)
 	ours, theirs := newUnions(t, memory, dialect, c.owner), newUnions(t, memory, dialect, c.owner)
@@ -56,12 +56,24 @@ func testOverlay(t *testing.T, c overlayConfig) {
 	d.checkAllSeen(t)
 }
 
+// dialect is the one that the layers are written in. gVisor's overlay knows one
+// alone, and the kernel takes that one alone from who is not root.
+func (c overlayConfig) dialect() layers.Dialect {
+	if c.owner != 0 || c.driver == sentryDriver {
+		return layers.User
+	}
+	return layers.Trusted
+}
+
 // checkMounted expects the access that the container was to have: with another one
 // the rest says nothing.
 func (c overlayConfig) checkMounted(t *testing.T, got records) {
 	t.Helper()
 	for job, readOnly := range map[string]bool{"mount:ov": false, "mount:ro": true} {
 		want := fmt.Sprintf("type 9p directfs %v read-only %v", c.directfs, readOnly)
+		if c.driver == sentryDriver {
+			want = fmt.Sprintf("type overlay directfs %v read-only %v", c.directfs, readOnly)
+		}
 		if len(got[job]) != 1 || got[job][0].Result != want {
 			t.Errorf("%s: %v, want %s", job, got[job], want)
 		}

@@ -92,7 +92,7 @@ func (c comparison) compare(t *testing.T, job string, got, want []report.Step) {
 
 // shownDifferences is enough to see what is wrong: a layer in the wrong place
 // changes thousands of steps.
-const shownDifferences = 4000
+const shownDifferences = 40
 
 // accepts looks for a deviation that explains a result.
 func (c comparison) accepts(name, result string) bool {

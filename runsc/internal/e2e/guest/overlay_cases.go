@@ -129,7 +129,7 @@ func numbered(scene string, steps []report.Step) []report.Step {
 }
 
 // see records what a name is, as far as the union defines it.
-func (s *scene) see(name string) { s.fact(name+" is", describe(s.p(name))) }
+func (s *scene) see(name string) { s.fact(name+" is", describe(s.p(name), true)) }
 
 // write opens a file and writes to it once.
 func (s *scene) write(name string, flags int, text string) {
