@@ -48,10 +48,11 @@ func testOverlay(t *testing.T, c overlayConfig) {
 	d.compareJobs(t, marks, got, runNative(t, filepath.Dir(theirs["ov"].Upper), 0, marks))
 
 	both := unions{"ov": ours["ov"], "theirs": theirs["ov"]}
-	seen := native(t, lab, both, c.owner, []string{"tree:ov", "tree:theirs"})
-	got = c.driver.inside(t, lab, both, append([]string{"tree:ov", "tree:theirs"}, againJobs...), owned)
+	trees := []string{"tree:ov", "changed:theirs"}
+	seen := native(t, lab, both, c.owner, trees)
+	got = c.driver.inside(t, lab, both, append(trees, againJobs...), owned)
 	d.compareJobs(t, []string{"tree:ov"}, got, want)
-	d.compareJobs(t, []string{"tree:ov", "tree:theirs"}, got, seen)
+	d.compareJobs(t, trees, got, seen)
 	d.compareJobs(t, againJobs, got, native(t, lab, theirs, c.owner, againJobs))
 	d.checkAllSeen(t)
 }
