@@ -115,6 +115,10 @@ func TestFirstProcessIdentity(t *testing.T) {
 			p.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 100, Hard: 200}, {Type: "RLIMIT_CORE", Soft: 1, Hard: 2},
 				{Type: "RLIMIT_FSIZE", Soft: 1 << 20, Hard: 1 << 21}, {Type: "RLIMIT_NPROC", Soft: 100, Hard: 100}}
 		},
+		"low limits": func(p *specs.Process) {
+			p.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 8, Hard: 8}, {Type: "RLIMIT_FSIZE", Soft: 0, Hard: 0},
+				{Type: "RLIMIT_NPROC", Soft: 1, Hard: 1}, {Type: "RLIMIT_MEMLOCK", Soft: 0, Hard: 0}, {Type: "RLIMIT_DATA", Soft: 0, Hard: 0}}
+		},
 		"environment": func(p *specs.Process) {
 			p.Env = []string{"PATH=/nowhere:/", "GODEBUG=inittrace=1", "GOMAXPROCS=1", "A=", "RUNSC_FIRST_PROCESS=x", "+B=c", "HOME=/root"}
 			p.Args = []string{"guest", "identity", "", "b c"}

@@ -47,6 +47,10 @@ func run(c Config, args, env []string, err error) int {
 	if err != nil {
 		return fail(nil, err)
 	}
+	restore, err := liftLimits()
+	if err != nil {
+		return fail(nil, err)
+	}
 	root, err := unix.Open("/", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fail(nil, fmt.Errorf("open root directory: %w", err))
@@ -64,7 +68,7 @@ func run(c Config, args, env []string, err error) int {
 	if err := id.assume(c.Capabilities, len(c.Seccomp) > 0); err != nil {
 		return fail(&r, err)
 	}
-	return fail(&r, become(c, id, r, args, withHome(env, id.uid)))
+	return fail(&r, become(c, id, r, restore, args, withHome(env, id.uid)))
 }
 
 func reportOf(c Config) (report, error) {
@@ -89,7 +93,7 @@ func makeCwd(dir string) error {
 }
 
 // become executes the container's program. It returns only with an error.
-func become(c Config, id identity, r report, args, env []string) error {
+func become(c Config, id identity, r report, restore func() error, args, env []string) error {
 	// The user must be able to find the working directory, but need not be able
 	// to search it (pkg/sentry/kernel/kernel.go, CreateProcess).
 	fd, err := unix.Open(c.Cwd, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -105,9 +109,11 @@ func become(c Config, id identity, r report, args, env []string) error {
 	if err != nil {
 		return fmt.Errorf("exec %q: %w", file, err)
 	}
-	restoreFileLimit()
 	if err := r.say(executing); err != nil {
 		return fmt.Errorf("report: %w", err)
+	}
+	if err := restore(); err != nil {
+		return err
 	}
 	if len(c.Seccomp) > 0 {
 		if err := id.install(c.Seccomp, c.Capabilities); err != nil {
@@ -115,7 +121,7 @@ func become(c Config, id identity, r report, args, env []string) error {
 		}
 	}
 	if err := p.exec(); err != nil {
-		return programError{fmt.Errorf("failed to load %s: %w", file, err)}
+		return programError{fmt.Errorf("creating process: failed to load %s: %w", file, err)}
 	}
 	return nil
 }
