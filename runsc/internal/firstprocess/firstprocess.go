@@ -6,15 +6,13 @@
 // process, with the identity that the container's spec asks for.
 //
 // It runs before the packages of the engine are initialised, as package preinit
-// does, on the main thread, and nothing but the container's program is executed
-// after it.
+// does and for the same reasons: it must not import anything that comes late.
 package firstprocess
 
 import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -32,9 +30,8 @@ func init() {
 	if !ok {
 		return
 	}
-	// The main goroutine is on the main thread until main begins, and stays
-	// there. What a collector of garbage would do is work in vain.
-	debug.SetGCPercent(-1)
+	// The main goroutine is on the main thread until main begins
+	// (runtime/proc.go), and what follows is for that thread.
 	os.Exit(run(c, args, env, err))
 }
 
@@ -98,7 +95,7 @@ func become(c Config, id identity, r report, restore func() error, args, env []s
 	// to search it (pkg/sentry/kernel/kernel.go, CreateProcess).
 	fd, err := unix.Open(c.Cwd, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("failed to find initial working directory %q: %w", c.Cwd, err)
+		return fmt.Errorf("creating process: failed to find initial working directory %q: %w", c.Cwd, err)
 	}
 	unix.Close(fd)
 	file, err := resolve(args[0], c.Cwd, env)
