@@ -34,7 +34,12 @@ func TestFirstProcessOverlay(t *testing.T) {
 	for _, directfs := range []bool{true, false} {
 		t.Run(fmt.Sprint("directfs ", directfs), func(t *testing.T) {
 			lab := newLab(t, flag(directfs))
-			b := lab.Bundle(t, harness.Args("merged", "/ov"))
+			// The overlay is root's, whoever the container's process is.
+			few := []string{"CAP_DAC_OVERRIDE", "CAP_FOWNER"}
+			b := lab.Bundle(t, harness.Args("merged", "/ov"), harness.Edit(func(s *specs.Spec) {
+				s.Process.User = specs.User{UID: 1000, GID: 1000}
+				s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: few, Effective: few, Permitted: few, Inheritable: few, Ambient: few}
+			}))
 			dir := staged(t, b, oneOverlay)
 			fillLayers(t, dir)
 			res, err := lab.Run(harness.Context(t), lab.ID(), b)
@@ -56,6 +61,12 @@ func TestFirstProcessOverlay(t *testing.T) {
 
 func checkUpper(t *testing.T, upper string) {
 	t.Helper()
+	for name, want := range map[string]uint32{"append": 0, "remove": 0, "replace": 1000, "new": 1000} {
+		var st unix.Stat_t
+		if err := unix.Lstat(filepath.Join(upper, name), &st); err != nil || st.Uid != want || st.Gid != want {
+			t.Errorf("upper layer has %s of %d:%d, want %d: %v", name, st.Uid, st.Gid, want, err)
+		}
+	}
 	for name, want := range map[string]string{
 		"append": "file first\nmore\n", "remove": "whiteout", "rename": "whiteout", "renamed": "file renamed\n", "new": "file new\n", "replace": "opaque",
 	} {

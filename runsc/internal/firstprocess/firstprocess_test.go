@@ -141,3 +141,56 @@ func TestReadReport(t *testing.T) {
 		t.Error("an empty report is not unfinished")
 	}
 }
+
+// The first process unmounts and removes what is in a staging directory, so it
+// has to be one.
+func TestStagingDirectory(t *testing.T) {
+	for _, dir := range []string{"/proc", "/no/such"} {
+		if fd, err := openStaging(dir); err == nil {
+			unix.Close(fd)
+			t.Errorf("%s is a staging directory", dir)
+		}
+	}
+}
+
+// Nothing but the name and the configuration together make a first process.
+func TestParse(t *testing.T) {
+	c := Config{Overlays: []Overlay{{Target: "/a/b", Lowers: 3, Nested: []string{"/a/b/c"}}}, Cwd: "/x", Seccomp: deny}
+	args, env, err := Command(c, []string{"sh", "-c"}, []string{"A=b", configVariable + "=x", "GODEBUG=y"})
+	if err != nil || args[0] != "/a/b/"+ProgramName {
+		t.Fatalf("%v, %q", err, args)
+	}
+	got, gotArgs, gotEnv, ok, err := parse(args, append(env, "HOME=/the/engine's"))
+	if !ok || err != nil || fmt.Sprint(got) != fmt.Sprint(c) || fmt.Sprint(gotArgs) != "[sh -c]" || fmt.Sprint(gotEnv) != "[A=b "+configVariable+"=x GODEBUG=y]" {
+		t.Errorf("%+v, %q, %q, %t, %v", got, gotArgs, gotEnv, ok, err)
+	}
+	if _, _, _, ok, _ := parse([]string{"/usr/bin/runsc", "a"}, env); ok {
+		t.Error("a program of another name is a first process")
+	}
+	if _, _, _, ok, _ := parse(args, nil); ok {
+		t.Error("a program without a configuration is a first process")
+	}
+	for _, bad := range []string{"{}", "{", "[]"} {
+		if _, _, _, ok, err := parse(args, []string{configVariable + "=" + bad}); !ok || err == nil {
+			t.Errorf("configuration %s: %t, %v", bad, ok, err)
+		}
+	}
+	if _, _, err := Command(Config{}, []string{"sh"}, nil); err == nil {
+		t.Error("no overlays are accepted")
+	}
+}
+
+func TestHome(t *testing.T) {
+	passwd := filepath.Join(t.TempDir(), "passwd")
+	if err := os.WriteFile(passwd, []byte("\n# a:b\nx:x:5:5:x:/home/x:/bin/sh\nshort:x:6\n y:x:7:7::/home/y\ny:x:7:7::/second\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for uid, want := range map[int]string{5: "/home/x", 6: "", 7: "/home/y", 8: "/"} {
+		if got := home(passwd, uid); got != want {
+			t.Errorf("home of %d is %q, want %q", uid, got, want)
+		}
+	}
+	if got := home("/proc", 5) + home("/no/such", 5); got != "//" {
+		t.Errorf("without a file: %q", got)
+	}
+}
