@@ -141,7 +141,11 @@ var checks = []struct {
 	{name: "ignored work on another mount", options: "lowerdir=/a:/b,workdir=/w", facts: dirs(edit{"/w": func(d *Directory) { d.MountID = 8 }}), want: "work-without-upper?"},
 
 	// Twice, and inside each other.
-	{name: "lower twice", options: "lowerdir=/a:/b:/a", facts: dirs(nil), want: "same-directory", says: []string{`lowerdir "/a"`}},
+	{name: "lower twice", options: "lowerdir=/a:/b:/a", facts: dirs(nil), want: "same-directory", says: []string{`lowerdir "/a": is named twice`}},
+	{name: "nobody knows which directory", options: writable, facts: dirs(edit{
+		"/a": func(d *Directory) { d.Identity = Identity{} }, "/b": func(d *Directory) { d.Identity = Identity{} },
+		"/u": func(d *Directory) { d.Identity, d.MountID = Identity{}, 0 },
+	})},
 	{name: "lower twice by another path", options: "lowerdir=/a:/b", facts: dirs(edit{"/b": func(d *Directory) { d.Identity = at("/a") }}), want: "same-directory"},
 	{name: "lower twice in the sentry", options: "lowerdir=/a:/b:/a", facts: dirs(nil), driver: Sentry, want: "same-directory"},
 	{name: "upper is lower", options: "lowerdir=/a:/u,upperdir=/u,workdir=/w", facts: dirs(nil), want: "same-directory"},
@@ -161,7 +165,12 @@ var checks = []struct {
 
 	// In use.
 	{name: "locked upper", options: writable, facts: dirs(edit{"/u": func(d *Directory) { d.LockedBy = "container c1" }}), want: "in-use", says: []string{`upperdir "/u": is in use by container c1`}},
-	{name: "locked lower", options: writable, facts: dirs(edit{"/a": func(d *Directory) { d.LockedBy = "container c1" }}), want: "in-use?"},
+	{name: "locked lower", options: writable, facts: dirs(edit{"/a": func(d *Directory) { d.LockedBy = "container c1" }}), want: "in-use?", says: []string{"use a copy"}},
+	{
+		name: "locked and mounted twice is one finding", options: writable, want: "in-use in-use", says: []string{"by container c1", `at "/m"`, "a directory of its own"},
+		facts: withMounted(dirs(edit{"/u": func(d *Directory) { d.LockedBy = "container c1" }}), Mounted{"/m", at("/u"), at("/w")}, Mounted{"/n", at("/u"), at("/w")}),
+	},
+	{name: "mounted, but gone", options: writable, facts: withMounted(dirs(edit{"/u": func(d *Directory) { d.Identity = Identity{} }}), Mounted{Mountpoint: "/m"})},
 	{name: "mounted upper", options: writable, facts: withMounted(dirs(nil), Mounted{"/m", at("/u"), Identity{1, 99}}), want: "in-use", says: []string{`is the upperdir of the overlay at "/m"`}},
 	{name: "mounted work", options: writable, facts: withMounted(dirs(nil), Mounted{"/m", Identity{1, 99}, at("/w")}), want: "in-use"},
 	{name: "mounted work as upper", options: writable, facts: withMounted(dirs(nil), Mounted{"/m", Identity{}, at("/u")}), want: "in-use"},
@@ -193,6 +202,7 @@ var checks = []struct {
 	{name: "sentry: index", options: writable + ",index=on", driver: Sentry, want: "sentry-option", says: []string{"index=on", "gvisor.overlay=host"}},
 	{name: "sentry: redirects", options: writable + ",redirect_dir=follow", driver: Sentry, want: "sentry-option"},
 	{name: "sentry: unknown", options: writable + ",odd", driver: Sentry, want: "sentry-option"},
+	{name: "sentry: each option", options: writable + ",index=on,odd", driver: Sentry, want: "sentry-option sentry-option"},
 	{name: "sentry: typo", options: writable + ",xuserattrs", driver: Sentry, want: "unknown-option"},
 	{name: "sentry: bad value", options: writable + ",index=yes", driver: Sentry, want: "value"},
 	{name: "sentry: data", options: "lowerdir=/a::/d", driver: Sentry, want: "sentry-option", says: []string{`"/d"`}},
@@ -264,8 +274,10 @@ func codeWords(found []*Finding) string {
 
 // TestTooManyLowerOfCheck is for a mount that was not parsed.
 func TestTooManyLowerOfCheck(t *testing.T) {
-	if got := codeWords(Check(Mount{Lower: make([]string, 501)}, Facts{}, Host)); got != "too-many-lower" {
-		t.Errorf("found %q", got)
+	for n, want := range map[int]string{500: "", 501: "too-many-lower"} {
+		if got := codeWords(Check(Mount{Lower: make([]string, n-1), Data: make([]string, 1)}, Facts{}, Host)); got != want {
+			t.Errorf("%d layers: found %q, want %q", n, got, want)
+		}
 	}
 }
 

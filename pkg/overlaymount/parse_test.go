@@ -194,9 +194,14 @@ func codes(err error) (all []Code) {
 }
 
 func TestParseNamesOptionPathAndFix(t *testing.T) {
-	_, _, err := Parse([]string{"upperdir=up/here"})
-	want := `overlay option upperdir "up/here": is relative to nothing that is certain: write an absolute path`
-	if err == nil || err.Error() != want {
-		t.Errorf("%v, want %s", err, want)
+	for option, want := range map[string]string{
+		"upperdir=up/here": `overlay option upperdir "up/here": is relative to nothing that is certain: write an absolute path`,
+		"rbind":            `overlay option rbind: makes a bind mount of any mount: remove it, or write type bind`,
+		"odd,rbind":        `overlay option rbind: reaches the file system, which does not know it, because a comma joins it to another option: write it as an element of its own`,
+		"lowerdir=/a:":     `overlay option lowerdir "/a:": ends with a colon: write \: for a colon that belongs to a name`,
+	} {
+		if _, _, err := Parse([]string{option}); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }
