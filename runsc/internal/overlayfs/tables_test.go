@@ -1,13 +1,90 @@
 package overlayfs_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/directfs/runsc/pkg/overlaymount"
-	"github.com/directfs/runsc/runsc/harness/filesystems"
 )
+
+// row is a line of what is known of the kernel's overlayfs, in the initial user
+// namespace and in another one.
+type row struct {
+	name string
+	make func(t testing.TB) overlaymount.Mount // for each of the two
+	root want
+	user *want // nil: as root
+}
+
+// want is what the kernel does, and what is said before.
+type want struct {
+	mount  string // the error, "" if it is mounted
+	used   string // as outcome.used; "" if it works
+	log    string // in what is read from the file system context
+	kernel string // in the kernel's own log
+	codes  []overlaymount.Code
+}
+
+func codes(all ...overlaymount.Code) []overlaymount.Code { return all }
+
+// check runs the rows. In the user namespace the mount has userxattr, unless it is
+// about that.
+func check(t *testing.T, rows []row) {
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
+			log := newKernelLog(t)
+			tr := trial{r.make(t)}
+			r.root.compare(t, tr, tr.play(), log.read(t))
+		})
+		t.Run(r.name+" in a user namespace", func(t *testing.T) {
+			log := newKernelLog(t)
+			tr := trial{r.make(t)}
+			if !r.keepsOptions() {
+				tr.Mount = tr.Mount.WithUserXattr()
+			}
+			w := r.root
+			if r.user != nil {
+				w = *r.user
+			}
+			w.compare(t, tr, tr.playAsUser(t), log.read(t))
+		})
+	}
+}
+
+// keepsOptions: the row is about what is missing.
+func (r row) keepsOptions() bool { return strings.Contains(r.name, "without userxattr") }
+
+func (w want) compare(t *testing.T, tr trial, o outcome, kernel string) {
+	t.Helper()
+	if o.Mount != w.mount {
+		t.Errorf("mounting: %q (%q), want %q", o.Mount, o.Log, w.mount)
+	}
+	if w.used == "" {
+		w.used = works
+	}
+	if o.Mount == "" && o.used() != w.used {
+		t.Errorf("it is used: %s\nwant: %s", o.used(), w.used)
+	}
+	if log := strings.Join(o.Log, "\n"); !strings.Contains(log, w.log) {
+		t.Errorf("the log: %q, want %q", log, w.log)
+	}
+	if !strings.Contains(kernel, w.kernel) {
+		t.Errorf("the kernel's log: %q, want %q", kernel, w.kernel)
+	}
+	var got []overlaymount.Code
+	for _, f := range o.Findings {
+		if !f.Warning && !slices.Contains(got, f.Code) {
+			got = append(got, f.Code)
+		}
+	}
+	if !slices.Equal(got, w.codes) {
+		t.Errorf("findings %q, want %q\n%+v\nof %+v\nfacts %s", got, w.codes, o.Findings, tr.Mount, o.Known)
+	}
+}
 
 func mkdir(t testing.TB, parts ...string) string {
 	t.Helper()
@@ -18,42 +95,34 @@ func mkdir(t testing.TB, parts ...string) string {
 	return dir
 }
 
-var userxattr = []overlaymount.Option{{Key: "userxattr"}}
+// option is an option as key=value, or a flag.
+func option(s string) overlaymount.Option {
+	key, value, ok := strings.Cut(s, "=")
+	return overlaymount.Option{Key: key, Value: value, HasValue: ok}
+}
 
-func TestX(t *testing.T) {
-	for _, kind := range filesystems.Kinds {
-		lower := fill(t, t.TempDir())
-		if kind != filesystems.Squashfs && kind != filesystems.EROFS {
-			for _, user := range []bool{false, true} {
-				up := filesystems.New(t, kind, filesystems.Options{})
-				l := newKernelLog(t)
-				m := overlaymount.Mount{Lower: []string{lower}, Upper: mkdir(t, up, "u"), Work: mkdir(t, up, "w")}
-				var o outcome
-				if user {
-					m.Options = userxattr
-					o = trial{m}.playAsUser(t)
-				} else {
-					o = trial{m}.play()
-				}
-				t.Logf("upper %s %v: %q %q %s %q\n%s\n", kind, user, o.Mount, o.Log, o.used(), o.Entries, l.read(t))
-			}
-		}
-		for _, user := range []bool{false, true} {
-			low := filesystems.New(t, kind, filesystems.Options{Content: lower})
-			if _, err := os.Stat(low + "/written"); err != nil {
-				fill(t, low)
-			}
-			up := t.TempDir()
-			l := newKernelLog(t)
-			m := overlaymount.Mount{Lower: []string{low}, Upper: mkdir(t, up, "u"), Work: mkdir(t, up, "w")}
-			var o outcome
-			if user {
-				m.Options = userxattr
-				o = trial{m}.playAsUser(t)
-			} else {
-				o = trial{m}.play()
-			}
-			t.Logf("lower %s %v: %q %q %s %q\n%s\n", kind, user, o.Mount, o.Log, o.used(), o.Entries, l.read(t))
-		}
+// over is an overlay with its upper layer in a directory.
+func over(t testing.TB, lower, dir string, options ...string) overlaymount.Mount {
+	t.Helper()
+	m := overlaymount.Mount{Lower: []string{lower}, Upper: mkdir(t, dir, "upper"), Work: mkdir(t, dir, "work")}
+	for _, o := range options {
+		m.Options = append(m.Options, option(o))
 	}
+	return m
+}
+
+// lowerDir is a lower layer on a file system that is a good one.
+func lowerDir(t testing.TB) string {
+	t.Helper()
+	return fill(t, mkdir(t, disk(t), "lower"))
+}
+
+// manyLowers are n lower layers and one that is filled.
+func manyLowers(t testing.TB, n int) overlaymount.Mount {
+	dir := disk(t)
+	m := over(t, fill(t, mkdir(t, dir, "lower")), dir)
+	for i := range n - 1 {
+		m.Lower = append(m.Lower, mkdir(t, dir, "many", fmt.Sprint(i)))
+	}
+	return m
 }

@@ -37,6 +37,8 @@ type outcome struct {
 
 	Facts overlaymount.Facts `json:"-"`
 	Known string             // the same, as text
+
+	Findings []overlaymount.Finding
 }
 
 // used are the outcomes of an overlay's use.
@@ -67,6 +69,9 @@ func write(t testing.TB, name string) {
 func (tr trial) play() (o outcome) {
 	o.Facts = inspect.Facts(tr.Mount)
 	o.Known = fmt.Sprintf("%+v", o.Facts)
+	for _, f := range overlaymount.Check(tr.Mount, o.Facts, overlaymount.Host) {
+		o.Findings = append(o.Findings, *f)
+	}
 	fd, err := tr.mount()
 	if err != nil {
 		o.Mount = errorName(err)
