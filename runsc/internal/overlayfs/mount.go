@@ -28,7 +28,8 @@ type Spec struct {
 	// Empty: "none", which the kernel shows.
 	Source string
 
-	// Layers are the directories: the lower ones from top to bottom.
+	// Layers are the directories: the lower ones from top to bottom, data-only ones,
+	// upper and work, as [overlaymount.Mount.Layers] has them.
 	Layers []Layer
 
 	// Options are the file system's other options, in their order.
@@ -68,6 +69,11 @@ func (e *Error) Unwrap() error { return e.Err }
 // user namespace of its mount namespace; /proc is mounted. The layers stay open.
 // Errors: *Error.
 func Mount(s Spec) (fd int, err error) {
+	for i, l := range s.Layers {
+		if appended[l.Role] == "" {
+			return -1, &Error{Step: fmt.Sprintf("layer %d: unknown role %q", i+1, l.Role), Err: unix.EINVAL}
+		}
+	}
 	c, err := open()
 	if err != nil {
 		return -1, err

@@ -3,7 +3,6 @@ package overlayfs
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -40,15 +39,22 @@ func (e *Unsupported) Unwrap() error { return e.Err }
 // overlayfs does without. All is done in a directory that is removed again.
 // Errors: *Unsupported, and what kept it from trying.
 func Probe(work int, d Dialect) (err error) {
-	name := fmt.Sprintf("probe.%d", os.Getpid())
-	if err := unix.Mkdirat(work, name, 0o700); err != nil {
+	// One that was killed may have left its own.
+	if err := unix.Mkdirat(work, scratch, 0o700); err != nil && err != unix.EEXIST {
 		return &Unsupported{"mkdir(2) in the work directory", err}
 	}
-	dir, err := unix.Openat(work, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	dir, err := unix.Openat(work, scratch, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return errors.Join(fmt.Errorf("probing the work directory: %w", err), unix.Unlinkat(work, name, unix.AT_REMOVEDIR))
+		return errors.Join(fmt.Errorf("probing the work directory: %w", err), unix.Unlinkat(work, scratch, unix.AT_REMOVEDIR))
 	}
-	defer func() { err = errors.Join(err, clean(work, dir, name)) }()
+	empty(dir)
+	defer func() {
+		empty(dir)
+		unix.Close(dir)
+		if e := unix.Unlinkat(work, scratch, unix.AT_REMOVEDIR); e != nil {
+			err = errors.Join(err, &Unsupported{"rmdir(2) in the work directory", e})
+		}
+	}()
 	for _, try := range []func(dir int) error{makeFiles, d.mark, exchange, whiteout, makeWhiteout, replace, types} {
 		if err := try(dir); err != nil {
 			return err
@@ -57,22 +63,19 @@ func Probe(work int, d Dialect) (err error) {
 	return nil
 }
 
-// The files in the probe's directory.
+// scratch is the directory in the work directory, and the others are in it.
 const (
-	fileA, dirB = "a", "b"
-	whiteC      = "c"
+	scratch = "runsc-overlay-probe"
+	fileA   = "a"
+	dirB    = "b"
+	fileC   = "c"
 )
 
-func clean(work, dir int, name string) error {
-	for _, n := range []string{fileA, dirB, whiteC} {
-		_ = unix.Unlinkat(dir, n, 0)
-		_ = unix.Unlinkat(dir, n, unix.AT_REMOVEDIR)
+func empty(dir int) {
+	for _, name := range []string{fileA, dirB, fileC} {
+		_ = unix.Unlinkat(dir, name, 0)
+		_ = unix.Unlinkat(dir, name, unix.AT_REMOVEDIR)
 	}
-	unix.Close(dir)
-	if err := unix.Unlinkat(work, name, unix.AT_REMOVEDIR); err != nil {
-		return &Unsupported{"rmdir(2) in the work directory", err}
-	}
-	return nil
 }
 
 func makeFiles(dir int) error {
@@ -110,11 +113,10 @@ func (d Dialect) mark(dir int) error {
 
 // exchange is how a directory that is removed is replaced by a whiteout.
 func exchange(dir int) error {
-	if err := unix.Renameat2(dir, fileA, dir, dirB, unix.RENAME_EXCHANGE); err != nil {
-		return &Unsupported{"RENAME_EXCHANGE (rename(2)), for removing directories", err}
-	}
-	if err := unix.Renameat2(dir, fileA, dir, dirB, unix.RENAME_EXCHANGE); err != nil {
-		return &Unsupported{"RENAME_EXCHANGE (rename(2)), for removing directories", err}
+	for range 2 { // there and back
+		if err := unix.Renameat2(dir, fileA, dir, dirB, unix.RENAME_EXCHANGE); err != nil {
+			return &Unsupported{"RENAME_EXCHANGE (rename(2)), for removing directories", err}
+		}
 	}
 	return nil
 }
@@ -122,7 +124,7 @@ func exchange(dir int) error {
 // whiteout is how a file that is renamed leaves a whiteout.
 func whiteout(dir int) error {
 	const what = "RENAME_WHITEOUT (rename(2)), for renaming files"
-	if err := unix.Renameat2(dir, fileA, dir, whiteC, unix.RENAME_WHITEOUT); err != nil {
+	if err := unix.Renameat2(dir, fileA, dir, fileC, unix.RENAME_WHITEOUT); err != nil {
 		return &Unsupported{what, err}
 	}
 	return isWhiteout(dir, fileA, what)
@@ -153,7 +155,7 @@ func isWhiteout(dir int, name, what string) error {
 
 // replace is how a copy of a lower file is put in its place.
 func replace(dir int) error {
-	if err := unix.Renameat(dir, whiteC, dir, fileA); err != nil {
+	if err := unix.Renameat(dir, fileC, dir, fileA); err != nil {
 		return &Unsupported{"rename(2) onto a whiteout", err}
 	}
 	return nil
