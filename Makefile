@@ -30,7 +30,7 @@ export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false -t
 export RUNSC_BIN := $(CURDIR)/bin/runsc
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-blob test test-faults lint fuzz-short mutants bench bench-quick bench-volumes clean check-go check-machine
+.PHONY: help build demo demo-blob test test-faults lint fuzz-short mutants bench bench-quick bench-volumes clean check-go check-machine check-tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,7 +53,7 @@ demo-blob: check-machine build ## run a container with a directfs mount and a bu
 	@go run ./runsc/internal/e2e/demo -volumed=$(CURDIR)/bin/volumed
 
 # The last command's output ends with go test's summary lines.
-test: check-machine build ## all tests: vet, unit with -race, fuzz seeds, engine drift, end to end (root)
+test: check-machine check-tools build ## all tests: vet, unit with -race, fuzz seeds, engine drift, end to end (root)
 	go vet ./...
 	$(call race,$(PURE))
 	cd $(BLOB) && go vet ./...
@@ -100,6 +100,10 @@ check-go:
 # Before anything slow is built.
 check-machine: check-go
 	@go run ./runsc/internal/e2e/demo --check
+
+# What makes file systems for the tests.
+check-tools: check-go
+	@go run ./runsc/internal/e2e/demo --check-tools
 
 # -race needs cgo, which Go turns off where there is no C compiler.
 # In a directory, by default this one.

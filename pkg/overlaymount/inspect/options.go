@@ -20,9 +20,9 @@ func (t *table) overlays() []overlaymount.Mounted {
 		for key, value := range options(m.VFSOptions) {
 			switch key {
 			case "upperdir":
-				o.Upper = resolve(unescapeLayer(value))
+				o.Upper = resolve(value)
 			case "workdir":
-				o.Work = resolve(unescapeLayer(value))
+				o.Work = resolve(value)
 			}
 		}
 		if o.Upper != (overlaymount.Identity{}) || o.Work != (overlaymount.Identity{}) {
@@ -34,16 +34,19 @@ func (t *table) overlays() []overlaymount.Mounted {
 
 // resolve identifies what a path of the mount table leads to. Whoever mounted
 // wrote it, so it may have been relative to a directory of that process, be of
-// another mount namespace, or lead to something else now.
-func resolve(name string) overlaymount.Identity {
-	if !resolvable(name) {
-		return overlaymount.Identity{}
+// another mount namespace, or lead to something else now. It has backslashes
+// before commas and the like, or is plain where the kernel wrote it: layers can be
+// handed over as open files.
+func resolve(written string) overlaymount.Identity {
+	for _, name := range []string{unescapeLayer(written), written} {
+		if !resolvable(name) {
+			continue
+		}
+		if at, _, err := lookAt(unix.AT_FDCWD, name, unix.AT_NO_AUTOMOUNT); err == nil {
+			return at.Identity
+		}
 	}
-	at, _, err := lookAt(unix.AT_FDCWD, name, unix.AT_NO_AUTOMOUNT)
-	if err != nil {
-		return overlaymount.Identity{}
-	}
-	return at.Identity
+	return overlaymount.Identity{}
 }
 
 // resolvable reports whether a path means the same for every process of the mount

@@ -76,3 +76,29 @@ func TestMissing(t *testing.T) {
 		}
 	}
 }
+
+// Continuous integration installs the packages, and the README names them.
+func TestPackagesAreNamed(t *testing.T) {
+	const root = "../../.."
+	ci, err := os.ReadFile(root + "/.ci/run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile(root + "/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, all := range tools {
+		for _, tool := range all {
+			if tool.name == "mount" { // of every system
+				continue
+			}
+			if !strings.Contains(string(ci), "\t"+tool.name+" "+tool.pkg+"\n") {
+				t.Errorf(".ci/run does not install %s for %s", tool.pkg, tool.name)
+			}
+			if !strings.Contains(string(readme), "`"+tool.pkg+"`") {
+				t.Errorf("README.md does not name %s", tool.pkg)
+			}
+		}
+	}
+}

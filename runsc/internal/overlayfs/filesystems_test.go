@@ -120,9 +120,5 @@ func bind(t testing.TB, source, target string) {
 	if err := unix.Mount(source, target, "", unix.MS_BIND, ""); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(target, 0); err != nil {
-			t.Error(err)
-		}
-	})
+	unmountLater(t, target)
 }

@@ -60,6 +60,7 @@ func (r row) keepsOptions() bool { return strings.Contains(r.name, "without user
 
 func (w want) compare(t *testing.T, tr trial, o outcome, kernel string) {
 	t.Helper()
+	t.Logf("facts %s", o.Known)
 	if o.Mount != w.mount {
 		t.Errorf("mounting: %q (%q), want %q", o.Mount, o.Log, w.mount)
 	}
@@ -82,7 +83,7 @@ func (w want) compare(t *testing.T, tr trial, o outcome, kernel string) {
 		}
 	}
 	if !slices.Equal(got, w.codes) {
-		t.Errorf("findings %q, want %q\n%+v\nof %+v\nfacts %s", got, w.codes, o.Findings, tr.Mount, o.Known)
+		t.Errorf("findings %q, want %q\n%+v\nof %+v", got, w.codes, o.Findings, tr.Mount)
 	}
 }
 

@@ -2,12 +2,16 @@ package overlayfs_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/directfs/runsc/pkg/overlaymount"
 	"github.com/directfs/runsc/pkg/overlaymount/inspect"
 	"golang.org/x/sys/unix"
 )
+
+// oddName is hard to tell from what separates options, layers and columns.
+const oddName = "o d,d:\\x\ty"
 
 // An upper layer that another overlay writes: the kernel refuses it with index=on
 // only, and otherwise tells its own log.
@@ -21,6 +25,23 @@ func TestInUse(t *testing.T) {
 	check(t, []row{
 		{name: "index=off", root: want{kernel: "upperdir is in-use as upperdir/workdir of another mount", codes: inUse}, make: mounted("index=off")},
 		{name: "index=on", root: want{mount: "EBUSY", kernel: "upperdir is in-use as upperdir/workdir of another mount", codes: inUse}, make: mounted("index=on")},
+		{name: "odd names", root: want{codes: inUse}, make: func(t testing.TB) overlaymount.Mount {
+			dir := mkdir(t, disk(t), oddName)
+			m := over(t, fill(t, mkdir(t, dir, "lower")), dir)
+			attach(t, trial{m}, t.TempDir())
+			return m
+		}},
+		{name: "odd names, by mount(2)", root: want{codes: inUse}, make: func(t testing.TB) overlaymount.Mount {
+			dir := mkdir(t, disk(t), oddName)
+			m := over(t, fill(t, mkdir(t, dir, "lower")), dir)
+			at, escape := t.TempDir(), strings.NewReplacer(`\`, `\\`, `,`, `\,`, `:`, `\:`).Replace
+			data := "lowerdir=" + escape(m.Lower[0]) + ",upperdir=" + escape(m.Upper) + ",workdir=" + escape(m.Work)
+			if err := unix.Mount("overlay", at, "overlay", 0, data); err != nil {
+				t.Fatal(err)
+			}
+			unmountLater(t, at)
+			return m
+		}},
 		{name: "ended", root: want{}, make: changed(func(t testing.TB, _ string, m *overlaymount.Mount) {
 			fd, err := trial{*m}.mount()
 			if err != nil {
@@ -42,6 +63,10 @@ func attach(t testing.TB, tr trial, at string) {
 	if err := unix.MoveMount(fd, "", unix.AT_FDCWD, at, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
 		t.Fatal(err)
 	}
+	unmountLater(t, at)
+}
+
+func unmountLater(t testing.TB, at string) {
 	t.Cleanup(func() {
 		if err := unix.Unmount(at, 0); err != nil {
 			t.Error(err)

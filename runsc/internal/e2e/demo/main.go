@@ -12,14 +12,23 @@ import (
 	"os/signal"
 
 	"github.com/directfs/runsc/runsc/harness"
+	"github.com/directfs/runsc/runsc/harness/filesystems"
 	"golang.org/x/sys/unix"
 )
 
 func main() {
 	directfs := flag.String("directfs", "both", "run the scenes with this --directfs: true, false or both")
 	check := flag.Bool("check", false, "only check what the machine has")
+	tools := flag.Bool("check-tools", false, "only check for the tools that make file systems for the tests")
 	volumed := flag.String("volumed", "", "run one scene with a bucket, served by this program")
 	flag.Parse()
+	if *tools {
+		if err := filesystems.Missing(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM, unix.SIGHUP, unix.SIGPIPE)
 	defer stop()
 	if err := run(ctx, *directfs, *volumed, *check); err != nil {
