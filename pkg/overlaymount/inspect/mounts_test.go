@@ -62,8 +62,9 @@ func TestAboveBindMount(t *testing.T) {
 }
 
 func TestReadOnlyMount(t *testing.T) {
-	dir, place := ext4(t), t.TempDir()
+	dir, place, other := ext4(t), t.TempDir(), t.TempDir()
 	mount(t, dir, place, "", "")
+	mount(t, dir, other, "", "")
 	if d := lower(place); d.ReadOnly || !d.Writable || d.Filesystem != "ext4" {
 		t.Errorf("%+v", d)
 	}
@@ -73,14 +74,14 @@ func TestReadOnlyMount(t *testing.T) {
 	if d := lower(place); !d.ReadOnly || d.Writable {
 		t.Errorf("a read-only mount: %+v", d)
 	}
-	if d := lower(dir); d.ReadOnly || !d.Writable {
-		t.Errorf("the other mount: %+v", d)
+	if d := lower(other); d.ReadOnly || !d.Writable {
+		t.Errorf("another mount: %+v", d)
 	}
 	if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 		t.Fatal(err)
 	}
-	if d := lower(dir); !d.ReadOnly || d.Writable {
-		t.Errorf("a read-only file system: %+v", d)
+	if d := lower(other); !d.ReadOnly || d.Writable {
+		t.Errorf("a mount of a read-only file system: %+v", d)
 	}
 }
 
