@@ -74,8 +74,8 @@ func (c *creation) run(name string, execute func() subcommands.ExitStatus) subco
 	}
 	code, said, failed := watchErrors(execute)
 	err := c.end()
-	if c.starts && c.files != nil && (code == subcommands.ExitSuccess) {
-		err = errors.Join(err, awaitFirstProcess(c.conf.RootDir, c.id, c.files.report))
+	if c.starts && c.files != nil && code == subcommands.ExitSuccess {
+		err = errors.Join(err, completeRun(c.conf, c.id, c.files.report))
 	}
 	if err == nil && code == subcommands.ExitSuccess && !c.reported() {
 		err = errSilent // it has come and gone, as in "run"

@@ -66,12 +66,14 @@ func deleteContainer(conf *config.Config, id string, force bool) error {
 	return nil
 }
 
+// endingTimeout is how long a sandbox process may take to exit when its work is done.
+const endingTimeout = 10 * time.Second
+
 // isEnding waits for a container that is about to end. While the sandbox
 // process exits, it answers no more, but is still there: the engine calls that
 // container running (runsc/container/container.go:2471), and if it was asked
 // just before, stopped.
 func isEnding(c *container.Container) bool {
-	const patience = 10 * time.Second
 	if c.Sandbox == nil {
 		return true
 	}
@@ -79,7 +81,7 @@ func isEnding(c *container.Container) bool {
 		return false // it answers: the engine knows the container's state
 	}
 	pid := c.Sandbox.Getpid()
-	return pid <= 0 || specutils.WaitForNonChildExit(pid, patience) == nil
+	return pid <= 0 || specutils.WaitForNonChildExit(pid, endingTimeout) == nil
 }
 
 // destroy deletes a container and what this runtime keeps of it.
