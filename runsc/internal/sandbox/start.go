@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/engine"
+	"github.com/directfs/runsc/runsc/internal/firstprocess"
 	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/directfs/runsc/runsc/internal/supervise"
 	"github.com/google/subcommands"
@@ -81,14 +83,18 @@ func startContainer(conf *config.Config, c *container.Container, start action) e
 		defer unlock()
 		report, err := openReport(c, plan, start)
 		if err != nil {
-			return err
+			return because(err, whyEnded(held, c, err))
 		}
 		defer report.Close()
 		late := watchStart(start.limit, conf.RootDir, c.Saver.ID, plan, held)
 		if err := late.end(start.do(conf)); err != nil {
 			return because(fmt.Errorf("starting container: %w", err), whyEnded(held, c, err))
 		}
-		return awaitFirstProcess(conf.RootDir, c.Saver.ID, report)
+		err = awaitFirstProcess(conf.RootDir, c.Saver.ID, report)
+		if errors.Is(err, firstprocess.ErrUnfinished) {
+			return because(err, held.Reasons(0))
+		}
+		return err
 	}
 	err = startMember(conf, c, plan, start)
 	unlock()
