@@ -22,7 +22,7 @@ const maxDepth = 4
 // What is unknown counts as no overlay: the kernel refuses what is too deep, so
 // that a wrong guess costs a good message and nothing else.
 func (t *table) depth(fd int, m *mountinfo.Info) int {
-	if m.FSType != "overlay" {
+	if m.FSType != overlayType {
 		return 0
 	}
 	if depth, ok := depthOfHandle(fd); ok {
@@ -52,8 +52,9 @@ func depthOfHandle(fd int) (depth int, ok bool) {
 
 func (t *table) depthOfLowers(m *mountinfo.Info, limit int) int {
 	deepest := 0
-	for _, name := range lowers(m) {
-		if !resolvable(name) || limit == 0 {
+	shown := Shown(m.VFSOptions)
+	for _, name := range append(shown.Lower, shown.Data...) {
+		if !Named(name) || limit == 0 {
 			continue
 		}
 		at, _, err := lookAt(unix.AT_FDCWD, name, unix.AT_NO_AUTOMOUNT)
@@ -61,7 +62,7 @@ func (t *table) depthOfLowers(m *mountinfo.Info, limit int) int {
 			continue
 		}
 		l := t.byID[at.mount]
-		if l != nil && l.FSType == "overlay" && (l.Major != m.Major || l.Minor != m.Minor) {
+		if l != nil && l.FSType == overlayType && (l.Major != m.Major || l.Minor != m.Minor) {
 			deepest = max(deepest, t.depthOfLowers(l, limit-1))
 		}
 	}

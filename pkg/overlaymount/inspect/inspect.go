@@ -26,7 +26,7 @@ var ErrRelative = errors.New("not an absolute path")
 // goroutine at a time.
 type Reader struct {
 	table   *table
-	locks   map[lockedFile]string
+	locks   map[LockedFile]int
 	above   map[place][]overlaymount.Identity
 	mounted []overlaymount.Mounted
 	entries int // how many more entries of lower layers are looked at
@@ -89,7 +89,8 @@ func (r *Reader) directory(l overlaymount.Layer) (d overlaymount.Directory) {
 	d.Identity, d.MountID = at.Identity, at.mount
 	d.IsDirectory = st.Mode&unix.S_IFMT == unix.S_IFDIR
 	r.fromMount(&d, fd)
-	d.LockedBy = r.locks[r.table.locked(at)]
+	file := r.table.locked(at)
+	d.LockedBy = holder(r.locks[file], file)
 	if !d.IsDirectory {
 		return d
 	}

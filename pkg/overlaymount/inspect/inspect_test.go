@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,6 +87,50 @@ func TestLockedBy(t *testing.T) {
 	}
 	if d := lower(dir); !strings.HasPrefix(d.LockedBy, fmt.Sprintf(`process %d ("`, os.Getpid())) {
 		t.Errorf("locked: %q", d.LockedBy)
+	}
+}
+
+// A lock stays with the open file when the process that took it has ended, and the
+// kernel goes on to name that process.
+func TestLockedByWhoHasEnded(t *testing.T) {
+	const variable = "TAKE_LOCK"
+	if os.Getenv(variable) != "" {
+		if err := unix.Flock(3, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	dir := t.TempDir()
+	f, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	child := exec.Command("/proc/self/exe", "-test.run=^TestLockedByWhoHasEnded$")
+	child.Env, child.ExtraFiles = append(os.Environ(), variable+"=1"), []*os.File{f}
+	if out, err := child.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	want := process(os.Getpid())
+	if d := lower(dir); d.LockedBy != want {
+		t.Errorf("locked by %q, want %q", d.LockedBy, want)
+	}
+	held, err := HeldLocks(os.Getpid())
+	if err != nil || len(held) != 1 {
+		t.Errorf("held: %v, %v", held, err)
+	}
+	for at, exclusive := range held {
+		var st unix.Stat_t
+		if err := unix.Fstat(int(f.Fd()), &st); err != nil || at.Inode != st.Ino || !exclusive {
+			t.Errorf("held: %v %v, want inode %d; %v", at, exclusive, st.Ino, err)
+		}
+	}
+	if got := Holder(int(f.Fd())); got != want {
+		t.Errorf("of the open file: %q, want %q", got, want)
+	}
+	// Another process may have the number of who took it by now.
+	if got, want := holder(os.Getpid(), LockedFile{}), "another container or program, which cannot be seen from here"; got != want {
+		t.Errorf("a process without the lock: %q, want %q", got, want)
 	}
 }
 

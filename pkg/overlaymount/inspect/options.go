@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/directfs/runsc/pkg/overlaymount"
-	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -13,23 +12,46 @@ import (
 func (t *table) overlays() []overlaymount.Mounted {
 	var all []overlaymount.Mounted
 	for _, m := range t.mounts {
-		if m.FSType != "overlay" {
+		if m.FSType != overlayType {
 			continue
 		}
-		o := overlaymount.Mounted{Mountpoint: m.Mountpoint}
-		for key, value := range options(m.VFSOptions) {
-			switch key {
-			case "upperdir":
-				o.Upper = resolve(value)
-			case "workdir":
-				o.Work = resolve(value)
-			}
-		}
+		shown := Shown(m.VFSOptions)
+		o := overlaymount.Mounted{Mountpoint: m.Mountpoint, Upper: resolve(shown.Upper), Work: resolve(shown.Work)}
 		if o.Upper != (overlaymount.Identity{}) || o.Work != (overlaymount.Identity{}) {
 			all = append(all, o)
 		}
 	}
 	return all
+}
+
+// overlayType is what the kernel calls the file system.
+const overlayType = "overlay"
+
+// Shown reads the options of a mounted overlay as the mount table has them
+// (proc_pid_mountinfo(5), the last field). The paths are as the mounter wrote them,
+// which can be names that mean nothing to others: see [Named]. Where it handed over
+// open directories, they are those that the directories had then. Upper and Work
+// have the backslashes with which a mounter escapes, or, of an open directory, those
+// of its name: the kernel does not tell.
+func Shown(text string) (m overlaymount.Mount) {
+	for key, value := range options(text) {
+		switch key {
+		case "lowerdir":
+			listed := splitLayers(value)
+			m.Lower, m.Data = append(m.Lower, listed.lower...), append(m.Data, listed.data...)
+		case "lowerdir+": // without escapes (fs/overlayfs/params.c)
+			m.Lower = append(m.Lower, value)
+		case "datadir+":
+			m.Data = append(m.Data, value)
+		case "upperdir":
+			m.Upper = value
+		case "workdir":
+			m.Work = value
+		default:
+			m.Options = append(m.Options, overlaymount.Option{Key: key, Value: value, HasValue: value != ""})
+		}
+	}
+	return m
 }
 
 // resolve identifies what a path of the mount table leads to. Whoever mounted
@@ -39,7 +61,7 @@ func (t *table) overlays() []overlaymount.Mounted {
 // handed over as open files.
 func resolve(written string) overlaymount.Identity {
 	for _, name := range []string{unescapeLayer(written), written} {
-		if !resolvable(name) {
+		if !Named(name) {
 			continue
 		}
 		if at, _, err := lookAt(unix.AT_FDCWD, name, unix.AT_NO_AUTOMOUNT); err == nil {
@@ -49,26 +71,9 @@ func resolve(written string) overlaymount.Identity {
 	return overlaymount.Identity{}
 }
 
-// resolvable reports whether a path means the same for every process of the mount
-// namespace: /proc/self/fd/3 does not.
-func resolvable(name string) bool { return path.IsAbs(name) && !under(path.Clean(name), "/proc") }
-
-// lowers are the lower layers' paths as the mounter wrote them, data-only ones
-// included.
-func lowers(m *mountinfo.Info) []string {
-	var all []string
-	for key, value := range options(m.VFSOptions) {
-		switch key {
-		case "lowerdir":
-			for _, name := range splitLayers(value) {
-				all = append(all, unescapeLayer(name))
-			}
-		case "lowerdir+", "datadir+": // without escapes (fs/overlayfs/params.c)
-			all = append(all, value)
-		}
-	}
-	return all
-}
+// Named reports whether a path of the mount table means the same for every process
+// of its mount namespace: /proc/self/fd/3 does not.
+func Named(name string) bool { return path.IsAbs(name) && !under(path.Clean(name), "/proc") }
 
 // options yields the options of a file system as the mount table has them.
 func options(text string) func(yield func(key, value string) bool) {
@@ -104,27 +109,37 @@ func isOctal(s string) bool {
 	return strings.Trim(s, "01234567") == "" && s[0] <= '3'
 }
 
-// splitLayers splits at colons that no backslash escapes, and leaves out the
-// empty names of "::", which is before a data-only layer.
-func splitLayers(s string) []string {
-	var all []string
-	start := 0
-	for i := 0; i <= len(s); i++ {
-		if i < len(s) && s[i] == '\\' {
-			i++
-			continue
+// layers are the names in a lowerdir.
+type layers struct{ lower, data []string }
+
+// splitLayers splits a lowerdir at colons that no backslash escapes. What is behind
+// a "::" are data-only layers.
+func splitLayers(s string) (l layers) {
+	start, data := 0, false
+	add := func(end int) {
+		name := unescapeLayer(s[start:end])
+		switch {
+		case name == "":
+			data = end > 0
+		case data:
+			l.data = append(l.data, name)
+		default:
+			l.lower = append(l.lower, name)
 		}
-		if i == len(s) || s[i] == ':' {
-			if i > start {
-				all = append(all, s[start:i])
-			}
+	}
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case ':':
+			add(i)
 			start = i + 1
 		}
 	}
-	if start < len(s) { // a backslash at the end
-		all = append(all, s[start:])
+	if start < len(s) {
+		add(len(s))
 	}
-	return all
+	return l
 }
 
 // unescapeLayer takes away the backslashes with which overlayfs lets a mounter

@@ -2,10 +2,10 @@ package inspect
 
 import (
 	"maps"
-	"slices"
+	"reflect"
 	"testing"
 
-	"github.com/moby/sys/mountinfo"
+	"github.com/directfs/runsc/pkg/overlaymount"
 )
 
 func TestOptions(t *testing.T) {
@@ -31,43 +31,31 @@ func TestUnescapeTable(t *testing.T) {
 	}
 }
 
-func TestLowers(t *testing.T) {
-	for in, want := range map[string][]string{
-		"ro":                              nil,
-		"lowerdir=/a":                     {"/a"},
-		"lowerdir=/a:/b::/data":           {"/a", "/b", "/data"},
-		`lowerdir=/a\134:b:/c\134\134`:    {"/a:b", `/c\`},
-		`lowerdir=/a\134`:                 {`/a\`},
-		"lowerdir+=/a:b,lowerdir+=/c":     {"/a:b", "/c"},
-		`lowerdir+=/a\134:b,datadir+=/d`:  {`/a\:b`, "/d"},
-		"lowerdir=l/ABC:l/DEF,upperdir=u": {"l/ABC", "l/DEF"},
+func TestShown(t *testing.T) {
+	for in, want := range map[string]overlaymount.Mount{
+		"ro":                              {Options: []overlaymount.Option{{Key: "ro"}}},
+		"lowerdir=/a":                     {Lower: []string{"/a"}},
+		"lowerdir=/a:/b::/data::/more":    {Lower: []string{"/a", "/b"}, Data: []string{"/data", "/more"}},
+		`lowerdir=/a\134:b:/c\134\134`:    {Lower: []string{"/a:b", `/c\`}},
+		`lowerdir=/a\134`:                 {Lower: []string{`/a\`}},
+		"lowerdir+=/a:b,lowerdir+=/c":     {Lower: []string{"/a:b", "/c"}},
+		`lowerdir+=/a\134:b,datadir+=/d`:  {Lower: []string{`/a\:b`}, Data: []string{"/d"}},
+		"lowerdir=l/ABC:l/DEF,upperdir=u": {Lower: []string{"l/ABC", "l/DEF"}, Upper: "u"},
+		`lowerdir+=/a\054b,upperdir=/u\040v,workdir=/w\134\054,index=on,userxattr`: {
+			Lower: []string{"/a,b"}, Upper: "/u v", Work: `/w\,`,
+			Options: []overlaymount.Option{{Key: "index", Value: "on", HasValue: true}, {Key: "userxattr"}},
+		},
 	} {
-		if got := lowers(&mountinfo.Info{VFSOptions: in}); !slices.Equal(got, want) {
-			t.Errorf("%s: %q, want %q", in, got, want)
+		if got := Shown(in); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, want %+v", in, got, want)
 		}
 	}
 }
 
-func TestResolvable(t *testing.T) {
+func TestNamed(t *testing.T) {
 	for name, want := range map[string]bool{"/a": true, "a": false, "": false, "/proc/self/fd/3": false, "//proc/7/root/a": false, "/process": true} {
-		if resolvable(name) != want {
-			t.Errorf("resolvable(%q) = %v", name, !want)
-		}
-	}
-}
-
-func TestParseLock(t *testing.T) {
-	for line, want := range map[string]bool{
-		"1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF":    true,
-		"1: -> FLOCK  ADVISORY  WRITE 4712 fe:00:1234 0 EOF": false,
-		"2: POSIX  ADVISORY  WRITE 4711 fe:00:1234 0 EOF":    false,
-		"3: OFDLCK ADVISORY  READ  -1 fe:00:1234 0 EOF":      false,
-		"4: FLOCK  ADVISORY  WRITE 4711 <none>:0 0 EOF":      false,
-		"": false,
-	} {
-		at, pid, ok := parseLock(line)
-		if ok != want || ok && (at != lockedFile{0xfe, 0, 1234} || pid != 4711) {
-			t.Errorf("%q: %v %d %v", line, at, pid, ok)
+		if Named(name) != want {
+			t.Errorf("Named(%q) = %v", name, !want)
 		}
 	}
 }

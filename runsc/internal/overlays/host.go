@@ -1,12 +1,17 @@
 package overlays
 
 import (
+	"errors"
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/overlaymount"
+	"github.com/directfs/runsc/pkg/overlaymount/inspect"
 	"github.com/directfs/runsc/runsc/internal/overlayfs"
+	"golang.org/x/sys/unix"
 )
 
 var roles = map[directfspolicy.LayerKind]overlaymount.Role{
@@ -14,20 +19,78 @@ var roles = map[directfspolicy.LayerKind]overlaymount.Role{
 	directfspolicy.UpperLayer: overlaymount.Upper, directfspolicy.WorkLayer: overlaymount.Work,
 }
 
-// mountHost mounts the overlay of open layers.
+// mountHost mounts the overlay of open layers. Where the kernel refuses, the error
+// has its reasons.
 func mountHost(d directfspolicy.Decision, layers []layer) (*os.File, error) {
-	spec := overlayfs.Spec{Source: d.Union.Source}
+	spec := overlayfs.Spec{Source: d.Union.Source, Options: optionsOf(d)}
 	for _, l := range layers {
 		spec.Layers = append(spec.Layers, overlayfs.Layer{Role: roles[l.Layer], FD: l.fd})
 	}
-	for _, o := range d.Union.Options {
-		var one overlaymount.Option
-		one.Key, one.Value, one.HasValue = strings.Cut(o, "=")
-		spec.Options = append(spec.Options, one)
+	if err := probe(d, layers); err != nil {
+		return nil, err
 	}
 	fd, err := overlayfs.Mount(spec)
 	if err != nil {
-		return nil, err
+		var refused *overlayfs.Error
+		var log []string
+		if errors.As(err, &refused) {
+			log = refused.Log
+		}
+		return nil, overlaymount.Explain(mountOf(d), inspect.Facts(mountOf(d)), err, log)
 	}
 	return os.NewFile(uintptr(fd), d.Mount), nil
+}
+
+func optionsOf(d directfspolicy.Decision) (all []overlaymount.Option) {
+	for _, o := range d.Union.Options {
+		var one overlaymount.Option
+		one.Key, one.Value, one.HasValue = strings.Cut(o, "=")
+		all = append(all, one)
+	}
+	return all
+}
+
+// mountOf is the overlay as its options would say it.
+func mountOf(d directfspolicy.Decision) overlaymount.Mount {
+	m := overlaymount.Mount{Options: optionsOf(d)}
+	for _, s := range d.Sources {
+		switch s.Layer {
+		case directfspolicy.LowerLayer:
+			m.Lower = append(m.Lower, s.Path)
+		case directfspolicy.DataLayer:
+			m.Data = append(m.Data, s.Path)
+		case directfspolicy.UpperLayer:
+			m.Upper = s.Path
+		case directfspolicy.WorkLayer:
+			m.Work = s.Path
+		}
+	}
+	return m
+}
+
+// tried are file systems that are known to do as an upper layer (statfs(2)).
+var tried = []int64{unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.TMPFS_MAGIC}
+
+// probe tries out an upper layer on another file system: the kernel mounts on some
+// that cannot rename or remove what is in a lower layer then.
+func probe(d directfspolicy.Decision, layers []layer) error {
+	i := slices.IndexFunc(layers, func(l layer) bool { return l.Layer == directfspolicy.WorkLayer })
+	if i < 0 {
+		return nil
+	}
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(layers[i].fd, &st); err != nil {
+		return fmt.Errorf("work layer %q: %w", layers[i].Path, err)
+	}
+	if slices.Contains(tried, int64(st.Type)) {
+		return nil
+	}
+	dialect := overlayfs.Trusted
+	if mountOf(d).UserXattr() {
+		dialect = overlayfs.User
+	}
+	if err := overlayfs.Probe(layers[i].fd, dialect); err != nil {
+		return fmt.Errorf("upper and work layer on the file system of %q: %w: use another file system, or the sentry's driver, by the option gvisor.overlay=sentry", layers[i].Path, err)
+	}
+	return nil
 }
