@@ -30,6 +30,10 @@ import (
 	"gvisor.dev/gvisor/runsc/flag"
 	"gvisor.dev/gvisor/runsc/specutils"
 
+	// The program is the first process of some containers, too; main is not
+	// reached then.
+	_ "github.com/directfs/runsc/runsc/internal/firstprocess"
+
 	// Sidecars that the engine can run from within this binary.
 	_ "gvisor.dev/gvisor/runsc/gvisorbinaries/embed"
 )
