@@ -39,6 +39,9 @@ var commands = map[string]command{
 	"openall":     {"DIR: make files until that fails, print how many and the error, and close them at SIGUSR1", runOpenAll},
 	"hash":        {"FILE: print the SHA-256 of the content, read", runHash},
 	"mapped":      {"FILE: the same of the content, mapped", runMapped},
+	"identity":    {"[ARGUMENT...]: print as JSON all that a process has from the one that executed it", runIdentity},
+	"merged":      {"DIR: change files of all layers of an overlay, and print what is in it", runMerged},
+	"uncover":     {"DIR: print what is in a directory, and under each mount on it", runUncover},
 	"fill":        {"FILE SIZE: write a content of that size and print its hash", runFill},
 	"exit":        {"CODE: exit with the code", runExit},
 }
