@@ -8,11 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/directfs/runsc/runsc/harness"
 	"github.com/directfs/runsc/runsc/internal/firstprocess"
+	"github.com/directfs/runsc/runsc/internal/overlays"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 )
 
 // A program that cannot be executed is reported in the words in which the engine
@@ -83,17 +84,14 @@ func TestFirstProcessCloses(t *testing.T) {
 			lab := newLab(t, "--directfs="+directfs)
 			b := lab.Bundle(t, harness.Args("serve"))
 			dir := staged(t, b, oneOverlay)
-			watch, err := unix.InotifyInit1(unix.IN_CLOEXEC)
+			watch, err := overlays.WatchReport(filepath.Join(dir, "report"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer unix.Close(watch)
-			if _, err := unix.InotifyAddWatch(watch, filepath.Join(dir, "report"), unix.IN_CLOSE_WRITE); err != nil {
-				t.Fatal(err)
-			}
+			defer watch.Close()
 			c := lab.Serve(t, b)
-			if _, err := unix.Read(watch, make([]byte, 4096)); err != nil { // waits for the event
-				t.Fatal(err)
+			if err := watch.Wait(time.Minute, func() bool { return true }); err != nil {
+				t.Error(err)
 			}
 			checkReport(t, dir, nil)
 			stop(t, lab, c)

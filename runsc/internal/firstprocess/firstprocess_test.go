@@ -69,7 +69,7 @@ func TestIdentity(t *testing.T) {
 
 // Nothing that was staged is left, and the layers are merged.
 func TestNothingIsLeft(t *testing.T) {
-	s := newStage(t, "sh", "-c", `ls $0; echo; ls /proc/self/fd | wc -l; grep -c target /proc/self/mounts; pwd; ulimit -n; ulimit -Hn; tr '\0' ' ' </proc/$$/environ`)
+	s := newStage(t, "sh", "-c", `ls $0; echo; ls /proc/self/fd | wc -l; grep -c target /proc/self/mounts; grep target /proc/self/mounts | tail -1 | cut -d" " -f3-4 | cut -d, -f1-5; pwd; ulimit -n; ulimit -Hn; tr '\0' ' ' </proc/$$/environ`)
 	s.Config.Overlays[0].Flags = MountFlags{ReadOnly: true, NoSUID: true, NoDev: true, NoExec: true, NoATime: true}
 	target := s.Config.Overlays[0].Target
 	s.Args = append(s.Args, target)
@@ -78,7 +78,7 @@ func TestNothingIsLeft(t *testing.T) {
 	s.Env = append(s.Env, "GODEBUG=x", "GOMAXPROCS=1")
 	s.Limits = map[int]unix.Rlimit{unix.RLIMIT_NOFILE: {Cur: 20, Max: 200}}
 	out, code, report := s.start(t)
-	want := "l0\nl1\n\n4\n2\n" + s.Config.Cwd + "\n20\n200\nPATH=/usr/bin:/bin HOME=/ GODEBUG=x GOMAXPROCS=1 "
+	want := "l0\nl1\n\n4\n2\noverlay ro,nosuid,nodev,noexec,noatime\n" + s.Config.Cwd + "\n20\n200\nPATH=/usr/bin:/bin HOME=/ GODEBUG=x GOMAXPROCS=1 "
 	if code != 0 || report != nil || out != want {
 		t.Errorf("exit code %d, report %v, output\n%s\nwant\n%s", code, report, out, want)
 	}
@@ -150,6 +150,14 @@ func TestStagingDirectory(t *testing.T) {
 			unix.Close(fd)
 			t.Errorf("%s is a staging directory", dir)
 		}
+	}
+}
+
+// The kernel, and the engine, take as many lower layers as it has room for in a
+// page.
+func TestDataFitsIntoAPage(t *testing.T) {
+	if n := len(Overlay{Lowers: 500, Writable: true}.data()); n >= 4096 {
+		t.Errorf("options for 500 lower layers have %d bytes", n)
 	}
 }
 

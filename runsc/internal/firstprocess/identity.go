@@ -13,7 +13,7 @@ import (
 type identity struct {
 	uid, gid int
 	umask    int
-	// all are the capabilities that the process was given.
+	// all are the capabilities that the process was given, in each of its sets.
 	all uint64
 	// bound says that no_new_privs is set (prctl(2)).
 	bound bool
@@ -50,10 +50,6 @@ func becomeRoot() (identity, error) {
 func (id identity) assume(want Capabilities, filtered bool) error {
 	defer unix.Umask(id.umask)
 	want = want.within(id.all)
-	// Inheritable ones must be in the bounding set when they are added.
-	if err := capset(id.all, id.all, want.Inheritable); err != nil {
-		return fmt.Errorf("inheritable capabilities: %w", err)
-	}
 	if err := bound(want.Bounding, id.all); err != nil {
 		return fmt.Errorf("bounding set: %w", err)
 	}
