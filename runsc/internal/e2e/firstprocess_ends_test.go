@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/directfs/runsc/runsc/harness"
-	"github.com/directfs/runsc/runsc/internal/firstprocess"
 	"github.com/directfs/runsc/runsc/internal/overlays"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -187,27 +186,4 @@ func TestFirstProcessTerminal(t *testing.T) {
 		return got
 	}
 	compareIdentities(t, identity(true), identity(false))
-}
-
-// A seccomp program is installed last, with and without no_new_privs.
-func TestFirstProcessSeccomp(t *testing.T) {
-	// mkdir(2) and mkdirat(2) of x86-64 fail with the number 99.
-	program := []byte{
-		0x20, 0, 0, 0, 0, 0, 0, 0, 0x15, 0, 1, 0, 83, 0, 0, 0, 0x15, 0, 0, 1, 2, 1, 0, 0,
-		0x06, 0, 0, 0, 99, 0, 5, 0, 0x06, 0, 0, 0, 0, 0, 0xff, 0x7f,
-	}
-	for name, noNewPrivileges := range map[string]bool{"bound": true, "free": false} {
-		t.Run(name, func(t *testing.T) {
-			lab := newLab(t)
-			b := lab.Bundle(t, harness.Args("try", "mkdir", "/tmp/x"), harness.Edit(func(s *specs.Spec) {
-				s.Process.NoNewPrivileges, s.Process.User.UID, s.Process.Capabilities = noNewPrivileges, 1000, &specs.LinuxCapabilities{}
-			}))
-			dir := staged(t, b, firstprocess.Config{Overlays: oneOverlay.Overlays, Seccomp: program})
-			res, err := lab.Run(harness.Context(t), lab.ID(), b)
-			if err != nil || res.ExitCode != 99 {
-				t.Errorf("exit code %d, want 99: %v, %s", res.ExitCode, err, res.Stderr)
-			}
-			checkReport(t, dir, nil)
-		})
-	}
 }

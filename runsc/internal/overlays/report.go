@@ -120,14 +120,6 @@ func (r *Report) Wait(limit time.Duration, alive func() bool) error {
 	}
 }
 
-// Said is what the report says now.
-func (r *Report) Said() error {
-	if r == nil {
-		return nil
-	}
-	return r.read()
-}
-
 func (r *Report) read() error {
 	data, err := io.ReadAll(io.NewSectionReader(r.file, 0, maxReport))
 	if err != nil {
