@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -183,4 +185,24 @@ func TestVerifyHiddenOverlay(t *testing.T) {
 			stop(t, lab, c)
 		})
 	}
+}
+
+// Whoever wants an upper layer that a container has is told which one.
+func TestOverlayInUse(t *testing.T) {
+	lab := newLab(t)
+	l := newLayers(t, lab, "upper", "one")
+	bundle := lab.Bundle(t, l.mount("/ov"), harness.Args("serve"))
+	c := lab.Serve(t, bundle)
+	readReport(t, c)
+	said := fmt.Sprintf("is in use by container %q", c.ID)
+	var refused *harness.RefusedError
+	if _, err := lab.Create(harness.Context(t), lab.ID(), bundle); !errors.As(err, &refused) || strings.Count(refused.Result.Stderr, said) != 2 {
+		t.Errorf("create: %v, want %s of upper and work", err, said)
+	}
+	res, err := lab.Command(harness.Context(t), "policy", "check", "--bundle", bundle.Dir)
+	if err != nil || res.ExitCode == 0 || strings.Count(res.Stderr, said) != 2 {
+		t.Errorf("check: %v, %+v, want %s of upper and work", err, res, said)
+	}
+	stop(t, lab, c)
+	command(t, lab.Runtime, "policy", "check", "--bundle", bundle.Dir)
 }
