@@ -111,7 +111,7 @@ func TestLockedByWhoHasEnded(t *testing.T) {
 	if out, err := child.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	want := fmt.Sprintf("another container or program (process %d took its lock, and has ended)", child.Process.Pid)
+	want := process(os.Getpid())
 	if d := lower(dir); d.LockedBy != want {
 		t.Errorf("locked by %q, want %q", d.LockedBy, want)
 	}
@@ -125,8 +125,11 @@ func TestLockedByWhoHasEnded(t *testing.T) {
 			t.Errorf("held: %v %v, want inode %d; %v", at, exclusive, st.Ino, err)
 		}
 	}
-	// Another process may have the number by now.
-	if got, want := holder(os.Getpid(), LockedFile{}), "another container or program (who took its lock does not have it any more)"; got != want {
+	if got := Holder(int(f.Fd())); got != want {
+		t.Errorf("of the open file: %q, want %q", got, want)
+	}
+	// Another process may have the number of who took it by now.
+	if got, want := holder(os.Getpid(), LockedFile{}), "another container or program, which cannot be seen from here"; got != want {
 		t.Errorf("a process without the lock: %q, want %q", got, want)
 	}
 }

@@ -92,24 +92,3 @@ func HeldLocks(pid int) (map[LockedFile]bool, error) {
 	}
 	return all, nil
 }
-
-// holder names for people who has a file locked. The kernel keeps who took the
-// lock, and that one may have ended since and left it to a process of its.
-func holder(pid int, at LockedFile) string {
-	if pid == 0 {
-		return ""
-	}
-	comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Sprintf("another container or program (process %d took its lock, and has ended)", pid)
-	}
-	if held, err := HeldLocks(pid); err == nil {
-		if _, has := held[at]; !has {
-			return "another container or program (who took its lock does not have it any more)"
-		}
-	}
-	if err != nil {
-		return fmt.Sprintf("process %d", pid)
-	}
-	return fmt.Sprintf("process %d (%q)", pid, strings.TrimSuffix(string(comm), "\n"))
-}

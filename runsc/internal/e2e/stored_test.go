@@ -71,7 +71,7 @@ func TestMemberOfSandboxWithBadPlan(t *testing.T) {
 	pause := servePod(t, lab, lab.Runtime, true, harness.PodSandbox())
 	b := lab.Bundle(t, harness.PodMember(pause.ID, "app"), harness.Args("serve", "/"))
 	for _, c := range []struct{ old, new, message string }{
-		{planText, planOf99, "stored plan: unsupported plan version: 99, where 2 to 4 can be read; delete the container and create it again"},
+		{planText, planOf99, "stored plan: unsupported plan version: 99, where 2 to 5 can be read; delete the container and create it again"},
 		{createdAt, createdAgo, noPlan},
 	} {
 		undo := tamper(t, lab.Runtime, pause.ID, c.old, c.new)
@@ -99,7 +99,7 @@ func TestStartWithBadPlan(t *testing.T) {
 		}
 		lab.Keep(t, c)
 		for _, change := range []struct{ old, new, message string }{
-			{planText, planOf99, "stored plan: unsupported plan version: 99, where 2 to 4 can be read; delete the container and create it again"},
+			{planText, planOf99, "stored plan: unsupported plan version: 99, where 2 to 5 can be read; delete the container and create it again"},
 			{createdAt, createdAgo, noPlan},
 			{flagOn, flagOff, `stored plan: invalid plan: mount "/": directfs cannot have the reason flag-off with key "", backend "" and --directfs=true; delete the container and create it again`},
 		} {

@@ -146,7 +146,7 @@ func TestVerifyErrors(t *testing.T) {
 		t.Errorf("the report is about %q, want %s", report.Containers, c.ID)
 	}
 	for _, change := range []struct{ old, new, message string }{
-		{planText, planOf99, "stored plan: unsupported plan version: 99, where 2 to 4 can be read; delete the container and create it again"},
+		{planText, planOf99, "stored plan: unsupported plan version: 99, where 2 to 5 can be read; delete the container and create it again"},
 		{createdAt, createdAgo, noPlan},
 		{flagOn, flagOff, `stored plan: invalid plan: mount "/": directfs cannot have the reason flag-off with key "", backend "" and --directfs=true; delete the container and create it again`},
 	} {

@@ -150,7 +150,7 @@ func TestVerifyPod(t *testing.T) {
 	checkVerifyError(t, lab.Runtime, 4, fmt.Sprintf("container %q is not running: it is created", created.ID), created.ID)
 	// The plan of one member is part of what the sandbox may hold.
 	undo := tamper(t, lab.Runtime, b.ID, planText, planOf99)
-	checkVerifyError(t, lab.Runtime, 5, fmt.Sprintf("container %q: stored plan: unsupported plan version: 99, where 2 to 4 can be read; delete the container and create it again", b.ID), a.ID)
+	checkVerifyError(t, lab.Runtime, 5, fmt.Sprintf("container %q: stored plan: unsupported plan version: 99, where 2 to 5 can be read; delete the container and create it again", b.ID), a.ID)
 	undo()
 	if err := created.Delete(harness.Context(t)); err != nil {
 		t.Error(err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/overlaymount"
+	"github.com/directfs/runsc/pkg/overlaymount/inspect"
 	"github.com/directfs/runsc/runsc/internal/overlayfs"
 	"golang.org/x/sys/unix"
 )
@@ -35,7 +36,7 @@ func mountHost(d directfspolicy.Decision, layers []layer) (*os.File, error) {
 		if errors.As(err, &refused) {
 			log = refused.Log
 		}
-		return nil, overlaymount.Explain(mountOf(d), overlaymount.Facts{}, err, log)
+		return nil, overlaymount.Explain(mountOf(d), inspect.Facts(mountOf(d)), err, log)
 	}
 	return os.NewFile(uintptr(fd), d.Mount), nil
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/overlaymount/inspect"
 	"golang.org/x/sys/unix"
 )
 
@@ -17,7 +18,7 @@ import (
 var ErrLayerChanged = errors.New("the layer was replaced by another directory while the container was created")
 
 // ErrInUse: somebody has an upper or work directory already.
-var ErrInUse = errors.New("another container has it, or another program has locked it")
+var ErrInUse = errors.New("in use")
 
 // Needs says for each file that Mount returns which mount it is for.
 func Needs(plan directfspolicy.Plan) (mounts []string) {
@@ -61,6 +62,7 @@ func Mount(plan directfspolicy.Plan) (files []*os.File, report *Report, err erro
 			report = nil
 		}
 	}()
+	taken := taken{}
 	for _, d := range plan.Decisions() {
 		if isReport(d) {
 			dir, made, err := makeReport()
@@ -70,7 +72,7 @@ func Mount(plan directfspolicy.Plan) (files []*os.File, report *Report, err erro
 			files, report = append(files, dir), made
 			continue
 		}
-		own, err := mount(d)
+		own, err := mount(d, taken)
 		files = append(files, own...)
 		if err != nil {
 			return files, report, fmt.Errorf("mount %q: %w", d.Mount, err)
@@ -79,9 +81,14 @@ func Mount(plan directfspolicy.Plan) (files []*os.File, report *Report, err erro
 	return files, report, nil
 }
 
+// taken says which mount of the plan has a directory.
+type taken map[inode]string
+
+type inode struct{ device, number uint64 }
+
 // mount makes the files of one decision. Locks come first in time: who finds a
 // directory in use must not have mounted it.
-func mount(d directfspolicy.Decision) (files []*os.File, err error) {
+func mount(d directfspolicy.Decision, taken taken) (files []*os.File, err error) {
 	layers, err := openLayers(d)
 	defer closeAll(layers)
 	if err != nil {
@@ -93,10 +100,15 @@ func mount(d directfspolicy.Decision) (files []*os.File, err error) {
 			if l.Source != s {
 				continue
 			}
+			at := inode{l.Device, l.Inode}
+			if by := taken[at]; by != "" {
+				return locks, fmt.Errorf("%v layer %q: %w by mount %q of this container: use another directory", l.Layer, l.Path, ErrInUse, by)
+			}
 			lock, err := lockDirectory(l)
 			if err != nil {
 				return locks, err
 			}
+			taken[at] = d.Mount
 			locks = append(locks, lock)
 		}
 	}
@@ -160,9 +172,13 @@ func lockDirectory(l layer) (*os.File, error) {
 		return nil, wrap(err)
 	}
 	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		unix.Close(fd)
+		defer unix.Close(fd)
 		if err == unix.EWOULDBLOCK {
-			return nil, fmt.Errorf("%v layer %q: %w: use another directory, or wait until that container is deleted", l.Layer, l.Path, ErrInUse)
+			by := inspect.Holder(l.fd)
+			if by == "" {
+				by = "somebody who has released it meanwhile"
+			}
+			return nil, fmt.Errorf("%v layer %q: %w by %s: use another directory, or wait until it is released", l.Layer, l.Path, ErrInUse, by)
 		}
 		return nil, wrap(err)
 	}
