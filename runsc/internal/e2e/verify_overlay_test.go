@@ -206,3 +206,38 @@ func TestOverlayInUse(t *testing.T) {
 	stop(t, lab, c)
 	command(t, lab.Runtime, "policy", "check", "--bundle", bundle.Dir)
 }
+
+// The sentry's overlay is made of mounts that are compared as any.
+func TestVerifySentryOverlay(t *testing.T) {
+	for _, access := range []string{"on", "off"} {
+		t.Run(access, func(t *testing.T) {
+			lab := newLab(t)
+			l := newLayers(t, lab, "upper", "one", "two")
+			c := lab.Serve(t, lab.Bundle(t, harness.Mount("/a"), l.mount("/ov", "gvisor.overlay=sentry", "directfs="+access), harness.Args("serve")))
+			readReport(t, c)
+			report, code, said := runVerify(t, lab.Runtime, c.ID)
+			if code != 0 || report.Verdict != verify.OK {
+				t.Errorf("exit status %d, %v, %s", code, report.Verdict, said)
+			}
+			for _, row := range report.Rows {
+				if row.Verdict != verify.OK && row.Verdict != verify.Other && !(row.Verdict == verify.Note && strings.HasSuffix(row.Item, " cache")) {
+					t.Errorf("%+v", row)
+				}
+			}
+			layer := "/ov/.overlay/lower1"
+			undo := replan(t, lab.Runtime, c.ID, func(r *directfspolicy.Request) {
+				i := slices.IndexFunc(r.Mounts, func(m directfspolicy.Mount) bool { return m.Destination == layer })
+				setHint(&r.Mounts[i], access == "off")
+			})
+			checkNoticed(t, lab.Runtime, c.ID, []string{layer + " access"})
+			undo()
+			undo = replan(t, lab.Runtime, c.ID, func(r *directfspolicy.Request) {
+				i := slices.IndexFunc(r.Mounts, func(m directfspolicy.Mount) bool { return m.Destination == "/ov/.overlay/upper" })
+				r.Mounts[i].Sources[0].Inode++
+			})
+			checkNoticed(t, lab.Runtime, c.ID, []string{"gofer: locks"})
+			undo()
+			stop(t, lab, c)
+		})
+	}
+}

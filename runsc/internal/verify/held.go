@@ -51,6 +51,9 @@ func (m mount) direct() bool { return m.decision.Access == directfspolicy.Direct
 func (m mount) virtual() bool { return m.decision.ServedByVolume() && !m.direct() }
 
 func (m *mount) look() {
+	if m.isReport() {
+		return // no file of the host's, but the gofer's own
+	}
 	if m.decision.ServedByVolume() || m.isOverlay() {
 		m.directory = true
 		return // the source is only a name
@@ -133,7 +136,7 @@ func (r *Report) donated(held heldFiles, pod pod) {
 		}
 	}
 	for _, m := range pod.mounts() {
-		if !m.direct() {
+		if !m.direct() || m.isPassing() {
 			continue
 		}
 		planned = append(planned, m.String())
@@ -158,7 +161,7 @@ func (r *Report) reachable(w *walker, mounts []mount) {
 	var off, unknown, reached []string
 	for _, m := range mounts {
 		switch {
-		case m.direct(), m.virtual():
+		case m.direct(), m.virtual(), m.isPassing():
 			continue
 		case m.err != nil:
 			unknown = append(unknown, fmt.Sprintf("%v: %v", m, m.err))
