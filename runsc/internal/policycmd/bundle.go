@@ -13,7 +13,6 @@ import (
 	"github.com/directfs/runsc/pkg/ociconfig"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/layout"
-	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/directfs/runsc/runsc/internal/volumes"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/runsc/config"
@@ -80,7 +79,6 @@ func (b bundleFlags) load(conf *config.Config) (input, error) {
 func options(conf *config.Config) ociconfig.Options {
 	o := engine.Options(conf, nil)
 	o.Gofers = volumes.Gofers("", "")
-	o.Layers = statedir.NameHolders(conf.RootDir, o.Layers)
 	return o
 }
 

@@ -127,7 +127,6 @@ func resolve(conf *config.Config, full statedir.ID, spec *specs.Spec) (directfsp
 func options(conf *config.Config, full statedir.ID, pod *specs.Spec) ociconfig.Options {
 	o := engine.Options(conf, pod)
 	o.Gofers = volumes.Gofers(full.ContainerID, full.SandboxID)
-	o.Layers = statedir.NameHolders(conf.RootDir, o.Layers)
 	return o
 }
 
