@@ -51,11 +51,8 @@ func (m mount) direct() bool { return m.decision.Access == directfspolicy.Direct
 func (m mount) virtual() bool { return m.decision.ServedByVolume() && !m.direct() }
 
 func (m *mount) look() {
-	if m.isReport() {
-		return // no file of the host's, but the gofer's own
-	}
-	if m.decision.ServedByVolume() || m.isOverlay() {
-		m.directory = true
+	if m.decision.ServedByVolume() || m.isOverlay() || m.isReport() {
+		m.directory = !m.isReport()
 		return // the source is only a name
 	}
 	var st unix.Stat_t
@@ -136,7 +133,7 @@ func (r *Report) donated(held heldFiles, pod pod) {
 		}
 	}
 	for _, m := range pod.mounts() {
-		if !m.direct() || m.isPassing() {
+		if !m.direct() || m.isForStart() {
 			continue
 		}
 		planned = append(planned, m.String())
@@ -161,7 +158,7 @@ func (r *Report) reachable(w *walker, mounts []mount) {
 	var off, unknown, reached []string
 	for _, m := range mounts {
 		switch {
-		case m.direct(), m.virtual(), m.isPassing():
+		case m.direct(), m.virtual(), m.isForStart():
 			continue
 		case m.err != nil:
 			unknown = append(unknown, fmt.Sprintf("%v: %v", m, m.err))

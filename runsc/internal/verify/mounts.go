@@ -74,7 +74,7 @@ func (r *Report) mountRows(m member, held heldFiles) {
 	r.sentryOverlayRows(m, table, err)
 	for _, mt := range m.mounts {
 		if mt.isPart() {
-			r.partRow(mt, held)
+			r.partRows(mt, held)
 			continue
 		}
 		if err != nil {

@@ -47,7 +47,7 @@ func newWalker(mounts []mount, limit int) *walker {
 	w := &walker{limit: limit, donated: map[fileID]bool{}, targets: map[fileID]bool{}, seen: map[place]bool{}, reached: map[fileID]string{}}
 	for _, m := range mounts {
 		switch {
-		case m.err != nil, m.virtual(), m.isPassing():
+		case m.err != nil, m.virtual(), m.isForStart():
 		case m.direct():
 			w.donated[m.id] = true
 		default:
