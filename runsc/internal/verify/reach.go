@@ -69,12 +69,6 @@ func lookAt(dir int, name string, flags int) (place, error) {
 	return place{st.Mnt_id, fileID{unix.Mkdev(st.Dev_major, st.Dev_minor), st.Ino}}, nil
 }
 
-// openDir opens for walking only. It moves no automounter and changes no time
-// stamp.
-func openDir(dir int, name string, flags int) (int, error) {
-	return unix.Openat(dir, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC|flags, 0)
-}
-
 // start climbs from the directory behind a magic link to the top of its tree,
 // and walks down from there and from all that was passed: a mount that another
 // one covers can be left upwards and not be entered again. A held directory has to be in a donated mount,
