@@ -51,7 +51,18 @@ func isHost(d directfspolicy.Decision) bool {
 // makes there is a directory, detached as well, for the report of the container's
 // first process, which is report. It is nil where there is none. Nothing stays
 // mounted with an error, which names the mount.
+//
+// In a user namespace, whose root may not mount in the mount namespace that it is
+// in, it mounts in one of its own.
 func Mount(plan directfspolicy.Plan) (files []*os.File, report *Report, err error) {
+	files, report, err = mountAll(plan)
+	if errors.Is(err, unix.EPERM) {
+		apart(func() { files, report, err = mountAll(plan) })
+	}
+	return files, report, err
+}
+
+func mountAll(plan directfspolicy.Plan) (files []*os.File, report *Report, err error) {
 	defer func() {
 		if err != nil {
 			for _, f := range files {
