@@ -134,7 +134,7 @@ func warnings(p Plan) []string {
 		}
 		out = append(out, said)
 	}
-	return out
+	return append(out, overlayWarnings(p)...)
 }
 
 // impliedAccess is property 9: the reason alone implies the access.

@@ -53,20 +53,21 @@ type wireUnion struct {
 	HostFails string   `json:"hostFails,omitempty"`
 	Source    string   `json:"source,omitempty"`
 	Options   []string `json:"options,omitempty"`
+	Warnings  []string `json:"warnings,omitempty"`
 }
 
 func (u *Union) wire() *wireUnion {
 	if u == nil {
 		return nil
 	}
-	return &wireUnion{u.Driver.String(), u.Chosen.String(), u.HostFails, u.Source, u.Options}
+	return &wireUnion{u.Driver.String(), u.Chosen.String(), u.HostFails, u.Source, u.Options, u.Warnings}
 }
 
 func (w *wireUnion) union() (u *Union, err error) {
 	if w == nil {
 		return nil, nil
 	}
-	u = &Union{HostFails: w.HostFails, Source: w.Source, Options: w.Options}
+	u = &Union{HostFails: w.HostFails, Source: w.Source, Options: w.Options, Warnings: w.Warnings}
 	if u.Driver, err = unionNames.parse(w.Driver); err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ var mixed = Request{
 		}},
 		{Destination: "/models", Backend: StockGofer, ReadOnly: true, Hints: []Hint{gofer(goferKeyOf("/models"), "blob/models")}, Sources: src("/ignored")},
 		hinted("/tmp", NoGofer, Unset),
-		{Destination: "/ov", Backend: StockGofer, Union: &Union{Source: "overlay", Options: []string{"index=off"}}, Sources: []Source{
+		{Destination: "/ov", Backend: StockGofer, Union: &Union{Source: "overlay", Options: []string{"index=off"}, Warnings: []string{"it has a mount"}}, Sources: []Source{
 			{Path: "/l", Layer: LowerLayer}, {Path: "/u", Inode: 7, Layer: UpperLayer}, {Path: "/w", Layer: WorkLayer},
 		}},
 		{Destination: "/sov", Union: &Union{Driver: SentryUnion, Chosen: ChosenAsFallback, HostFails: "nested-upper"}},
@@ -51,7 +51,7 @@ const mixedJSON = `{
   {"mount": "/ro", "directfs": {"reason": "flag-on"}, "cache": {"reason": "hint-exclusive", "key": "dev.gvisor.spec.mount.ro.cache", "podWide": true}, "gofer": {"reason": "default-gofer"}, "sources": [{"path": "/src", "filesystem": "8:1", "within": "/srv/src", "device": 2049, "inode": 9223372036854775809}, {"path": "/src/sub"}], "readOnly": true},
   {"mount": "/models", "directfs": {"reason": "cannot-donate"}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "hint-gofer", "key": "dev.gvisor.spec.mount.models.gofer", "podWide": true, "name": "blob/models"}, "outside": true, "readOnly": true},
   {"mount": "/tmp", "directfs": {"reason": "not-gofer"}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "default-gofer"}, "readOnly": false},
-  {"mount": "/ov", "directfs": {"reason": "flag-on"}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "default-gofer"}, "sources": [{"path": "/l", "layer": "lower"}, {"path": "/u", "inode": 7, "layer": "upper"}, {"path": "/w", "layer": "work"}], "union": {"driver": "host", "chosen": "default", "source": "overlay", "options": ["index=off"]}, "readOnly": false},
+  {"mount": "/ov", "directfs": {"reason": "flag-on"}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "default-gofer"}, "sources": [{"path": "/l", "layer": "lower"}, {"path": "/u", "inode": 7, "layer": "upper"}, {"path": "/w", "layer": "work"}], "union": {"driver": "host", "chosen": "default", "source": "overlay", "options": ["index=off"], "warnings": ["it has a mount"]}, "readOnly": false},
   {"mount": "/sov", "directfs": {"reason": "not-gofer"}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "default-gofer"}, "union": {"driver": "sentry", "chosen": "fallback", "hostFails": "nested-upper"}, "readOnly": false},
   {"mount": "/s/l", "directfs": {"reason": "flag-on"}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "default-gofer"}, "sources": [{"path": "/sl"}], "layerOf": {"of": "/sov", "kind": "lower"}, "readOnly": true},
   {"mount": "/s/u", "directfs": {"reason": "flag-on"}, "cache": {"reason": "default-shared"}, "gofer": {"reason": "default-gofer"}, "sources": [{"path": "/su"}], "layerOf": {"of": "/sov", "kind": "upper"}, "readOnly": false}

@@ -91,7 +91,7 @@ var tampered = []edit{
 	{"fallback without a reason", `"chosen": "fallback", "hostFails": "nested-upper"`, `"chosen": "fallback"`, ErrInvalidPlan},
 	{"reason without a fallback", `"chosen": "fallback"`, `"chosen": "option"`, ErrInvalidPlan},
 	{"unknown choice", `"chosen": "fallback"`, `"chosen": "random"`, ErrInvalidPlan},
-	{"layers without an overlay", `"union": {"driver": "host", "chosen": "default", "source": "overlay", "options": ["index=off"]}, `, ``, ErrInvalidPlan},
+	{"layers without an overlay", `"union": {"driver": "host", "chosen": "default", "source": "overlay", "options": ["index=off"], "warnings": ["it has a mount"]}, `, ``, ErrInvalidPlan},
 	{"unknown layer", `"layer": "work"`, `"layer": "middle"`, ErrInvalidPlan},
 	{"two upper layers", `"layer": "work"`, `"layer": "upper"`, ErrInvalidPlan},
 	{"no lower layer", `"layer": "lower"}, {"path": "/u"`, `"layer": "data"}, {"path": "/u"`, ErrInvalidPlan},

@@ -26,6 +26,8 @@ warning  hint dev.gvisor.spec.mount.never.directfs=off matches no mount of this 
 warning  hint dev.gvisor.spec.mount.later.cache=shared matches no mount of this container
 warning  hint dev.gvisor.spec.mount.later.gofer=blob/later matches no mount of this container
 warning  mount "/ro" has an exclusive cache: the container sees late or never what anybody else writes there
+warning  mount "/ov": it has a mount
+warning  mount "/sov" is the sentry's overlay, because the host's cannot mount its layers: nested-upper
 `
 	if got := mustResolve(t, mixed).String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

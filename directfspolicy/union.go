@@ -96,6 +96,10 @@ type Union struct {
 	// Options are those of the file system, as the driver gets them, but for the
 	// layers.
 	Options []string
+
+	// Warnings are what whoever made the Request found about the options and the
+	// layers that is no reason to refuse them.
+	Warnings []string
 }
 
 // userXattr reports whether the overlay keeps what it knows of files in their
@@ -110,7 +114,7 @@ func (u *Union) copied() *Union {
 		return nil
 	}
 	c := *u
-	c.Options = slices.Clone(u.Options)
+	c.Options, c.Warnings = slices.Clone(u.Options), slices.Clone(u.Warnings)
 	return &c
 }
 
@@ -127,12 +131,28 @@ func (u Union) check() error {
 		u.Chosen == ChosenAsFallback && u.Driver != SentryUnion {
 		return fmt.Errorf("the overlay's driver %v, choice %v and reason %q do not go together", u.Driver, u.Chosen, u.HostFails)
 	}
-	for _, s := range append([]string{u.HostFails, u.Source}, u.Options...) {
+	for _, s := range slices.Concat([]string{u.HostFails, u.Source}, u.Options, u.Warnings) {
 		if !isText(s) || strings.ContainsRune(s, 0) {
-			return fmt.Errorf("the overlay's source or option %+q is not text", s)
+			return fmt.Errorf("the overlay's source, option or warning %+q is not text", s)
 		}
 	}
 	return nil
+}
+
+// hasLayers reports whether the mount's sources are layers of an overlay.
+func (d Decision) hasLayers() bool {
+	if d.Layer != nil {
+		return d.Layer.Kind == LowerLayer || d.Layer.Kind == UpperLayer
+	}
+	return d.Union != nil && len(d.Sources) > 0
+}
+
+// overlay is where the user sees the files of the mount: for a layer, its overlay.
+func (d Decision) overlay() string {
+	if d.Layer != nil {
+		return d.Layer.Of
+	}
+	return d.Mount
 }
 
 // Locks are the directories that nobody else may use while the mount is there: the

@@ -102,6 +102,7 @@ func TestMalformedUnions(t *testing.T) {
 		"an unknown choice":          with(func(m *Mount) { m.Union.Chosen = 3 }),
 		"an unknown layer":           with(func(m *Mount) { m.Sources[0].Layer = 5 }),
 		"a fallback to the host":     with(func(m *Mount) { m.Union.Chosen, m.Union.HostFails = ChosenAsFallback, "x" }),
+		"a warning that is no text":  with(func(m *Mount) { m.Union.Warnings = []string{"\xff"} }),
 		"a layer in no gofer":        {Destination: "/l", Layer: &Layer{"/ov", LowerLayer}},
 		"a layer that is an overlay": with(func(m *Mount) { m.Layer = &Layer{"/x", LowerLayer} }),
 		"a layer of a kind":          {Destination: "/l", Backend: StockGofer, Layer: &Layer{"/ov", WorkLayer}},
@@ -115,12 +116,12 @@ func TestMalformedUnions(t *testing.T) {
 // A Plan is a value: what its methods return can be changed.
 func TestUnionIsACopy(t *testing.T) {
 	m := overlayOf("/ov", "/a")
-	m.Union.Options = []string{"index=off"}
+	m.Union.Options, m.Union.Warnings = []string{"index=off"}, []string{"as it was"}
 	p := mustResolve(t, Request{Rootfs: Mount{Backend: StockGofer}, Mounts: []Mount{m}})
-	m.Union.Options[0] = "changed"
-	p.Decisions()[1].Union.Options[0] = "changed"
+	m.Union.Options[0], m.Union.Warnings[0] = "changed", "changed"
+	p.Decisions()[1].Union.Options[0], p.Decisions()[1].Union.Warnings[0] = "changed", "changed"
 	p.Decisions()[1].Union.Driver = SentryUnion
-	if u := p.Decisions()[1].Union; u.Options[0] != "index=off" || u.Driver != HostUnion {
+	if u := p.Decisions()[1].Union; u.Options[0] != "index=off" || u.Warnings[0] != "as it was" || u.Driver != HostUnion {
 		t.Errorf("the plan changed: %+v", u)
 	}
 }

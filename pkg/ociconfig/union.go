@@ -163,7 +163,7 @@ func (d describer) chooseDriver(l layered, gofers goferHints) (u directfspolicy.
 	if l.chosen {
 		u.Chosen = directfspolicy.ChosenByOption
 	}
-	host := problems(l.Mount, facts, overlaymount.Host)
+	host, told := problems(l.Mount, facts, overlaymount.Host)
 	for _, lower := range l.Lower {
 		if len(gofers.of(path.Clean(lower), nil)) > 0 {
 			delete(facts.Layers, lower) // only a name
@@ -174,10 +174,11 @@ func (d describer) chooseDriver(l layered, gofers goferHints) (u directfspolicy.
 		}
 	}
 	if l.driver == OverlayHost || l.driver == OverlayAuto && len(host) == 0 {
+		u.Warnings = told
 		return u, facts, host
 	}
 	u.Driver = directfspolicy.SentryUnion
-	found = problems(l.Mount, facts, overlaymount.Sentry)
+	found, u.Warnings = problems(l.Mount, facts, overlaymount.Sentry)
 	if d.o.MountOverlay {
 		found = append(found, errOverlayOverLayers)
 	}
@@ -210,6 +211,9 @@ func (d describer) hostUnion(p *parser, m directfspolicy.Mount, l layered, facts
 		m.Union.Options = append(m.Union.Options, o.String())
 	}
 	m.Backend, m.BackendName = directfspolicy.StockGofer, ""
+	if l.Upper == "" {
+		l.Work = "" // the kernel ignores it too (fs/overlayfs/super.c, ovl_fill_super)
+	}
 	var err error
 	if m.Sources, err = d.o.layerSources(l.Mount); err != nil {
 		p.refuse(fmt.Errorf("mount %q: %w", m.Destination, err))
@@ -226,14 +230,17 @@ func (d describer) hostUnion(p *parser, m directfspolicy.Mount, l layered, facts
 
 func (l layered) readOnly() bool { return l.Upper == "" || slices.Contains(l.attributes, "ro") }
 
-// problems are the findings for which an overlay is refused.
-func problems(m overlaymount.Mount, f overlaymount.Facts, d overlaymount.Driver) (all []error) {
+// problems are the findings for which an overlay is refused, and those that users
+// are only told.
+func problems(m overlaymount.Mount, f overlaymount.Facts, d overlaymount.Driver) (refused []error, told []string) {
 	for _, found := range overlaymount.Check(m, f, d) {
-		if !found.Warning {
-			all = append(all, found)
+		if found.Warning {
+			told = append(told, found.Error())
+		} else {
+			refused = append(refused, found)
 		}
 	}
-	return all
+	return refused, told
 }
 
 // overlay describes an overlay with what users say about it.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/overlaymount"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -118,6 +119,9 @@ func changeSource(layers []*specs.Spec, m specs.Mount, o Options, c Change) bool
 // name's source, or has files of it. Of the latter, some may have a gofer that
 // serves something else, and Plan says so.
 func counts(layers []*specs.Spec, name string, m specs.Mount, o Options) bool {
+	if isOverlay(m) {
+		return countsForLayers(layers, name, m, o)
+	}
 	if m.Source == "" {
 		return false
 	}
@@ -131,10 +135,25 @@ func counts(layers []*specs.Spec, name string, m specs.Mount, o Options) bool {
 	if err != nil {
 		return false // as Plan will say
 	}
+	return hasFilesOf(layers, name, mount[:1], o)
+}
+
+// countsForLayers is counts for an overlay: a hint for any of its layers is for it.
+func countsForLayers(layers []*specs.Spec, name string, m specs.Mount, o Options) bool {
+	l, _, err := overlaymount.Parse(fileSystemOptions(m.Options))
+	if err != nil {
+		return false // as Plan will say
+	}
+	all, err := o.layerSources(l)
+	return err == nil && hasFilesOf(layers, name, all, o)
+}
+
+// hasFilesOf reports whether one of the sources is that of the name, or in it.
+func hasFilesOf(layers []*specs.Spec, name string, sources []directfspolicy.Source, o Options) bool {
 	return slices.ContainsFunc(layers, func(l *specs.Spec) bool {
 		s := l.Annotations[MountKey(name, "source")]
 		of, err := o.sources(s, false)
-		return s != "" && err == nil && of[0].Contains(mount[0])
+		return s != "" && err == nil && slices.ContainsFunc(sources, of[0].Contains)
 	})
 }
 

@@ -49,3 +49,12 @@ func OurBinary(tb testing.TB) string {
 	}
 	return built.Runsc
 }
+
+// GuestBinary is the guest program, for running it on the host.
+func GuestBinary(tb testing.TB) string {
+	tb.Helper()
+	if built.Guest == "" {
+		tb.Fatal("the package's TestMain must call harness.Main")
+	}
+	return built.Guest
+}

@@ -16,7 +16,7 @@ func (t *table) overlays() []overlaymount.Mounted {
 			continue
 		}
 		shown := Shown(m.VFSOptions)
-		o := overlaymount.Mounted{Mountpoint: m.Mountpoint, Upper: resolveWritten(shown.Upper), Work: resolveWritten(shown.Work)}
+		o := overlaymount.Mounted{Mountpoint: m.Mountpoint, Upper: resolve(shown.Upper), Work: resolve(shown.Work)}
 		if o.Upper != (overlaymount.Identity{}) || o.Work != (overlaymount.Identity{}) {
 			all = append(all, o)
 		}
@@ -54,26 +54,21 @@ func Shown(text string) (m overlaymount.Mount) {
 	return m
 }
 
-// resolveWritten is resolve for an upper or work directory.
-func resolveWritten(name string) overlaymount.Identity {
-	if at := resolve(name); at != (overlaymount.Identity{}) {
-		return at
-	}
-	return resolve(unescapeLayer(name))
-}
-
 // resolve identifies what a path of the mount table leads to. Whoever mounted
 // wrote it, so it may have been relative to a directory of that process, be of
-// another mount namespace, or lead to something else now.
-func resolve(name string) overlaymount.Identity {
-	if !Named(name) {
-		return overlaymount.Identity{}
+// another mount namespace, or lead to something else now. It has backslashes
+// before commas and the like, or is plain where the kernel wrote it: layers can be
+// handed over as open files.
+func resolve(written string) overlaymount.Identity {
+	for _, name := range []string{unescapeLayer(written), written} {
+		if !Named(name) {
+			continue
+		}
+		if at, _, err := lookAt(unix.AT_FDCWD, name, unix.AT_NO_AUTOMOUNT); err == nil {
+			return at.Identity
+		}
 	}
-	at, _, err := lookAt(unix.AT_FDCWD, name, unix.AT_NO_AUTOMOUNT)
-	if err != nil {
-		return overlaymount.Identity{}
-	}
-	return at.Identity
+	return overlaymount.Identity{}
 }
 
 // Named reports whether a path of the mount table means the same for every process

@@ -93,18 +93,24 @@ func threads(t *testing.T, pid int) []harness.Status {
 	return all
 }
 
-// Package preinit is worth its while only before the packages that take long.
+// These packages are worth their while only before the packages that take long.
 func TestPreinitIsInitialisedFirst(t *testing.T) {
 	lab := newLab(t)
-	const ours, engine = "init github.com/directfs/runsc/runsc/internal/preinit ", "init gvisor.dev/gvisor/pkg/sentry/syscalls/linux "
+	const ours, engine = "init github.com/directfs/runsc/runsc/internal/", "init gvisor.dev/gvisor/pkg/sentry/syscalls/linux "
 	cmd := exec.Command(lab.Binary, "--version")
 	cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	first, rest := strings.Index(string(out), ours), strings.Index(string(out), engine)
-	if first < 0 || rest < first {
-		t.Errorf("the first lines that start with %q and %q are at bytes %d and %d", ours, engine, first, rest)
+	for _, name := range []string{"preinit", "firstprocess"} {
+		first, rest := strings.Index(string(out), ours+name+" "), strings.Index(string(out), engine)
+		if first < 0 || rest < first {
+			t.Errorf("the first lines that start with %q and %q are at bytes %d and %d", ours+name, engine, first, rest)
+		}
+		// Whatever takes part in saving a sandbox comes late.
+		if n := strings.Count(string(out[:max(first, 0)]), "init gvisor.dev/gvisor/pkg/sentry"); n > 3 {
+			t.Errorf("%s is initialised after %d packages of the engine's sentry", name, n)
+		}
 	}
 }

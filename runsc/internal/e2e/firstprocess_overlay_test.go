@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/directfs/runsc/runsc/harness"
+	"github.com/directfs/runsc/runsc/internal/e2e/guest/report"
 	"github.com/directfs/runsc/runsc/internal/firstprocess"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -33,7 +34,12 @@ func TestFirstProcessOverlay(t *testing.T) {
 	for _, directfs := range []bool{true, false} {
 		t.Run(fmt.Sprint("directfs ", directfs), func(t *testing.T) {
 			lab := newLab(t, flag(directfs))
-			b := lab.Bundle(t, harness.Args("merged", "/ov"))
+			// The overlay is root's, whoever the container's process is.
+			few := []string{"CAP_DAC_OVERRIDE", "CAP_FOWNER"}
+			b := lab.Bundle(t, harness.Args("merged", "/ov"), harness.Edit(func(s *specs.Spec) {
+				s.Process.User = specs.User{UID: 1000, GID: 1000}
+				s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: few, Effective: few, Permitted: few, Inheritable: few, Ambient: few}
+			}))
 			dir := staged(t, b, oneOverlay)
 			fillLayers(t, dir)
 			res, err := lab.Run(harness.Context(t), lab.ID(), b)
@@ -55,6 +61,12 @@ func TestFirstProcessOverlay(t *testing.T) {
 
 func checkUpper(t *testing.T, upper string) {
 	t.Helper()
+	for name, want := range map[string]uint32{"append": 0, "remove": 0, "replace": 1000, "new": 1000} {
+		var st unix.Stat_t
+		if err := unix.Lstat(filepath.Join(upper, name), &st); err != nil || st.Uid != want || st.Gid != want {
+			t.Errorf("upper layer has %s of %d:%d, want %d: %v", name, st.Uid, st.Gid, want, err)
+		}
+	}
 	for name, want := range map[string]string{
 		"append": "file first\nmore\n", "remove": "whiteout", "rename": "whiteout", "renamed": "file renamed\n", "new": "file new\n", "replace": "opaque",
 	} {
@@ -121,13 +133,40 @@ func TestFirstProcessHidesLayers(t *testing.T) {
 			if err := json.Unmarshal([]byte(res.Stdout), &got); err != nil {
 				t.Fatal(err)
 			}
-			t.Logf("%q", got)
+			// The mount points of the rootfs, which the gofer makes, have nothing
+			// behind them: it mounts nothing there.
+			want := []string{"[append low remove rename replace] <nil>", "[] <nil>", "[l0 l1 report runsc-first-process u] <nil>",
+				"/ov/report0 <nil>", "/ov/runsc-first-process0 <nil>"}
+			if !slices.Equal(got, want) {
+				t.Errorf("under the overlay there is %q, want %q", got, want)
+			}
 		})
 	}
 }
 
-// nestedOverlays are an overlay with mounts of three kinds below it, one of them
-// with an overlay of its own.
+// checkNested expects each mount once, the staging directory, and nothing else
+// of what was staged.
+func checkNested(t *testing.T, table string, readOnly bool) {
+	t.Helper()
+	var mounts []report.Mount
+	if err := json.Unmarshal([]byte(table), &mounts); err != nil {
+		t.Fatal(err)
+	}
+	access := map[bool]string{true: "ro", false: "rw"}[readOnly]
+	got := []string{}
+	for _, m := range mounts {
+		if strings.HasPrefix(m.Mount, "/ov") {
+			options := slices.DeleteFunc(m.Options, func(o string) bool { return !slices.Contains([]string{"ro", "rw", "nosuid", "nodev", "noexec"}, o) })
+			got = append(got, fmt.Sprintln(m.Mount, m.Type, options))
+		}
+	}
+	want := []string{"/ov tmpfs [rw]\n", "/ov overlay [" + access + " nosuid nodev]\n", "/ov/data 9p [ro]\n", "/ov/made/here tmpfs [rw noexec]\n", "/ov/file 9p [rw]\n"}
+	if !slices.Equal(got, want) {
+		t.Errorf("mounts are\n%swant\n%s", strings.Join(got, ""), strings.Join(want, ""))
+	}
+}
+
+// Mounts of several kinds below an overlay are put into their places.
 func TestFirstProcessNested(t *testing.T) {
 	for _, readOnly := range []bool{false, true} {
 		t.Run(fmt.Sprint("read-only ", readOnly), func(t *testing.T) {
@@ -152,10 +191,10 @@ func TestFirstProcessNested(t *testing.T) {
 			if err != nil || res.Err() != nil {
 				t.Fatal(err, res.Err())
 			}
-			t.Log(res.Stdout)
-			for _, name := range []string{"data", "made/here", "file"} {
-				if got := inUpper(t, filepath.Join(dir, "ov/u", name)); got != "opaque" && got != "file " {
-					t.Errorf("mount point %s in the upper layer is %q", name, got)
+			checkNested(t, res.Stdout, readOnly)
+			for name, want := range map[string]string{"data": "opaque", "made": "opaque", "made/here": "directory", "file": "file "} {
+				if got := inUpper(t, filepath.Join(dir, "ov/u", name)); got != want {
+					t.Errorf("mount point %s in the upper layer is %q, want %q", name, got, want)
 				}
 			}
 		})

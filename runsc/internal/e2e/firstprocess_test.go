@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -80,9 +81,26 @@ func readIdentity(t *testing.T, lab *harness.Lab, b *harness.Bundle) map[string]
 	return id
 }
 
-// without takes what the overlay itself adds out of a mount table.
-func withoutOverlay(mounts string) string {
-	return strings.Join(slices.DeleteFunc(strings.Split(mounts, "\\n"), func(line string) bool { return strings.HasPrefix(line, "none /ov ") }), "\\n")
+// comparableMounts takes what the overlay itself adds out of a mount table, and the
+// numbers of the sandbox process's files.
+func comparableMounts(mounts string) string {
+	lines := strings.Split(mounts, `\n`)
+	lines = slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(line, "none /ov ") })
+	return regexp.MustCompile(`[rw]fdno=[0-9]+`).ReplaceAllString(strings.Join(lines, "\n"), "fd")
+}
+
+// compareIdentities compares what processes behind a first process, and without
+// one, have been given.
+func compareIdentities(t *testing.T, got, want map[string]string) {
+	t.Helper()
+	for _, id := range []map[string]string{want, got} {
+		id["mounts"] = comparableMounts(id["mounts"])
+	}
+	for key, value := range want {
+		if got[key] != value {
+			t.Errorf("%s: %s\nwithout a first process: %s", key, got[key], value)
+		}
+	}
 }
 
 var oneOverlay = firstprocess.Config{Overlays: []firstprocess.Overlay{{Target: "/ov", Lowers: 2, Writable: true}}}
@@ -115,6 +133,10 @@ func TestFirstProcessIdentity(t *testing.T) {
 			p.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 100, Hard: 200}, {Type: "RLIMIT_CORE", Soft: 1, Hard: 2},
 				{Type: "RLIMIT_FSIZE", Soft: 1 << 20, Hard: 1 << 21}, {Type: "RLIMIT_NPROC", Soft: 100, Hard: 100}}
 		},
+		"low limits": func(p *specs.Process) {
+			p.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 8, Hard: 8}, {Type: "RLIMIT_FSIZE", Soft: 0, Hard: 0},
+				{Type: "RLIMIT_NPROC", Soft: 1, Hard: 1}, {Type: "RLIMIT_MEMLOCK", Soft: 0, Hard: 0}, {Type: "RLIMIT_DATA", Soft: 0, Hard: 0}}
+		},
 		"environment": func(p *specs.Process) {
 			p.Env = []string{"PATH=/nowhere:/", "GODEBUG=inittrace=1", "GOMAXPROCS=1", "A=", "RUNSC_FIRST_PROCESS=x", "+B=c", "HOME=/root"}
 			p.Args = []string{"guest", "identity", "", "b c"}
@@ -137,15 +159,7 @@ func TestFirstProcessIdentity(t *testing.T) {
 			b = build()
 			staged(t, b, oneOverlay)
 			got := readIdentity(t, lab, b)
-			for _, id := range []map[string]string{want, got} {
-				id["mounts"] = withoutOverlay(id["mounts"])
-				delete(id, "status voluntary_ctxt_switches")
-			}
-			for key, value := range want {
-				if got[key] != value {
-					t.Errorf("%s: %s\nwithout a first process: %s", key, got[key], value)
-				}
-			}
+			compareIdentities(t, got, want)
 		})
 	}
 }

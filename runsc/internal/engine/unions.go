@@ -65,7 +65,9 @@ func lowerOverlay(m specs.Mount, parts []directfspolicy.Decision) []specs.Mount 
 		}
 		return []specs.Mount{m}
 	}
-	out := []specs.Mount{{Destination: m.Destination, Type: tmpfsType, Source: tmpfsType}}
+	// The first process works in the directory, which must not be read-only.
+	attributes := slices.DeleteFunc(ociconfig.EngineOptions(m), func(o string) bool { return o == "ro" })
+	out := []specs.Mount{{Destination: m.Destination, Type: tmpfsType, Source: tmpfsType, Options: attributes}}
 	for _, d := range parts {
 		part := specs.Mount{Destination: d.Mount, Type: bindType, Source: d.Sources[0].Path, Options: []string{"bind"}}
 		if k := d.Layer.Kind; k == directfspolicy.LowerLayer || k == directfspolicy.ProgramFile {

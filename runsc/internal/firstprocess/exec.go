@@ -102,8 +102,3 @@ func (p program) exec() error {
 	runtime.KeepAlive(p)
 	return errno
 }
-
-// restoreFileLimit undoes what the Go runtime's start did: it raises the soft
-// RLIMIT_NOFILE, and keeps the old one to itself. It puts it back when a program
-// is executed, even one that is not there.
-func restoreFileLimit() { _ = syscall.Exec("", nil, nil) }

@@ -6,15 +6,13 @@
 // process, with the identity that the container's spec asks for.
 //
 // It runs before the packages of the engine are initialised, as package preinit
-// does, on the main thread, and nothing but the container's program is executed
-// after it.
+// does and for the same reasons: it must not import anything that comes late.
 package firstprocess
 
 import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -32,9 +30,8 @@ func init() {
 	if !ok {
 		return
 	}
-	// The main goroutine is on the main thread until main begins, and stays
-	// there. What a collector of garbage would do is work in vain.
-	debug.SetGCPercent(-1)
+	// The main goroutine is on the main thread until main begins
+	// (runtime/proc.go), and what follows is for that thread.
 	os.Exit(run(c, args, env, err))
 }
 
@@ -44,6 +41,10 @@ func run(c Config, args, env []string, err error) int {
 		return fail(nil, err)
 	}
 	id, err := becomeRoot()
+	if err != nil {
+		return fail(nil, err)
+	}
+	restore, err := liftLimits()
 	if err != nil {
 		return fail(nil, err)
 	}
@@ -64,7 +65,7 @@ func run(c Config, args, env []string, err error) int {
 	if err := id.assume(c.Capabilities, len(c.Seccomp) > 0); err != nil {
 		return fail(&r, err)
 	}
-	return fail(&r, become(c, id, r, args, withHome(env, id.uid)))
+	return fail(&r, become(c, id, r, restore, args, withHome(env, id.uid)))
 }
 
 func reportOf(c Config) (report, error) {
@@ -89,12 +90,12 @@ func makeCwd(dir string) error {
 }
 
 // become executes the container's program. It returns only with an error.
-func become(c Config, id identity, r report, args, env []string) error {
+func become(c Config, id identity, r report, restore func() error, args, env []string) error {
 	// The user must be able to find the working directory, but need not be able
 	// to search it (pkg/sentry/kernel/kernel.go, CreateProcess).
 	fd, err := unix.Open(c.Cwd, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("failed to find initial working directory %q: %w", c.Cwd, err)
+		return fmt.Errorf("creating process: failed to find initial working directory %q: %w", c.Cwd, err)
 	}
 	unix.Close(fd)
 	file, err := resolve(args[0], c.Cwd, env)
@@ -105,9 +106,11 @@ func become(c Config, id identity, r report, args, env []string) error {
 	if err != nil {
 		return fmt.Errorf("exec %q: %w", file, err)
 	}
-	restoreFileLimit()
 	if err := r.say(executing); err != nil {
 		return fmt.Errorf("report: %w", err)
+	}
+	if err := restore(); err != nil {
+		return err
 	}
 	if len(c.Seccomp) > 0 {
 		if err := id.install(c.Seccomp, c.Capabilities); err != nil {
@@ -115,7 +118,7 @@ func become(c Config, id identity, r report, args, env []string) error {
 		}
 	}
 	if err := p.exec(); err != nil {
-		return programError{fmt.Errorf("failed to load %s: %w", file, err)}
+		return programError{fmt.Errorf("creating process: failed to load %s: %w", file, err)}
 	}
 	return nil
 }

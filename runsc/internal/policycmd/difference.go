@@ -78,10 +78,13 @@ func minus(a, b []string) []string {
 // the Plan. It is never nil.
 func differences(before, after outcome) []difference {
 	d := differ{all: []difference{}}
-	then := after.plan.Decisions()
-	// A hint changes no mount's place in the list.
-	for i, m := range before.plan.Decisions() {
-		n := then[i]
+	for _, pair := range pairs(before.plan.Decisions(), after.plan.Decisions()) {
+		m, n := pair[0], pair[1]
+		if m.Mount == "" || n.Mount == "" {
+			d.value("mount", m.Mount+n.Mount, "there", yesNo(m.Mount != ""), yesNo(n.Mount != ""))
+			continue
+		}
+		d.value("mount", m.Mount, "overlay", overlayOf(m), overlayOf(n))
 		d.value("mount", m.Mount, "access", m.Access.String(), n.Access.String())
 		d.value("mount", m.Mount, "why", m.WhyAccess.String(), n.WhyAccess.String())
 		d.value("mount", m.Mount, "cache", m.Cache.String(), n.Cache.String())
@@ -99,6 +102,34 @@ func differences(before, after outcome) []difference {
 		d.filter("pod sentry", before.pod.Sentry(), after.pod.Sentry())
 	}
 	return d.all
+}
+
+// pairs are the decisions of two plans for one spec, with what each says of a mount.
+// A hint changes no mount's place in the list, but where the sentry makes an overlay
+// there are mounts for its layers too: the other one of the pair is zero then.
+func pairs(before, after []directfspolicy.Decision) (all [][2]directfspolicy.Decision) {
+	for len(before) > 0 || len(after) > 0 {
+		switch {
+		case len(before) > 0 && len(after) > 0 && before[0].Mount == after[0].Mount:
+			all = append(all, [2]directfspolicy.Decision{before[0], after[0]})
+			before, after = before[1:], after[1:]
+		case len(after) == 0 || len(before) > 0 && before[0].Layer != nil:
+			all = append(all, [2]directfspolicy.Decision{before[0], {}})
+			before = before[1:]
+		default:
+			all = append(all, [2]directfspolicy.Decision{{}, after[0]})
+			after = after[1:]
+		}
+	}
+	return all
+}
+
+// overlayOf describes who makes the mount's overlay, if it is one.
+func overlayOf(d directfspolicy.Decision) string {
+	if d.Union == nil {
+		return ""
+	}
+	return d.Union.String()
 }
 
 func backendCallsOf(o outcome) []string {

@@ -25,8 +25,12 @@ func drawDot(p directfspolicy.Plan) string {
 		if d.ServedByVolume() {
 			lines = append(lines, "volume "+d.Gofer.String())
 		}
+		if d.Union != nil {
+			lines = append(lines, d.Union.Driver.String()+"'s overlay")
+		}
 		fmt.Fprintf(&b, "    m%d [label=%s]\n", i, label(lines...))
 	}
+	writeLayers(&b, p.Decisions())
 	b.WriteString("  }\n  node [shape=ellipse style=bold]\n  sandbox\n  gofer\n")
 	for i, d := range p.Decisions() {
 		writeMountEdges(&b, fmt.Sprintf("m%d", i), d)
@@ -42,6 +46,24 @@ func drawDot(p directfspolicy.Plan) string {
 	}
 	b.WriteString("}\n")
 	return b.String()
+}
+
+// writeLayers draws what overlays are made of: directories of the host, or mounts of
+// which the sentry makes one.
+func writeLayers(b *strings.Builder, all []directfspolicy.Decision) {
+	for i, d := range all {
+		for j, s := range d.Sources {
+			if s.Layer != directfspolicy.NoLayer {
+				fmt.Fprintf(b, "    l%d_%d [label=%s shape=folder]\n    l%d_%d -> m%d [label=%s style=dashed]\n", i, j, label(s.String()), i, j, i, label(s.Layer.String()))
+			}
+		}
+		if d.Layer == nil {
+			continue
+		}
+		if of := slices.IndexFunc(all, func(o directfspolicy.Decision) bool { return o.Union != nil && o.Mount == d.Layer.Of }); of >= 0 {
+			fmt.Fprintf(b, "    m%d -> m%d [label=%s style=dashed]\n", i, of, label(d.Layer.Kind.String()))
+		}
+	}
 }
 
 func writesWord(d directfspolicy.Decision) string {

@@ -15,6 +15,13 @@ func writePlan(b *strings.Builder, o outcome) {
 	fmt.Fprintf(b, "%s container, --directfs=%t, --directfs-hints=%v\n\n", c.Scope, c.Flag, c.Ceiling)
 	writeTable(b, p.Table())
 	b.WriteByte('\n')
+	overlays := p.Overlays()
+	for _, o := range overlays {
+		fmt.Fprintf(b, "overlay  %s\n", plain.Text(o))
+	}
+	if len(overlays) > 0 {
+		b.WriteByte('\n')
+	}
 	rows := [][]string{{"PROCESS", "KIND", "HOLDS", "FOR"}}
 	for _, v := range privileges(p) {
 		process := v.process

@@ -38,8 +38,19 @@ type mountView struct {
 	WhyGofer     string                  `json:"whyGofer"`
 	Outside      bool                    `json:"outside,omitempty"` // of the gofer, in a process of its own
 	Sources      []directfspolicy.Source `json:"sources,omitempty"`
+	Union        *unionView              `json:"union,omitempty"`   // of an overlay
+	Layer        *directfspolicy.Layer   `json:"layerOf,omitempty"` // of an overlay that the sentry makes
 	ReadOnly     bool                    `json:"readOnly"`
 	SpecialFiles bool                    `json:"specialFiles,omitempty"`
+}
+
+// unionView is a Union.
+type unionView struct {
+	Driver    string   `json:"driver"`
+	Chosen    string   `json:"chosen"`
+	HostFails string   `json:"hostFails,omitempty"`
+	Source    string   `json:"source"`
+	Options   []string `json:"options"`
 }
 
 // sandboxView is a Sandbox.
@@ -69,8 +80,16 @@ func viewOf(p directfspolicy.Plan) view {
 		v.Mounts = append(v.Mounts, mountView{
 			d.Mount, d.Access.String(), d.WhyAccess.Reason(), d.WhyAccess.String(), d.Access == directfspolicy.DirectFS,
 			d.Cache.String(), d.WhyCache.Reason(), d.WhyCache.String(),
-			d.Gofer.String(), d.WhyGofer.Reason(), d.WhyGofer.String(), d.Outside, d.Sources, d.ReadOnly, d.SpecialFiles,
+			d.Gofer.String(), d.WhyGofer.Reason(), d.WhyGofer.String(), d.Outside, d.Sources, unionOf(d), d.Layer, d.ReadOnly, d.SpecialFiles,
 		})
 	}
 	return v
+}
+
+func unionOf(d directfspolicy.Decision) *unionView {
+	u := d.Union
+	if u == nil {
+		return nil
+	}
+	return &unionView{u.Driver.String(), u.Chosen.String(), u.HostFails, u.Source, append([]string{}, u.Options...)}
 }

@@ -25,6 +25,7 @@ func (r *Report) goferRows(m member) error {
 	if err := r.goferRoot(p, m); err != nil {
 		return err
 	}
+	r.lockRow(p.pid, m.plan)
 	e := goferExpectation(m.plan, volumes.Calls(m.plan))
 	r.seccomp(p, e)
 	return nil

@@ -22,6 +22,10 @@ type mount struct {
 	decision  directfspolicy.Decision
 	source    string
 
+	// files is the decision for the files that are served: another mount's where
+	// that one hides this one.
+	files directfspolicy.Decision
+
 	// id and directory are what is at the source, if err is nil.
 	id        fileID
 	directory bool
@@ -47,7 +51,7 @@ func (m mount) direct() bool { return m.decision.Access == directfspolicy.Direct
 func (m mount) virtual() bool { return m.decision.ServedByVolume() && !m.direct() }
 
 func (m *mount) look() {
-	if m.decision.ServedByVolume() {
+	if m.decision.ServedByVolume() || m.isOverlay() {
 		m.directory = true
 		return // the source is only a name
 	}
@@ -98,6 +102,7 @@ func (r *Report) directories(held heldFiles, p process, pod pod, limit int) erro
 	r.donated(held, pod)
 	w := newWalker(mounts, limit)
 	w.mounts = pod.mountIDs()
+	w.addLayers(mounts)
 	for _, m := range pod.members {
 		if m.donatesDevices() {
 			w.donated[m.devices.id] = true
@@ -161,6 +166,11 @@ func (r *Report) reachable(w *walker, mounts []mount) {
 			reached = append(reached, fmt.Sprintf("%v (as %s)", m, w.reached[m.id]))
 		}
 		off = append(off, m.String())
+	}
+	for _, l := range w.layers {
+		if w.reached[l.id] != "" {
+			reached = append(reached, fmt.Sprintf("%s (as %s)", l.name, w.reached[l.id]))
+		}
 	}
 	const item = "reachable from there"
 	planned := "nothing else"

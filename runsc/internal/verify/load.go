@@ -142,7 +142,7 @@ func (m member) served() ([]mount, error) {
 	var all []mount
 	add := func(p engine.Pair, source string, a isolation.Attributes, err2 error) {
 		if err = errors.Join(err, err2); p.Served {
-			mt := mount{container: m.ID, decision: p.Decision, source: source, attributes: a}
+			mt := mount{container: m.ID, decision: p.Decision, files: p.Decision, source: source, attributes: a}
 			mt.look()
 			all = append(all, mt)
 		}

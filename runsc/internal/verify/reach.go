@@ -33,6 +33,7 @@ type walker struct {
 	above     []string          // what there is above donated roots
 	problems  []string          // why something could not be looked at
 	files     bool              // some target is not a directory
+	layers    []layer           // those of the targets that are an overlay's
 }
 
 // place is a directory as one mount shows it: the same directory seen through

@@ -89,9 +89,14 @@ func (m *member) pair() {
 		if mt.tree = m.gofer.placed(i); mt.direct() && len(mt.tree.mounts) == 0 {
 			mt.tree = next()
 		}
-		if mt.decision.ServedByVolume() {
+		switch {
+		case mt.decision.ServedByVolume():
 			mt.id = mt.tree.id // whatever directory the volume donated, or none
+		case mt.isOverlay():
+			mt.lookAtOverlay(m.gofer)
 		}
+	}
+	for i := range m.mounts {
 		m.hide(i)
 	}
 	switch {
@@ -113,7 +118,7 @@ func (m member) hide(number int) {
 	for i := len(m.mounts) - 1; i > number; i-- {
 		o := m.mounts[i]
 		if o.err == nil && o.id == mt.tree.id && o.decision.Access == mt.decision.Access && (mt.id != o.id || m.together(*mt, o)) {
-			mt.id, mt.directory, mt.source = o.id, o.directory, o.source
+			mt.id, mt.directory, mt.source, mt.files = o.id, o.directory, o.source, o.files
 			mt.attributes.ReadOnly, mt.attributes.Follows = o.attributes.ReadOnly, o.attributes.Follows
 			return
 		}
@@ -151,6 +156,7 @@ func (r *Report) servedRows(m member) {
 		if len(mt.tree.mounts) > 0 && mt.err == nil && mt.tree.id != mt.id {
 			r.compare(CheckMounts, mt.decision.Mount+" files", mt.source, "another file or directory")
 		}
+		r.overlayRows(mt)
 	}
 	if m.plan.Container().HostDevices && m.gofer.err == nil {
 		r.attributes("host devices attributes", expected{Attributes: isolation.Attributes{Devices: true}}, m.devices)
@@ -167,8 +173,8 @@ func (m mount) followed() (propagation, error) {
 	if m.err != nil {
 		return propagation{}, m.err
 	}
-	if len(m.tree.mounts) == 0 {
-		return propagation{}, nil
+	if len(m.tree.mounts) == 0 || overlay(m.files) != nil {
+		return propagation{}, nil // an overlay is mounted for the container alone
 	}
 	here, err := lookAt(unix.AT_FDCWD, m.source, 0)
 	if err != nil {

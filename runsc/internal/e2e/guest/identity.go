@@ -25,7 +25,7 @@ var startMask = func() uint64 {
 }()
 
 // volatileStatus are the lines of /proc/self/status that differ from run to run.
-var volatileStatus = []string{"VmSize", "VmRSS", "VmData", "Threads", "RssAnon", "RssFile", "RssShmem"}
+var volatileStatus = []string{"State", "voluntary_ctxt_switches", "VmSize", "VmRSS", "VmData", "Threads", "RssAnon", "RssFile", "RssShmem"}
 
 // runIdentity prints what execve(2) leaves to a process, or hands on to it.
 func runIdentity([]string) error {

@@ -203,6 +203,15 @@ func (s *scene) as(op, name string) {
 	s.step(op+" "+name+" as another user", err)
 }
 
+func appendTo(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
+}
+
 // runTry exits with the number of the error.
 func runTry(args []string) error {
 	if err := want(args, 2); err != nil {
@@ -214,6 +223,7 @@ func runTry(args []string) error {
 		"create": func() error { return os.WriteFile(path, nil, 0o666) },
 		"read":   func() error { _, err := os.ReadFile(path); return err },
 		"chmod":  func() error { return unix.Chmod(path, 0o777) },
+		"append": func() error { return appendTo(path, "theirs\n") },
 		"mkdir":  func() error { return unix.Mkdir(path, 0o777) },
 	}[args[0]]()
 	var errno syscall.Errno

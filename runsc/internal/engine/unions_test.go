@@ -1,0 +1,161 @@
+package engine_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/ociconfig"
+	"github.com/directfs/runsc/runsc/internal/engine"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/pkg/bpf"
+	"gvisor.dev/gvisor/runsc/config"
+	"gvisor.dev/gvisor/runsc/specutils"
+	"gvisor.dev/gvisor/runsc/specutils/seccomp"
+)
+
+func overlayAt(destination string, options ...string) specs.Mount {
+	return specs.Mount{Destination: destination, Type: "overlay", Source: "/bundle/overlay", Options: append([]string{"lowerdir=/a:/b"}, options...)}
+}
+
+// overlaySpec has an overlay of the sentry with mounts in it, one of them another
+// such overlay, and an overlay of the host.
+func overlaySpec(t *testing.T) (*specs.Spec, directfspolicy.Plan) {
+	t.Helper()
+	spec := &specs.Spec{
+		Root: &specs.Root{Path: "/rootfs"},
+		Process: &specs.Process{
+			Args: []string{"sh", "-c", "x"}, Env: []string{"A=b"}, Cwd: "/work",
+			Capabilities: &specs.LinuxCapabilities{Bounding: []string{"CAP_CHOWN"}},
+		},
+		Mounts: []specs.Mount{
+			overlayAt("/ov", "upperdir=/u", "workdir=/w", "nosuid", "gvisor.overlay=sentry"),
+			{Destination: "/ov/data", Type: "bind", Source: "/data"},
+			overlayAt("/ov/deep", "gvisor.overlay=sentry"),
+			{Destination: "/ov/deep/tmp", Type: "tmpfs", Source: "tmpfs"},
+			{Destination: "/overlook", Type: "bind", Source: "/o"},
+			overlayAt("/host", "noexec"),
+		},
+		Linux: &specs.Linux{Seccomp: &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{{Names: []string{"chroot"}, Action: specs.ActErrno}}}},
+	}
+	p, err := ociconfig.Plan(spec, ociconfig.Options{Flag: true, FirstProcess: "/bin/runsc"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spec, p
+}
+
+func TestLowerOverlays(t *testing.T) {
+	spec, p := overlaySpec(t)
+	before, err := json.Marshal(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mounts := engine.LowerOverlays(spec.Mounts, p)
+	stages := engine.Stages(mounts, p)
+	var got []string
+	for i, m := range mounts {
+		s := fmt.Sprintf("%s %s %s %s", m.Destination, m.Type, m.Source, m.Options)
+		if stages[i].Staged() {
+			s += " -> " + stages[i].Of + "/" + stages[i].Name
+		}
+		got = append(got, s)
+	}
+	want := []string{
+		"/ov tmpfs tmpfs [nosuid]",
+		"/ov/.overlay/lower0 bind /a [bind ro] -> /ov/l0",
+		"/ov/.overlay/lower1 bind /b [bind ro] -> /ov/l1",
+		"/ov/.overlay/upper bind /u [bind] -> /ov/u",
+		"/ov/.overlay/program bind /bin/runsc [bind ro] -> /ov/runsc-first-process",
+		"/ov/.overlay/report bind report of the first process [bind] -> /ov/report",
+		"/ov/data bind /data [] -> /ov/m0",
+		"/ov/deep tmpfs tmpfs [] -> /ov/m1",
+		"/ov/deep/.overlay/lower0 bind /a [bind ro] -> /ov/deep/l0",
+		"/ov/deep/.overlay/lower1 bind /b [bind ro] -> /ov/deep/l1",
+		"/ov/deep/tmp tmpfs tmpfs [] -> /ov/deep/m0",
+		"/overlook bind /o []",
+		"/host bind /bundle/overlay [noexec ro]",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if again := engine.LowerOverlays(mounts, p); fmt.Sprint(again) != fmt.Sprint(mounts) {
+		t.Errorf("lowered again: %v", again)
+	}
+	if after, err := json.Marshal(spec); err != nil || string(after) != string(before) {
+		t.Errorf("the caller's spec changed to %s, %v", after, err)
+	}
+}
+
+func TestAddFirstProcess(t *testing.T) {
+	spec, p := overlaySpec(t)
+	user := *spec
+	conf := &config.Config{OCISeccomp: true}
+	undo, err := engine.AddFirstProcess(conf, spec, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	process := spec.Process
+	if want := []string{"/ov/runsc-first-process", "sh", "-c", "x"}; !slices.Equal(process.Args, want) {
+		t.Errorf("arguments %q, want %q", process.Args, want)
+	}
+	if process.Cwd != "/" || spec.Linux.Seccomp != nil || len(process.Capabilities.Effective) != len(specutils.AllCapabilities().Effective) {
+		t.Errorf("%+v, %+v", process, spec.Linux)
+	}
+	variable, _, _ := strings.Cut(process.Env[0], "=")
+	var c struct {
+		Overlays []struct {
+			Target   string
+			Lowers   int
+			Writable bool
+			Flags    struct{ ReadOnly, NoSUID, NoExec bool }
+			Nested   []string
+		}
+		Cwd          string
+		Capabilities struct{ Bounding uint64 }
+		Seccomp      []byte
+	}
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(process.Env[0], variable+"=")), &c); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprintf("%+v", c.Overlays); got != "[{Target:/ov Lowers:2 Writable:true Flags:{ReadOnly:false NoSUID:true NoExec:false} Nested:[/ov/data /ov/deep]} "+
+		"{Target:/ov/deep Lowers:2 Writable:false Flags:{ReadOnly:true NoSUID:false NoExec:false} Nested:[/ov/deep/tmp]}]" {
+		t.Errorf("overlays %s", got)
+	}
+	if c.Cwd != "/work" || c.Capabilities.Bounding != 1 {
+		t.Errorf("%+v", c)
+	}
+	program, err := seccomp.BuildProgram(user.Linux.Seccomp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	instructions, err := bpf.ParseBytecode(c.Seccomp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := bpf.DecodeProgram(program)
+	if got, _ := bpf.DecodeInstructions(instructions); got != want {
+		t.Errorf("seccomp program\n%s\nwant\n%s", got, want)
+	}
+	undo()
+	if fmt.Sprintf("%p %p", spec.Process, spec.Linux) != fmt.Sprintf("%p %p", user.Process, user.Linux) || spec.Linux.Seccomp == nil {
+		t.Error("not undone")
+	}
+}
+
+// Without an overlay of the sentry nothing is added.
+func TestAddNoFirstProcess(t *testing.T) {
+	spec, _ := overlaySpec(t)
+	spec.Mounts = spec.Mounts[5:]
+	p, err := ociconfig.Plan(spec, ociconfig.Options{Flag: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	process := spec.Process
+	if _, err := engine.AddFirstProcess(&config.Config{}, spec, p); err != nil || spec.Process != process {
+		t.Errorf("%v, %+v", err, spec.Process)
+	}
+}
