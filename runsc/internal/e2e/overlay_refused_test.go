@@ -147,21 +147,10 @@ func TestOverlayLayersExchanged(t *testing.T) {
 // time, and reports whether that was noticed.
 func createExchanged(t *testing.T, lab *harness.Lab, s stack, one, other string) bool {
 	t.Helper()
-	ctx, stop := context.WithCancel(harness.Context(t))
-	done := make(chan error, 1)
-	go func() {
-		var err error
-		for ctx.Err() == nil && err == nil {
-			err = unix.Renameat2(unix.AT_FDCWD, one, unix.AT_FDCWD, other, unix.RENAME_EXCHANGE)
-		}
-		done <- err
-	}()
+	stop := exchangeNames(t, one, other)
 	id := lab.ID()
 	c, err := lab.Create(harness.Context(t), id, lab.Bundle(t, s.at("/ov"), harness.Args("serve")))
 	stop()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
 	if err == nil {
 		remove(t, lab, c)
 		return false
@@ -172,6 +161,61 @@ func createExchanged(t *testing.T, lab *harness.Lab, s stack, one, other string)
 	}
 	lab.CheckGone(t, id)
 	return true
+}
+
+// exchangeNames exchanges two names all the time, until it is told to stop.
+func exchangeNames(t *testing.T, one, other string) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(harness.Context(t))
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		for ctx.Err() == nil && err == nil {
+			err = unix.Renameat2(unix.AT_FDCWD, one, unix.AT_FDCWD, other, unix.RENAME_EXCHANGE)
+		}
+		done <- err
+	}()
+	return func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A symbolic link that leads to a good layer and to one that is refused, in turns,
+// does not get the other one in.
+func TestOverlayLinksExchanged(t *testing.T) {
+	lab := newLab(t)
+	s, bad := newStack(t, lab, "s", 1), newStack(t, lab, "bad", 1)
+	layText(t, bad.lowers[0]+"/file", "bad")
+	if err := unix.Setxattr(bad.lowers[0], "user.overlay.opaque", []byte("y"), 0); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(volume(lab, "s"), "link")
+	for name, target := range map[string]string{link: s.lowers[0], link + ".other": bad.lowers[0]} {
+		if err := os.Symlink(target, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := lab.Bundle(t, stack{[]string{link}, s.upper, s.work}.at("/ov"), harness.Args("cat", "/ov/file"))
+	ended := map[string]int{}
+	for range 30 {
+		stop := exchangeNames(t, link, link+".other")
+		res, err := lab.Run(harness.Context(t), lab.ID(), b)
+		stop()
+		switch {
+		case err == nil && res.ExitCode == 0 && res.Stdout == "lower":
+			ended["mounted"]++
+		case err == nil && strings.Contains(res.Stderr, "replaced by another directory"):
+			ended["changed"]++
+		case err == nil && strings.Contains(res.Stderr, "carries user.overlay.* attributes"):
+			ended["refused"]++
+		default:
+			t.Fatalf("%+v, %v", res, err)
+		}
+	}
+	t.Log(ended)
 }
 
 // As many layers as the kernel takes are mounted, and do not take long.
