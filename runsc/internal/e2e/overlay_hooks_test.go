@@ -28,8 +28,8 @@ func everyHook(script string) harness.Option {
 }
 
 // A hook sees an overlay where it sees a bind mount: createContainer has it in the
-// rootfs, the others have the empty mount point. None has more FDs than its output,
-// or is told the layers.
+// rootfs, the others have the empty mount point. None has a directory open, or is
+// told the layers.
 func TestOverlayHooks(t *testing.T) {
 	for _, directfs := range []bool{true, false} {
 		for _, pod := range []bool{false, true} {
@@ -39,7 +39,7 @@ func TestOverlayHooks(t *testing.T) {
 				out := sub(t, volume(lab, "out"))
 				b := lab.Bundle(t)
 				script := "cd " + out + "; R=" + b.Rootfs() + "; cat > state.$HOOK; (cd $R/ov && echo *) > ov.$HOOK; (cd $R/a && echo *) > a.$HOOK; env > env.$HOOK; " +
-					"for fd in $(seq 0 60); do readlink /proc/self/fd/$fd; done > fds.$HOOK; true"
+					"for fd in $(seq 0 60); do [ -d /proc/self/fd/$fd ] && readlink /proc/self/fd/$fd; done > fds.$HOOK; true"
 				opts := []harness.Option{harness.RootfsFrom(b.Rootfs()), s.at("/ov"), harness.Mount("/a"), mark, everyHook(script), harness.Args("serve", "/ov")}
 				var pause *harness.Container
 				if pod {
@@ -67,11 +67,8 @@ func TestOverlayHooks(t *testing.T) {
 					if got := seen("state") + seen("env"); strings.Contains(got, s.upper) || strings.Contains(got, "lowerdir") {
 						t.Errorf("%s is told the layers: %s", hook, got)
 					}
-					for fd := range strings.Lines(seen("fds")) {
-						// A test may inherit pipes itself.
-						if fd = strings.TrimSpace(fd); !strings.HasPrefix(fd, "pipe:") && !strings.HasPrefix(fd, out) && fd != os.DevNull {
-							t.Errorf("%s has an FD of %s", hook, fd)
-						}
+					if got := seen("fds"); got != "" {
+						t.Errorf("%s has directories open: %s", hook, got)
 					}
 				}
 				s.checkUnlocked(t)

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,7 +62,7 @@ func TestOverlayRootless(t *testing.T) {
 			}
 			layText(t, s.lowers[1]+"/dir/a", "")
 			s.give(t, nobodys)
-			c := runDetached(t, lab, lab.Bundle(t, harness.OwnedBy(nobodys), s.at("/ov"), harness.Args(append([]string{"script"}, changes...)...)))
+			c := runDetached(t, lab, lab.Bundle(t, harness.OwnedBy(nobodys), s.at("/ov"), harness.Args(slices.Concat([]string{"script"}, changes, []string{"list /ov"})...)))
 			expectLine(t, c, "ready")
 			for range changes {
 				count(t, c, "ok")
