@@ -28,7 +28,9 @@ type Directory struct {
 	Err error
 
 	// Identity tells whether two paths lead to one directory. Above are the
-	// identities of the directories above it, nearest first, across mounts.
+	// identities of the directories above it, nearest first, across mounts: at the
+	// root of a bind mount those above it in its file system come first, as far as
+	// another mount shows them, and then those above the place of the mount.
 	Identity Identity
 	Above    []Identity
 

@@ -105,6 +105,11 @@ func TestParse(t *testing.T) {
 			want:    Mount{Lower: strings.Split(strings.TrimSuffix(strings.Repeat("/l:", 500), ":"), ":")},
 		},
 		{
+			name:    "500 layers in a list",
+			options: []string{"lowerdir=/l" + strings.Repeat(":/l", 499)},
+			want:    Mount{Lower: strings.Split(strings.TrimSuffix(strings.Repeat("/l:", 500), ":"), ":")},
+		},
+		{
 			name:    "64 KiB less one",
 			options: []string{"a=" + strings.Repeat("x", 64<<10-3)},
 			want:    Mount{Options: []Option{{"a", strings.Repeat("x", 64<<10-3), true}}},
@@ -122,6 +127,25 @@ func TestParse(t *testing.T) {
 				t.Errorf("attributes %q, want %q", attributes, c.attributes)
 			}
 		})
+	}
+}
+
+// TestAttributes has what runc counts among the mount options ("runc features"),
+// less what makes a bind mount and what is for a tmpfs.
+func TestAttributes(t *testing.T) {
+	all := strings.Fields(`
+		async atime defaults dev diratime dirsync exec iversion lazytime loud mand noatime nodev nodiratime
+		noexec noiversion nolazytime nomand norelatime nostrictatime nosuid nosymfollow private ratime rdev
+		rdiratime relatime remount rexec rnoatime rnodev rnodiratime rnoexec rnorelatime rnostrictatime rnosuid
+		rnosymfollow ro rprivate rrelatime rro rrw rshared rslave rstrictatime rsuid rsymfollow runbindable rw
+		shared silent slave strictatime suid symfollow sync unbindable
+	`)
+	m, attributes, err := Parse(all)
+	if err != nil || len(m.Options) > 0 || !slices.Equal(attributes, all) {
+		t.Errorf("%q, %q, %v", m.Options, attributes, err)
+	}
+	if len(all) != len(attributeWords) {
+		t.Errorf("%d words, %d are known", len(all), len(attributeWords))
 	}
 }
 
@@ -194,9 +218,14 @@ func codes(err error) (all []Code) {
 }
 
 func TestParseNamesOptionPathAndFix(t *testing.T) {
-	_, _, err := Parse([]string{"upperdir=up/here"})
-	want := `overlay option upperdir "up/here": is relative to nothing that is certain: write an absolute path`
-	if err == nil || err.Error() != want {
-		t.Errorf("%v, want %s", err, want)
+	for option, want := range map[string]string{
+		"upperdir=up/here": `overlay option upperdir "up/here": is relative to nothing that is certain: write an absolute path`,
+		"rbind":            `overlay option rbind: makes a bind mount of any mount: remove it, or write type bind`,
+		"odd,rbind":        `overlay option rbind: reaches the file system, which does not know it, because a comma joins it to another option: write it as an element of its own`,
+		"lowerdir=/a:":     `overlay option lowerdir "/a:": ends with a colon: write \: for a colon that belongs to a name`,
+	} {
+		if _, _, err := Parse([]string{option}); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }

@@ -53,6 +53,9 @@ func (r *Reader) fromMount(d *overlaymount.Directory, fd int) {
 	d.Filesystem = m.FSType
 	d.ReadOnly = hasOption(m.Options, "ro") || hasOption(m.VFSOptions, "ro")
 	d.StackedOn = r.table.depth(fd, m)
+	if len(r.table.children[m.ID]) == 0 {
+		return
+	}
 	if name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd)); err == nil {
 		d.Submounts = r.table.below(m, name)
 	}

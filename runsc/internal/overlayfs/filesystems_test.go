@@ -107,11 +107,21 @@ func TestStacked(t *testing.T) {
 
 func TestSubmounts(t *testing.T) {
 	user := want{mount: "EINVAL", kernel: "failed to clone lowerpath", codes: codes(overlaymount.CodeSubmounts)}
-	check(t, []row{{name: "mounted in a lower layer", user: &user, make: func(t testing.TB) overlaymount.Mount {
-		lower := lowerDir(t)
-		bind(t, disk(t), mkdir(t, lower, "below"))
-		return over(t, lower, disk(t))
-	}}})
+	check(t, []row{
+		{name: "mounted in a lower layer", user: &user, make: func(t testing.TB) overlaymount.Mount {
+			lower := lowerDir(t)
+			bind(t, disk(t), mkdir(t, lower, "below"))
+			return over(t, lower, disk(t))
+		}},
+		// The overlay does not show what is mounted there, so the upper layer is not in
+		// the lower one.
+		{name: "upper on a mount in a lower layer", user: &user, make: changed(
+			func(t testing.TB, dir string, m *overlaymount.Mount) {
+				place := mkdir(t, m.Lower[0], "below")
+				bind(t, mkdir(t, dir, "elsewhere"), place)
+				m.Upper, m.Work = mkdir(t, place, "upper"), mkdir(t, place, "work")
+			})},
+	})
 }
 
 // bind mounts a directory at another one until the test ends.

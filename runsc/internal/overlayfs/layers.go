@@ -13,7 +13,8 @@ import (
 // (fs/fsopen.c).
 const maxString = 256
 
-// way is how a layer is handed to the kernel. Kernels learned them one by one.
+// way is how each layer is handed to the kernel by itself. Older kernels take all
+// lower layers in one option; see setJoined.
 type way int
 
 const (
@@ -22,8 +23,6 @@ const (
 	// byName hands over each layer's name in /proc/self/fd, and the mount table
 	// shows that. Lower layers take lowerdir+ (Linux 6.7).
 	byName
-	// joined hands over all lower layers in one option.
-	joined
 )
 
 // appended are the options that add one layer.

@@ -75,6 +75,9 @@ func TestWays(t *testing.T) {
 				}
 				defer unix.Close(fd)
 				shows(t, fd, "lower0", "lower1", "lower2", "upper")
+				if err := unix.Fstatat(fd, "data0", &unix.Stat_t{}, 0); err != unix.ENOENT {
+					t.Errorf("a file of a data-only layer: %v", err)
+				}
 			})
 		}
 	}
@@ -127,11 +130,7 @@ func TestIsUnknown(t *testing.T) {
 }
 
 func TestJoinedLimit(t *testing.T) {
-	c, err := open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.close()
+	c := &context{-1}
 	var all []Layer
 	for range 40 {
 		all = append(all, Layer{overlaymount.Lower, 3})
@@ -205,6 +204,59 @@ func TestMountErrors(t *testing.T) {
 				t.Errorf("%d files are open, %d were", after, before)
 			}
 		})
+	}
+}
+
+// What was asked to be read-only is no surprise.
+func TestMountReadOnly(t *testing.T) {
+	for name, s := range map[string]Spec{
+		"attribute": {Attributes: unix.MOUNT_ATTR_RDONLY}, "option": {Options: []overlaymount.Option{{Key: "ro"}}},
+	} {
+		s.Layers = layers(t, 1, 0)
+		fd, err := Mount(s)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var st unix.Statfs_t
+		if err := unix.Fstatfs(fd, &st); err != nil || st.Flags&unix.ST_RDONLY == 0 {
+			t.Errorf("%s: flags %#x, %v", name, st.Flags, err)
+		}
+		unix.Close(fd)
+	}
+}
+
+// A work directory that the kernel cannot use.
+func TestErrReadOnly(t *testing.T) {
+	all := layers(t, 1, 0)
+	work := name(all[2].FD)
+	flags := func(set int) {
+		fd, err := unix.Open(work, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		if err := unix.IoctlSetPointerInt(fd, unix.FS_IOC_SETFLAGS, set); err != nil {
+			t.Fatal(err)
+		}
+	}
+	flags(unix.STATX_ATTR_IMMUTABLE)
+	defer flags(0)
+	before := openFiles(t)
+	fd, err := Mount(Spec{Layers: all})
+	if fd != -1 || !errors.Is(err, ErrReadOnly) {
+		t.Errorf("%d, %v", fd, err)
+	}
+	if after := openFiles(t); after != before {
+		t.Errorf("%d files are open, %d were", after, before)
+	}
+}
+
+func TestLog(t *testing.T) {
+	_, err := Mount(Spec{Layers: layers(t, 1, 0), Options: []overlaymount.Option{{Key: "xuserattrs"}}})
+	const want = "option xuserattrs: invalid argument (overlay: Unknown parameter 'xuserattrs')"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
 

@@ -36,13 +36,13 @@ func codes(all ...overlaymount.Code) []overlaymount.Code { return all }
 func check(t *testing.T, rows []row) {
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
-			log := newKernelLog(t)
 			tr := trial{r.make(t)}
+			log := newKernelLog(t)
 			r.root.compare(t, tr, tr.play(), log.read(t))
 		})
 		t.Run(r.name+" in a user namespace", func(t *testing.T) {
-			log := newKernelLog(t)
 			tr := trial{r.make(t)}
+			log := newKernelLog(t)
 			if !r.keepsOptions() {
 				tr.Mount = tr.Mount.WithUserXattr()
 			}

@@ -65,14 +65,19 @@ func decide(conf *config.Config, id statedir.ID, spec *specs.Spec) (plan directf
 
 // create runs a command of the engine that creates a container, and may start
 // it. It edits the spec object and the configuration that the command is about
-// to use. name is the name of the command.
-func create(name string, conf *config.Config, id string, spec *specs.Spec, execute func() subcommands.ExitStatus) subcommands.ExitStatus {
+// to use. name is the name of the command; allow says whether it can have the plan.
+func create(name string, conf *config.Config, id string, spec *specs.Spec, execute func() subcommands.ExitStatus, allow ...func(directfspolicy.Plan) error) subcommands.ExitStatus {
 	full := fullID(spec, id)
 	plan, unlock, err := decide(conf, full, spec)
 	if err != nil {
 		return util.Errorf("%s: %v", name, err)
 	}
 	defer unlock()
+	for _, check := range allow {
+		if err := check(plan); err != nil {
+			return util.Errorf("%s: %v", name, err)
+		}
+	}
 	engine.ConfigureCreate(conf, plan)
 	spec.Mounts = engine.LowerOverlays(spec.Mounts, plan)
 	c := &creation{conf: conf, id: full, spec: spec, plan: plan, starts: name == "run"}

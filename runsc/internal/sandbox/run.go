@@ -2,9 +2,11 @@ package sandbox
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/ociconfig"
+	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -43,7 +45,18 @@ func (r *run) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcomm
 	if err := enterUserNamespace(conf); err != nil {
 		return util.Errorf("run: %v", err)
 	}
-	return create("run", conf, f.Arg(0), spec, func() subcommands.ExitStatus { return r.Run.Execute(ctx, f, args...) })
+	return create("run", conf, f.Arg(0), spec, func() subcommands.ExitStatus { return r.Run.Execute(ctx, f, args...) }, ownProgram(f))
+}
+
+// ownProgram refuses a plan with a first process where a flag gives the container's
+// program: the engine would execute that in the place of the first process.
+func ownProgram(f *flag.FlagSet) func(directfspolicy.Plan) error {
+	return func(p directfspolicy.Plan) error {
+		if fd := f.Lookup("exec-fd"); fd != nil && fd.Value.String() != "-1" && engine.HasFirstProcess(p) {
+			return fmt.Errorf("--exec-fd=%v: the container has an overlay that the sentry makes, by a process of its own: use the host's driver, by the option gvisor.overlay=host, or give the program by its path", fd.Value)
+		}
+		return nil
+	}
 }
 
 // enterUserNamespace does first what the engine's rootless commands do first:

@@ -47,7 +47,7 @@ func (r *Report) goferRoot(p process, m member) error {
 			unknown = append(unknown, fmt.Sprintf("%v: %v", mt, mt.err))
 		}
 		if !mt.virtual() && (!mt.direct() || !mt.directory) {
-			serves[strconv.Itoa(i)] = mt
+			serves[mt.place(i)] = mt
 			planned = append(planned, mt.decision.Mount)
 		}
 	}

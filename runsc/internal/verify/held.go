@@ -51,8 +51,8 @@ func (m mount) direct() bool { return m.decision.Access == directfspolicy.Direct
 func (m mount) virtual() bool { return m.decision.ServedByVolume() && !m.direct() }
 
 func (m *mount) look() {
-	if m.decision.ServedByVolume() || m.isOverlay() {
-		m.directory = true
+	if m.decision.ServedByVolume() || m.isOverlay() || m.isReport() {
+		m.directory = !m.isReport()
 		return // the source is only a name
 	}
 	var st unix.Stat_t
@@ -133,7 +133,7 @@ func (r *Report) donated(held heldFiles, pod pod) {
 		}
 	}
 	for _, m := range pod.mounts() {
-		if !m.direct() {
+		if !m.direct() || m.isForStart() {
 			continue
 		}
 		planned = append(planned, m.String())

@@ -71,7 +71,12 @@ func (m member) readFile(name string) (string, error) {
 // mountRows compares access and cache mode of every served mount.
 func (r *Report) mountRows(m member, held heldFiles) {
 	table, err := m.sentryMounts()
+	r.sentryOverlayRows(m, table, err)
 	for _, mt := range m.mounts {
+		if mt.isPart() {
+			r.partRows(mt, held)
+			continue
+		}
 		if err != nil {
 			r.unverified(CheckMounts, mt.decision.Mount+" access", mt.decision.Access.String(), "unknown", err.Error())
 			r.unverified(CheckMounts, mt.decision.Mount+" cache", mt.decision.Cache.String(), "unknown", err.Error())

@@ -48,10 +48,10 @@ func (g *gofer) look(pid int, id string) error {
 	return nil
 }
 
-// placed is the tree of the mount with the number in the gofer's root.
-func (g gofer) placed(number int) tree {
+// placed is the tree of the mount with the name in the gofer's root.
+func (g gofer) placed(name string) tree {
 	var t tree
-	top := "/" + itoa(number)
+	top := "/" + name
 	for _, m := range g.root {
 		if m.Mountpoint == top || strings.HasPrefix(m.Mountpoint, top+"/") {
 			t.mounts = append(t.mounts, m)
@@ -86,13 +86,13 @@ func (m *member) pair() {
 	}
 	for i := range m.mounts {
 		mt := &m.mounts[i]
-		if mt.tree = m.gofer.placed(i); mt.direct() && len(mt.tree.mounts) == 0 {
+		if mt.tree = m.gofer.placed(mt.place(i)); mt.direct() && len(mt.tree.mounts) == 0 {
 			mt.tree = next()
 		}
 		switch {
 		case mt.decision.ServedByVolume():
 			mt.id = mt.tree.id // whatever directory the volume donated, or none
-		case mt.isOverlay():
+		case mt.isOverlay(), mt.isReport():
 			mt.lookAtOverlay(m.gofer)
 		}
 	}
@@ -103,7 +103,7 @@ func (m *member) pair() {
 	case m.plan.DonatesDevices():
 		m.devices = next()
 	case m.plan.Container().HostDevices:
-		m.devices = m.gofer.placed(len(m.mounts))
+		m.devices = m.gofer.placed(itoa(len(m.mounts)))
 	}
 	m.surplus = left
 }
