@@ -45,7 +45,9 @@ func refusedOverlays(t *testing.T, s stack) []refusedOverlay {
 		many[i] = fmt.Sprintf("/lower%d", i)
 	}
 	on := func(s stack, more ...string) []harness.Option { return []harness.Option{s.at("/ov", more...)} }
-	option := func(option, path, problem string) string { return fmt.Sprintf("overlay option %s %q: %s", option, path, problem) }
+	option := func(option, path, problem string) string {
+		return fmt.Sprintf("overlay option %s %q: %s", option, path, problem)
+	}
 	const missing = "cannot be used: no such file or directory: create it, or look where its symbolic links lead"
 	return []refusedOverlay{
 		{"relative layer", on(stack{[]string{"lower", lower}, s.upper, s.work}), option("lowerdir", "lower", "is relative to nothing that is certain: write an absolute path")},
