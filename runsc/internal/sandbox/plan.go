@@ -52,6 +52,11 @@ func decide(conf *config.Config, id statedir.ID, spec *specs.Spec) (plan directf
 	for _, w := range plan.Warnings() {
 		log.Warningf("directfs plan: %v", w)
 	}
+	for _, d := range plan.Decisions() {
+		if d.Union != nil { // the runtime may have added userxattr
+			log.Infof("Overlay at %q: %v; options %q", d.Mount, d.Union, d.Union.Options)
+		}
+	}
 	if log.IsLogging(log.Debug) {
 		log.Debugf("directfs plan:\n%s", plan)
 	}
