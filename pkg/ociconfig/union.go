@@ -215,7 +215,7 @@ func (d describer) hostUnion(p *parser, m directfspolicy.Mount, l layered, facts
 		l.Work = "" // the kernel ignores it too (fs/overlayfs/super.c, ovl_fill_super)
 	}
 	var err error
-	if m.Sources, err = d.o.layerSources(l.Mount); err != nil {
+	if m.Sources, err = d.o.layerSources(l.Mount, facts); err != nil {
 		p.refuse(fmt.Errorf("mount %q: %w", m.Destination, err))
 		return nil
 	}
@@ -261,8 +261,13 @@ func (d describer) overlay(p *parser, sm specs.Mount, hints []directfspolicy.Hin
 	return all
 }
 
-// layerSources says where the files of the layers are, from top to bottom.
-func (o Options) layerSources(m overlaymount.Mount) (all []directfspolicy.Source, err error) {
+// errLayerChanged: what was found of a layer is not true of the directory that it is
+// now.
+var errLayerChanged = errors.New("the layer was replaced by another directory while it was looked at; create the container again")
+
+// layerSources says where the files of the layers are, from top to bottom. They are
+// the directories that the facts are of.
+func (o Options) layerSources(m overlaymount.Mount, facts overlaymount.Facts) (all []directfspolicy.Source, err error) {
 	kinds := map[overlaymount.Role]directfspolicy.LayerKind{
 		overlaymount.Lower: directfspolicy.LowerLayer, overlaymount.Data: directfspolicy.DataLayer,
 		overlaymount.Upper: directfspolicy.UpperLayer, overlaymount.Work: directfspolicy.WorkLayer,
@@ -271,6 +276,10 @@ func (o Options) layerSources(m overlaymount.Mount) (all []directfspolicy.Source
 		s, err := o.sources(l.Path, false)
 		if err != nil {
 			return nil, err
+		}
+		at := facts.Layers[l.Path].Identity
+		if at != (overlaymount.Identity{}) && s[0].Inode != 0 && (at != overlaymount.Identity{Device: s[0].Device, Inode: s[0].Inode}) {
+			return nil, fmt.Errorf("%s %q: %w", l.Role, l.Path, errLayerChanged)
 		}
 		s[0].Layer = kinds[l.Role]
 		all = append(all, s[0])

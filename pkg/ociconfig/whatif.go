@@ -144,7 +144,7 @@ func countsForLayers(layers []*specs.Spec, name string, m specs.Mount, o Options
 	if err != nil {
 		return false // as Plan will say
 	}
-	all, err := o.layerSources(l)
+	all, err := o.layerSources(l, overlaymount.Facts{})
 	return err == nil && hasFilesOf(layers, name, all, o)
 }
 

@@ -48,12 +48,16 @@ func testOverlay(t *testing.T, c overlayConfig) {
 	d.compareJobs(t, marks, got, runNative(t, filepath.Dir(theirs["ov"].Upper), 0, marks))
 
 	both := unions{"ov": ours["ov"], "theirs": theirs["ov"]}
-	trees := []string{"tree:ov", "changed:theirs"}
+	trees := []string{"changed:theirs"}
+	if !c.partial() {
+		trees = append(trees, "tree:ov")
+	}
 	seen := native(t, lab, both, c.owner, trees)
 	got = c.driver.inside(t, lab, both, append(trees, againJobs...), owned)
-	d.compareJobs(t, []string{"tree:ov"}, got, want)
+	d.compareJobs(t, trees[1:], got, want)
 	d.compareJobs(t, trees, got, seen)
 	d.compareJobs(t, againJobs, got, native(t, lab, theirs, c.owner, againJobs))
+	d.compareJobs(t, againJobs[1:], got, native(t, lab, unions{"ov": ours["ov"]}, c.owner, againJobs[1:]))
 	d.checkAllSeen(t)
 }
 
@@ -65,6 +69,10 @@ func (c overlayConfig) dialect() layers.Dialect {
 	}
 	return layers.Trusted
 }
+
+// partial says that not all of the tree is read: layers that LisaFS serves answer
+// so slowly to gVisor's overlay that this alone would take longer than the rest.
+func (c overlayConfig) partial() bool { return c.driver == sentryDriver && !c.directfs }
 
 // checkMounted expects the access that the container was to have: with another one
 // the rest says nothing.

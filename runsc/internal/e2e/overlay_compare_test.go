@@ -39,13 +39,14 @@ const absent = "not there"
 type comparison struct {
 	deviations []deviation
 	seen       map[string]bool
+	partial    bool // not all of the tree was read, see [overlayConfig.partial]
 }
 
 // newComparison has the deviations that a container with the configuration may,
 // and must, show.
 func newComparison(t *testing.T, c overlayConfig) comparison {
 	t.Helper()
-	all := comparison{seen: map[string]bool{}}
+	all := comparison{seen: map[string]bool{}, partial: c.partial()}
 	access := map[bool]string{true: "directfs", false: "LisaFS"}[c.directfs]
 	caller := map[bool]string{true: "root", false: "user"}[c.owner == 0]
 	for _, d := range deviationsOf(c) {
@@ -112,7 +113,7 @@ func (c comparison) checkAllSeen(t *testing.T) {
 	t.Helper()
 	for _, d := range c.deviations {
 		for _, pattern := range d.steps {
-			if !c.seen[d.key(pattern)] {
+			if !c.seen[d.key(pattern)] && !(c.partial && strings.HasPrefix(pattern, "tree ")) {
 				t.Errorf("%q is as natively; the table of deviations has %q for it: %s", pattern, d.inside, d.reason)
 			}
 		}

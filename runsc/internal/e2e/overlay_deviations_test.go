@@ -92,11 +92,13 @@ var hostOverlayDeviations = []deviation{
 	{steps: []string{"link: f is", "link: f is, 2", "link: write f", "link: linked is"}, access: "LisaFS", caller: "root", reason: "in the second run, follows from the link that was not made in the first"},
 	{steps: []string{"create: truncate pure", "create: truncate empty"}, inside: "EROFS", reason: "gVisor looks for a read-only mount before it looks for a directory"},
 	{steps: []string{"create: open . 0x410002"}, inside: "ENOTSUP", reason: "gVisor's gofer file system has no O_TMPFILE"},
-	{steps: []string{"chown: lchown *", "chown: chown by link", "old-fd: fchown by old FD", "denied: give"}, inside: "ok", caller: "user", reason: "the kernel refuses an owner whom the user's namespace has not; with a shared cache gVisor does not pass on that attributes were not set"},
+	{steps: []string{"chown: lchown *", "chown: chown by link", "old-fd: fchown by old FD", "denied: give"}, inside: "ok", caller: "user", reason: ownerReason},
 	{steps: []string{"denied: read *", "denied: unlink *", "denied: append *", "denied: create *", "denied: mkdir *"}, caller: "user", reason: userReason},
 	{steps: []string{"denied: names in pure"}, inside: "sub ok", caller: "user", reason: userReason},
 	{steps: []string{"tree /denied/pure/a"}, inside: absent, caller: "user", reason: userReason},
 	{steps: []string{"create: open fifo *"}, inside: "EPERM", reason: fifoReason},
 }
+
+const ownerReason = "the kernel refuses an owner whom the user's namespace has not; with a shared cache gVisor does not pass on that attributes were not set"
 
 const userReason = "a container has all users, the namespace of one user has that one alone: there, no process is another user"

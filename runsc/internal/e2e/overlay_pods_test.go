@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -110,81 +109,4 @@ func TestOverlayUnderPodHint(t *testing.T) {
 	checkMountOptions(t, access{"/": true, "/ov": false}, r)
 	checkPodOverlays(t, map[*harness.Container]map[string]stack{member: {"/ow": s}}, true)
 	stop(t, lab, pause, member)
-}
-
-// One directory is the upper layer of one container, in whatever pod, and the
-// other one is told which.
-func TestOverlayUpperInUse(t *testing.T) {
-	lab := newLab(t)
-	s := newStack(t, lab, "s", 1)
-	c := lab.Serve(t, lab.Bundle(t, s.at("/ov"), harness.Args("serve")))
-	readReport(t, c)
-	by := fmt.Sprintf("container %q (process %d)", c.ID, c.GoferPID)
-	for name, other := range map[string]stack{
-		"upperdir": {s.lowers, s.upper, newStack(t, lab, "o", 1).work},
-		"workdir":  {s.lowers, newStack(t, lab, "o", 1).upper, s.work},
-	} {
-		id := lab.ID()
-		_, err := lab.Create(harness.Context(t), id, lab.Bundle(t, other.at("/ow"), harness.Args("serve")))
-		path := map[string]string{"upperdir": s.upper, "workdir": s.work}[name]
-		checkRefused(t, err, `create: mount "/ow": overlay option `+name+` "`+path+`": is in use by `+by+`: use a directory of its own`)
-		lab.CheckGone(t, id)
-	}
-	stop(t, lab, c)
-	s.checkUnlocked(t)
-	c = lab.Serve(t, lab.Bundle(t, s.at("/ov"), harness.Args("serve", "/ov")))
-	checkOpsInside(t, readReport(t, c))
-	stop(t, lab, c)
-}
-
-// Two overlays of one container cannot have one upper layer either.
-func TestOverlayUpperTwice(t *testing.T) {
-	lab := newLab(t)
-	s := newStack(t, lab, "s", 1)
-	id := lab.ID()
-	_, err := lab.Create(harness.Context(t), id, lab.Bundle(t, s.at("/ov"), s.at("/ow"), harness.Args("serve")))
-	checkRefused(t, err, `create: mount "/ow": upper layer "`+s.upper+`": in use by mount "/ov" of this container: use another directory`)
-	lab.CheckGone(t, id)
-	s.checkUnlocked(t)
-}
-
-// A container of a pod takes its upper layer when it starts. One that came too
-// late can be started when the other one is gone.
-func TestOverlayUpperInUseInPod(t *testing.T) {
-	lab := newLab(t)
-	s := newStack(t, lab, "s", 1)
-	pause := servePod(t, lab, lab.Runtime, true, harness.PodSandbox())
-	var members []*harness.Container
-	for range 2 {
-		c, err := lab.Create(harness.Context(t), lab.ID(), lab.Bundle(t, harness.PodMember(pause.ID, "app"), s.at("/ov"), harness.Args("serve", "/ov")))
-		if err != nil {
-			t.Fatal(err)
-		}
-		lab.Keep(t, c)
-		members = append(members, c)
-	}
-	one, two := members[0], members[1]
-	if err := one.Start(harness.Context(t)); err != nil {
-		t.Fatal(err)
-	}
-	checkOpsInside(t, readReport(t, one))
-	by := fmt.Sprintf("container %q (process %d)", one.ID, one.GoferPID)
-	err := two.Start(harness.Context(t))
-	checkRefused(t, err, `start: starting container: mount "/ov": upper layer "`+s.upper+`": in use by `+by+
-		`: use another directory, or wait until it is released`)
-	if !isCreated(t, two) {
-		t.Error("the container is not created any more")
-	}
-	_, err = lab.Create(harness.Context(t), lab.ID(), lab.Bundle(t, harness.PodMember(pause.ID, "app"), s.at("/ov"), harness.Args("serve", "/ov")))
-	if err == nil || !strings.Contains(err.Error(), `"`+s.upper+`": is in use by `+by) {
-		t.Errorf("a third container: %v", err)
-	}
-	stop(t, lab, one)
-	if err := two.Start(harness.Context(t)); err != nil {
-		t.Fatal(err)
-	}
-	execGuest(t, two, "ops", "/ov")
-	remove(t, lab, two)
-	stop(t, lab, pause)
-	s.checkUnlocked(t)
 }

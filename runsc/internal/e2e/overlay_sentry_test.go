@@ -9,3 +9,13 @@ func TestOverlayInSentry(t *testing.T) {
 		t.Run(flag(directfs), func(t *testing.T) { testOverlay(t, overlayConfig{driver: sentryDriver, directfs: directfs}) })
 	}
 }
+
+// The same without root: the kernel's overlay, with which it is compared, is that
+// of the user's namespace.
+func TestOverlayInSentryRootless(t *testing.T) {
+	for _, directfs := range []bool{true, false} {
+		t.Run(flag(directfs), func(t *testing.T) {
+			testOverlay(t, overlayConfig{driver: sentryDriver, directfs: directfs, owner: nobodys})
+		})
+	}
+}

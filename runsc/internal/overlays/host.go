@@ -34,7 +34,7 @@ func mountHost(d directfspolicy.Decision, layers []layer) (*os.File, error) {
 		var refused *overlayfs.Error
 		var log []string
 		if errors.As(err, &refused) {
-			log = refused.Log
+			err, log = fmt.Errorf("%s: %w", refused.Step, refused.Err), refused.Log
 		}
 		return nil, overlaymount.Explain(mountOf(d), inspect.Facts(mountOf(d)), err, log)
 	}

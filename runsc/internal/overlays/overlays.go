@@ -51,7 +51,18 @@ func isHost(d directfspolicy.Decision) bool {
 // makes there is a directory, detached as well, for the report of the container's
 // first process, which is report. It is nil where there is none. Nothing stays
 // mounted with an error, which names the mount.
+//
+// In a user namespace, whose root may not mount in the mount namespace that it is
+// in, it mounts in one of its own.
 func Mount(plan directfspolicy.Plan) (files []*os.File, report *Report, err error) {
+	files, report, err = mountAll(plan)
+	if errors.Is(err, unix.EPERM) {
+		apart(func() { files, report, err = mountAll(plan) })
+	}
+	return files, report, err
+}
+
+func mountAll(plan directfspolicy.Plan) (files []*os.File, report *Report, err error) {
 	defer func() {
 		if err != nil {
 			for _, f := range files {
@@ -159,7 +170,8 @@ func openLayers(d directfspolicy.Decision) (layers []layer, err error) {
 
 // lockDirectory takes the lock of an upper or work directory (flock(2)). The FD that
 // holds it is of a copy of the directory's mount that is attached nowhere, so that
-// nothing above or around the directory can be reached by it.
+// nothing above or around the directory can be reached by it, and that is read-only:
+// whoever has the FD cannot write past the overlay.
 func lockDirectory(l layer) (*os.File, error) {
 	wrap := func(err error) error { return fmt.Errorf("%v layer %q: locking it: %w", l.Layer, l.Path, err) }
 	tree, err := unix.OpenTree(l.fd, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
@@ -167,6 +179,10 @@ func lockDirectory(l layer) (*os.File, error) {
 		return nil, wrap(err)
 	}
 	defer unix.Close(tree)
+	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC}
+	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, &attr); err != nil {
+		return nil, wrap(err)
+	}
 	fd, err := unix.Openat(tree, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, wrap(err)

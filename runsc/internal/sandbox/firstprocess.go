@@ -30,7 +30,7 @@ func openReport(c *container.Container, plan directfspolicy.Plan, start action) 
 // the container's process, or why it is not. What it says is not trusted: with an
 // error the container is ended.
 func awaitFirstProcess(root string, id statedir.ID, report *overlays.Report) error {
-	err := firstProcessError(report.Wait(func() bool { return hasProcesses(root, id) }))
+	err := firstProcessError(report.Wait(startTimeout, func() bool { return hasProcesses(root, id) }))
 	if err != nil {
 		endFailed(root, id)
 	}

@@ -43,7 +43,7 @@ func decide(conf *config.Config, id statedir.ID, spec *specs.Spec) (plan directf
 	if err := errors.Join(engine.CheckBundle(spec), err); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
-	if err := errors.Join(engine.CheckKnown(plan), volumes.Check(plan), layout.Check(plan)); err != nil {
+	if err := errors.Join(engine.CheckKnown(plan), engine.CheckFirstProcess(conf, spec, plan), volumes.Check(plan), layout.Check(plan)); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
 	if unlock, err = lockPod(conf, id, plan); err != nil {
@@ -51,6 +51,11 @@ func decide(conf *config.Config, id statedir.ID, spec *specs.Spec) (plan directf
 	}
 	for _, w := range plan.Warnings() {
 		log.Warningf("directfs plan: %v", w)
+	}
+	for _, d := range plan.Decisions() {
+		if d.Union != nil { // the runtime may have added userxattr
+			log.Infof("Overlay at %q: %v; options %q", d.Mount, d.Union, d.Union.Options)
+		}
 	}
 	if log.IsLogging(log.Debug) {
 		log.Debugf("directfs plan:\n%s", plan)
