@@ -86,7 +86,7 @@ func mountAll(plan directfspolicy.Plan) (files []*os.File, report *Report, err e
 		own, err := mount(d, taken)
 		files = append(files, own...)
 		if err != nil {
-			return files, report, fmt.Errorf("mount %q: %w", d.Mount, err)
+			return files, report, fmt.Errorf("mount %q: %w", overlayOf(d), err)
 		}
 	}
 	return files, report, nil
@@ -113,13 +113,13 @@ func mount(d directfspolicy.Decision, taken taken) (files []*os.File, err error)
 			}
 			at := inode{l.Device, l.Inode}
 			if by := taken[at]; by != "" {
-				return locks, fmt.Errorf("%v layer %q: %w by mount %q of this container: use another directory", l.Layer, l.Path, ErrInUse, by)
+				return locks, fmt.Errorf("%v layer %q: %w by mount %q of this container: use another directory", l.kind, l.Path, ErrInUse, by)
 			}
 			lock, err := lockDirectory(l)
 			if err != nil {
 				return locks, err
 			}
-			taken[at] = d.Mount
+			taken[at] = overlayOf(d)
 			locks = append(locks, lock)
 		}
 	}
@@ -136,7 +136,24 @@ func mount(d directfspolicy.Decision, taken taken) (files []*os.File, err error)
 // layer is an open directory (O_PATH).
 type layer struct {
 	directfspolicy.Source
-	fd int
+	kind directfspolicy.LayerKind
+	fd   int
+}
+
+// overlayOf is the destination of the overlay that a decision is for.
+func overlayOf(d directfspolicy.Decision) string {
+	if d.Layer != nil {
+		return d.Layer.Of
+	}
+	return d.Mount
+}
+
+// kindOf is what a source is in the overlay that its decision is for.
+func kindOf(d directfspolicy.Decision, s directfspolicy.Source) directfspolicy.LayerKind {
+	if d.Layer != nil {
+		return d.Layer.Kind
+	}
+	return s.Layer
 }
 
 func closeAll(layers []layer) {
@@ -152,17 +169,18 @@ func openLayers(d directfspolicy.Decision) (layers []layer, err error) {
 		return nil, nil
 	}
 	for _, s := range d.Sources {
+		kind := kindOf(d, s)
 		fd, err := unix.Open(s.Path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err != nil {
-			return layers, fmt.Errorf("%v layer %q: %w", s.Layer, s.Path, err)
+			return layers, fmt.Errorf("%v layer %q: %w", kind, s.Path, err)
 		}
-		layers = append(layers, layer{s, fd})
+		layers = append(layers, layer{s, kind, fd})
 		var st unix.Stat_t
 		if err := unix.Fstat(fd, &st); err != nil {
-			return layers, fmt.Errorf("%v layer %q: %w", s.Layer, s.Path, err)
+			return layers, fmt.Errorf("%v layer %q: %w", kind, s.Path, err)
 		}
 		if s.Inode == 0 || s.Device != st.Dev || s.Inode != st.Ino {
-			return layers, fmt.Errorf("%v layer %q: %w; create the container again", s.Layer, s.Path, ErrLayerChanged)
+			return layers, fmt.Errorf("%v layer %q: %w; create the container again", kind, s.Path, ErrLayerChanged)
 		}
 	}
 	return layers, nil
@@ -173,7 +191,7 @@ func openLayers(d directfspolicy.Decision) (layers []layer, err error) {
 // nothing above or around the directory can be reached by it, and that is read-only:
 // whoever has the FD cannot write past the overlay.
 func lockDirectory(l layer) (*os.File, error) {
-	wrap := func(err error) error { return fmt.Errorf("%v layer %q: locking it: %w", l.Layer, l.Path, err) }
+	wrap := func(err error) error { return fmt.Errorf("%v layer %q: locking it: %w", l.kind, l.Path, err) }
 	tree, err := unix.OpenTree(l.fd, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
 	if err != nil {
 		return nil, wrap(err)
@@ -194,7 +212,7 @@ func lockDirectory(l layer) (*os.File, error) {
 			if by == "" {
 				by = "somebody who has released it meanwhile"
 			}
-			return nil, fmt.Errorf("%v layer %q: %w by %s: use another directory, or wait until it is released", l.Layer, l.Path, ErrInUse, by)
+			return nil, fmt.Errorf("%v layer %q: %w by %s: use another directory, or wait until it is released", l.kind, l.Path, ErrInUse, by)
 		}
 		return nil, wrap(err)
 	}
