@@ -120,7 +120,7 @@ func read(spec *specs.Spec, o Options) (r directfspolicy.Request, errs []error, 
 		m.Hints = hints
 		r.Mounts = append(r.Mounts, m)
 	}
-	r.Mounts = d.firstProcess(p, r.Mounts)
+	r.Mounts = d.firstProcess(p, r.Rootfs, r.Mounts)
 	p.refuse(checkOrder(r.Mounts)...)
 	o.ask(&r, gofers)
 	return r, p.errs, true

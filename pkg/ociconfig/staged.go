@@ -61,7 +61,7 @@ func (d describer) part(of, name, source string, kind directfspolicy.LayerKind, 
 }
 
 // firstProcess adds what the first overlay of the sandbox needs beside its layers.
-func (d describer) firstProcess(p *parser, mounts []directfspolicy.Mount) []directfspolicy.Mount {
+func (d describer) firstProcess(p *parser, rootfs directfspolicy.Mount, mounts []directfspolicy.Mount) []directfspolicy.Mount {
 	is := func(m directfspolicy.Mount) bool {
 		return m.Union != nil && m.Union.Driver == directfspolicy.SentryUnion
 	}
@@ -91,12 +91,24 @@ func (d describer) firstProcess(p *parser, mounts []directfspolicy.Mount) []dire
 	}
 	report.Backend, report.Layer = directfspolicy.StockGofer, &directfspolicy.Layer{Of: of, Kind: directfspolicy.ReportFile}
 	report.Sources = []directfspolicy.Source{{Path: "report of the first process"}}
-	program.Hints, report.Hints = mounts[first+1].Hints, mounts[first+1].Hints
+	program.Hints = accessHints(rootfs, mounts[first+1])
+	report.Hints = program.Hints
 	end := first + 1
 	for end < len(mounts) && mounts[end].Layer != nil && mounts[end].Layer.Of == of {
 		end++
 	}
 	return slices.Insert(mounts, end, program, report)
+}
+
+// accessHints are those by which the first process's own files have the access that
+// the rootfs has, so that they neither raise a sandbox nor give a gofer more to do.
+// Without a rootfs that a gofer serves it is the access of a layer.
+func accessHints(rootfs, layer directfspolicy.Mount) []directfspolicy.Hint {
+	like := rootfs
+	if rootfs.Backend == directfspolicy.NoGofer {
+		like = layer
+	}
+	return slices.DeleteFunc(slices.Clone(like.Hints), func(h directfspolicy.Hint) bool { return h.Knob != directfspolicy.DirectFSKnob })
 }
 
 // below reports whether a path is the directory's, or inside it.
