@@ -28,6 +28,7 @@
 //	shared            under an overlay               ErrOverlay
 //	exclusive         nobody else writes its files   exclusive
 //	exclusive         another mount writes them too  ErrNotExclusive
+//	exclusive         upper layer of the sentry's    ErrUpperCache
 //	either            not served by a gofer          ErrNotGoferMount
 //
 // It does not depend on the access, and gives no process anything. The check for

@@ -41,6 +41,11 @@ var (
 	// ErrOverlay: a shared cache was asked for under an overlay.
 	ErrOverlay = errors.New("an overlay over the mount does not look for changes below it")
 
+	// ErrUpperCache: an exclusive cache was asked for, and the mount is the upper
+	// layer of an overlay that the sentry makes. It maps a file that it has copied up
+	// by the FD by which it wrote it, unless it looks at the host's again.
+	ErrUpperCache = errors.New("the sandbox's overlay cannot read what it copied up from an upper layer that is cached exclusively")
+
 	// ErrNotExclusive: an exclusive cache was asked for, and another mount of
 	// the sandbox writes to the same files.
 	ErrNotExclusive = errors.New("another mount changes the same files")

@@ -97,6 +97,7 @@ var tampered = []edit{
 	{"no lower layer", `"layer": "lower"}, {"path": "/u"`, `"layer": "data"}, {"path": "/u"`, ErrInvalidPlan},
 	{"source that is no layer", `, "layer": "work"`, ``, ErrInvalidPlan},
 	{"layer of a relative mount", `"of": "/sov"`, `"of": "sov"`, ErrInvalidPlan},
+	{"exclusive upper layer", `"mount": "/s/u", "directfs": {"reason": "flag-on"}, "cache": {"reason": "default-shared"}`, `"mount": "/s/u", "directfs": {"reason": "flag-on"}, "cache": {"reason": "default-exclusive"}`, ErrInvalidPlan},
 	{"work as a layer of the sentry", `"kind": "upper"`, `"kind": "work"`, ErrInvalidPlan},
 	{"overlay option with a zero", `"index=off"`, `"index=\u0000"`, ErrInvalidPlan},
 	{"unmatched unset", `"setting": "off"`, `"setting": ""`, ErrInvalidPlan},

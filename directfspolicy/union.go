@@ -174,6 +174,10 @@ type Layer struct {
 	Kind LayerKind `json:"kind"`
 }
 
+// isUpper reports whether the mount is the upper layer of an overlay that the sentry
+// makes.
+func (m *Mount) isUpper() bool { return m.Layer != nil && m.Layer.Kind == UpperLayer }
+
 // checkUnion refuses layers, of a mount or of a decision, that make no overlay.
 func checkUnion(u *Union, l *Layer, served bool, sources []Source) error {
 	if l != nil {

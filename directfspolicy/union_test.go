@@ -113,6 +113,20 @@ func TestMalformedUnions(t *testing.T) {
 	}
 }
 
+// The sentry's overlay crashes on an upper layer that it does not look at again.
+func TestExclusiveUpper(t *testing.T) {
+	upper := Mount{Destination: "/u", Backend: StockGofer, Sources: src("/s"), Layer: &Layer{"/ov", UpperLayer}, Hints: []Hint{cached("k", Exclusive)}}
+	lower := upper
+	lower.Layer = &Layer{"/ov", LowerLayer}
+	byDefault := upper
+	byDefault.Hints, byDefault.Cache = nil, CacheExclusive
+	for m, want := range map[*Mount]error{&upper: ErrUpperCache, &lower: nil, &byDefault: ErrInvalidRequest} {
+		if _, err := Resolve(Request{Rootfs: Mount{Backend: StockGofer}, Mounts: []Mount{*m}}); !errors.Is(err, want) || want == nil && err != nil {
+			t.Errorf("%+v: error %v, want %v", m.Layer, err, want)
+		}
+	}
+}
+
 // A Plan is a value: what its methods return can be changed.
 func TestUnionIsACopy(t *testing.T) {
 	m := overlayOf("/ov", "/a")

@@ -18,6 +18,9 @@ func (m *Mount) check() error {
 	if !isText(m.BackendName) {
 		return fmt.Errorf("%w: mount %q: the backend's name %+q is not in UTF-8", ErrInvalidRequest, m.Destination, m.BackendName)
 	}
+	if m.isUpper() && m.Cache == CacheExclusive {
+		return fmt.Errorf("%w: mount %q: %w", ErrInvalidRequest, m.Destination, ErrUpperCache)
+	}
 	if err := checkUnion(m.Union, m.Layer, m.Backend.served(), m.Sources); err != nil {
 		return fmt.Errorf("%w: mount %q: %w", ErrInvalidRequest, m.Destination, err)
 	}
@@ -145,6 +148,9 @@ func (p Plan) checkDecision(i int, d Decision) error {
 	}
 	if err := checkUnion(d.Union, d.Layer, d.Access != NoAccess, d.Sources); err != nil {
 		return fmt.Errorf("mount %q: %w", d.Mount, err)
+	}
+	if m := (Mount{Layer: d.Layer}); m.isUpper() && d.Cache == CacheExclusive {
+		return fmt.Errorf("mount %q: %w", d.Mount, ErrUpperCache)
 	}
 	if d.Union != nil && d.ServedByVolume() {
 		return fmt.Errorf("mount %q is an overlay, and %v serves it", d.Mount, d.Gofer)

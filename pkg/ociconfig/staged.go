@@ -50,6 +50,9 @@ func (d describer) part(of, name, source string, kind directfspolicy.LayerKind, 
 		return m, err
 	}
 	m.Layer = &directfspolicy.Layer{Of: of, Kind: kind}
+	if kind == directfspolicy.UpperLayer {
+		m.Cache = directfspolicy.CacheShared // see directfspolicy.ErrUpperCache
+	}
 	m.Backend, m.BackendName = d.o.backend(d.spec, sm)
 	if len(gofers.of(m.SourceName, nil)) == 0 {
 		m.Sources, err = d.o.sources(source, false)

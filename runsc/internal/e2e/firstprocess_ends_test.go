@@ -8,11 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/directfs/runsc/runsc/harness"
-	"github.com/directfs/runsc/runsc/internal/firstprocess"
+	"github.com/directfs/runsc/runsc/internal/overlays"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 )
 
 // A program that cannot be executed is reported in the words in which the engine
@@ -83,17 +83,14 @@ func TestFirstProcessCloses(t *testing.T) {
 			lab := newLab(t, "--directfs="+directfs)
 			b := lab.Bundle(t, harness.Args("serve"))
 			dir := staged(t, b, oneOverlay)
-			watch, err := unix.InotifyInit1(unix.IN_CLOEXEC)
+			watch, err := overlays.WatchReport(filepath.Join(dir, "report"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer unix.Close(watch)
-			if _, err := unix.InotifyAddWatch(watch, filepath.Join(dir, "report"), unix.IN_CLOSE_WRITE); err != nil {
-				t.Fatal(err)
-			}
+			defer watch.Close()
 			c := lab.Serve(t, b)
-			if _, err := unix.Read(watch, make([]byte, 4096)); err != nil { // waits for the event
-				t.Fatal(err)
+			if err := watch.Wait(time.Minute, func() bool { return true }); err != nil {
+				t.Error(err)
 			}
 			checkReport(t, dir, nil)
 			stop(t, lab, c)
@@ -189,27 +186,4 @@ func TestFirstProcessTerminal(t *testing.T) {
 		return got
 	}
 	compareIdentities(t, identity(true), identity(false))
-}
-
-// A seccomp program is installed last, with and without no_new_privs.
-func TestFirstProcessSeccomp(t *testing.T) {
-	// mkdir(2) and mkdirat(2) of x86-64 fail with the number 99.
-	program := []byte{
-		0x20, 0, 0, 0, 0, 0, 0, 0, 0x15, 0, 1, 0, 83, 0, 0, 0, 0x15, 0, 0, 1, 2, 1, 0, 0,
-		0x06, 0, 0, 0, 99, 0, 5, 0, 0x06, 0, 0, 0, 0, 0, 0xff, 0x7f,
-	}
-	for name, noNewPrivileges := range map[string]bool{"bound": true, "free": false} {
-		t.Run(name, func(t *testing.T) {
-			lab := newLab(t)
-			b := lab.Bundle(t, harness.Args("try", "mkdir", "/tmp/x"), harness.Edit(func(s *specs.Spec) {
-				s.Process.NoNewPrivileges, s.Process.User.UID, s.Process.Capabilities = noNewPrivileges, 1000, &specs.LinuxCapabilities{}
-			}))
-			dir := staged(t, b, firstprocess.Config{Overlays: oneOverlay.Overlays, Seccomp: program})
-			res, err := lab.Run(harness.Context(t), lab.ID(), b)
-			if err != nil || res.ExitCode != 99 {
-				t.Errorf("exit code %d, want 99: %v, %s", res.ExitCode, err, res.Stderr)
-			}
-			checkReport(t, dir, nil)
-		})
-	}
 }

@@ -53,15 +53,17 @@ func TestFirstProcessOverlay(t *testing.T) {
 			if want := map[string]string{"/ov/append": "first\nmore\n", "/ov/renamed": "renamed\n", "/ov/new": "new\n", "/ov/low": "low\n"}; !maps.Equal(got, want) {
 				t.Errorf("the container sees %v, want %v", got, want)
 			}
-			checkUpper(t, filepath.Join(dir, "ov", firstprocess.UpperName))
+			checkUpper(t, filepath.Join(dir, "ov", firstprocess.UpperName), 0, 1000)
 			checkReport(t, dir, nil)
 		})
 	}
 }
 
-func checkUpper(t *testing.T, upper string) {
+// checkUpper expects what the guest's command merged leaves: what was there
+// before is root's, as are whiteouts, and what is new is the user's.
+func checkUpper(t *testing.T, upper string, root, user uint32) {
 	t.Helper()
-	for name, want := range map[string]uint32{"append": 0, "remove": 0, "replace": 1000, "new": 1000} {
+	for name, want := range map[string]uint32{"append": root, "remove": root, "replace": user, "new": user} {
 		var st unix.Stat_t
 		if err := unix.Lstat(filepath.Join(upper, name), &st); err != nil || st.Uid != want || st.Gid != want {
 			t.Errorf("upper layer has %s of %d:%d, want %d: %v", name, st.Uid, st.Gid, want, err)

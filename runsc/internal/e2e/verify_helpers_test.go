@@ -61,7 +61,7 @@ func replan(t *testing.T, r *harness.Runtime, id string, edit func(*directfspoli
 	}
 	req := directfspolicy.Request{Container: p.Container()}
 	for _, d := range p.Decisions() {
-		m := directfspolicy.Mount{Destination: d.Mount, Cache: d.Cache, ReadOnly: d.ReadOnly, Sources: d.Sources, Union: d.Union}
+		m := directfspolicy.Mount{Destination: d.Mount, Cache: d.Cache, ReadOnly: d.ReadOnly, Sources: d.Sources, Union: d.Union, Layer: d.Layer}
 		if d.Access != directfspolicy.NoAccess {
 			m.Backend = directfspolicy.StockGofer
 			setHint(&m, d.Access == directfspolicy.DirectFS)

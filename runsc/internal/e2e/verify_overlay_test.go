@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -180,6 +181,49 @@ func TestVerifyHiddenOverlay(t *testing.T) {
 			c := lab.Serve(t, b)
 			readReport(t, c)
 			checkVerified(t, lab.Runtime, c.ID)
+			stop(t, lab, c)
+		})
+	}
+}
+
+// Whoever asks beforehand for an upper layer that a container has is told which one.
+func TestPolicyOverlayInUse(t *testing.T) {
+	lab := newLab(t)
+	l := newLayers(t, lab, "upper", "one")
+	bundle := lab.Bundle(t, l.mount("/ov"), harness.Args("serve"))
+	c := lab.Serve(t, bundle)
+	readReport(t, c)
+	said := fmt.Sprintf("is in use by container %q", c.ID)
+	res, err := lab.Command(harness.Context(t), "policy", "check", "--bundle", bundle.Dir)
+	if err != nil || res.ExitCode == 0 || strings.Count(res.Stderr, said) != 2 {
+		t.Errorf("check: %v, %+v, want %s of upper and work", err, res, said)
+	}
+	stop(t, lab, c)
+	command(t, lab.Runtime, "policy", "check", "--bundle", bundle.Dir)
+}
+
+// The sentry's overlay is made of mounts that are compared as any.
+func TestVerifySentryOverlay(t *testing.T) {
+	for _, access := range []string{"on", "off"} {
+		t.Run(access, func(t *testing.T) {
+			lab := newLab(t)
+			l := newLayers(t, lab, "upper", "one", "two")
+			c := lab.Serve(t, lab.Bundle(t, harness.Mount("/a"), l.mount("/ov", "gvisor.overlay=sentry", "directfs="+access), harness.Args("serve")))
+			readReport(t, c)
+			checkVerified(t, lab.Runtime, c.ID)
+			layer := "/ov/.overlay/lower1"
+			undo := replan(t, lab.Runtime, c.ID, func(r *directfspolicy.Request) {
+				i := slices.IndexFunc(r.Mounts, func(m directfspolicy.Mount) bool { return m.Destination == layer })
+				setHint(&r.Mounts[i], access == "off")
+			})
+			checkNoticed(t, lab.Runtime, c.ID, []string{layer + " access"})
+			undo()
+			undo = replan(t, lab.Runtime, c.ID, func(r *directfspolicy.Request) {
+				i := slices.IndexFunc(r.Mounts, func(m directfspolicy.Mount) bool { return m.Destination == "/ov/.overlay/upper" })
+				r.Mounts[i].Sources[0].Inode++
+			})
+			checkNoticed(t, lab.Runtime, c.ID, []string{"gofer: locks"})
+			undo()
 			stop(t, lab, c)
 		})
 	}

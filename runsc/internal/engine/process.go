@@ -1,19 +1,15 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"path"
-	"reflect"
 	"slices"
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/runsc/internal/firstprocess"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"gvisor.dev/gvisor/pkg/bpf"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/specutils"
-	"gvisor.dev/gvisor/runsc/specutils/seccomp"
 )
 
 // HasFirstProcess reports whether a first process mounts overlays before the
@@ -29,26 +25,52 @@ func AddFirstProcess(conf *config.Config, spec *specs.Spec, p directfspolicy.Pla
 	if !HasFirstProcess(p) {
 		return func() {}, nil
 	}
-	if spec.Process == nil {
-		return nil, fmt.Errorf("the spec has no process, and its overlays need one")
+	if err := CheckFirstProcess(conf, spec, p); err != nil {
+		return nil, err
 	}
 	c, err := firstProcess(conf, spec, p)
 	if err != nil {
 		return nil, err
 	}
-	process, linux := *spec.Process, spec.Linux
+	process := *spec.Process
 	if process.Args, process.Env, err = firstprocess.Command(c, process.Args, process.Env); err != nil {
 		return nil, err
 	}
 	process.Cwd, process.Capabilities = "/", specutils.AllCapabilities()
 	user := spec.Process
 	spec.Process = &process
-	if linux != nil && len(c.Seccomp) > 0 {
-		without := *linux
-		without.Seccomp = nil
-		spec.Linux = &without
+	return func() { spec.Process = user }, nil
+}
+
+// leastAddressSpace is what a program of Go needs to start.
+const leastAddressSpace = 1 << 30
+
+// CheckFirstProcess refuses a spec with which a container cannot have a first
+// process: the engine takes the seccomp profile and the limits of what exec starts
+// from the spec with that process (runsc/boot/loader.go:1746), so that the user's
+// cannot be left out there.
+func CheckFirstProcess(conf *config.Config, spec *specs.Spec, p directfspolicy.Plan) error {
+	if !HasFirstProcess(p) {
+		return nil
 	}
-	return func() { spec.Process, spec.Linux = user, linux }, nil
+	const instead = "let the host's driver make the overlay, by the option gvisor.overlay=host"
+	if spec.Process == nil {
+		return fmt.Errorf("%w: the spec has no process, and the sandbox's overlays need one: add one, or %s", directfspolicy.ErrInvalidRequest, instead)
+	}
+	if conf.OCISeccomp && spec.Linux != nil && spec.Linux.Seccomp != nil {
+		return fmt.Errorf("%w: linux.seccomp with --oci-seccomp: the profile would hold for the process that mounts the sandbox's overlays: %s", directfspolicy.ErrInvalidRequest, instead)
+	}
+	for _, l := range spec.Process.Rlimits {
+		if l.Type == "RLIMIT_AS" && l.Soft < leastAddressSpace {
+			return fmt.Errorf("%w: RLIMIT_AS=%d: the process that mounts the sandbox's overlays needs %d: raise it, or %s", directfspolicy.ErrInvalidRequest, l.Soft, uint64(leastAddressSpace), instead)
+		}
+	}
+	for _, o := range sentryOverlays(p) {
+		if slices.Contains([]string{"/", "/proc", "/sys", "/dev", "/dev/pts", "/sys/fs/cgroup"}, o) {
+			return fmt.Errorf("%w: mount %q: the sandbox cannot make an overlay where it has a file system of its own: mount it below, or %s", directfspolicy.ErrInvalidRequest, o, instead)
+		}
+	}
+	return nil
 }
 
 // firstProcess says what the first process has to do.
@@ -61,15 +83,6 @@ func firstProcess(conf *config.Config, spec *specs.Spec, p directfspolicy.Plan) 
 	c.Capabilities = firstprocess.Capabilities{
 		Bounding: uint64(caps.BoundingCaps), Effective: uint64(caps.EffectiveCaps), Inheritable: uint64(caps.InheritableCaps),
 		Permitted: uint64(caps.PermittedCaps), Ambient: uint64(caps.AmbientCaps),
-	}
-	if conf.OCISeccomp && spec.Linux != nil && spec.Linux.Seccomp != nil {
-		program, err := seccomp.BuildProgram(spec.Linux.Seccomp)
-		if err != nil {
-			return c, fmt.Errorf("seccomp program of the container's process: %w", err)
-		}
-		if c.Seccomp, err = programBytes(program); err != nil {
-			return c, fmt.Errorf("seccomp program of the container's process: %w", err)
-		}
 	}
 	mounts := LowerOverlays(spec.Mounts, p)
 	stages := Stages(mounts, p)
@@ -106,20 +119,4 @@ func overlayOf(d directfspolicy.Decision, mounts []specs.Mount, stages []Stage) 
 		}
 	}
 	return o
-}
-
-// programBytes is the program as the kernel has it (struct sock_filter, bpf(2)).
-// The engine keeps the instructions to itself (pkg/bpf/interpreter.go:93).
-func programBytes(p bpf.Program) ([]byte, error) {
-	list := reflect.ValueOf(p).FieldByName("instructions")
-	if !list.IsValid() || list.Kind() != reflect.Slice || list.Len() == 0 || list.Len() != p.Length() {
-		return nil, errors.New("the engine's programs have another form now")
-	}
-	all := make([]bpf.Instruction, list.Len())
-	for i := range all {
-		in := list.Index(i)
-		field := func(name string) uint64 { return in.FieldByName(name).Uint() }
-		all[i] = bpf.RawInstruction(uint16(field("OpCode")), uint8(field("JumpIfTrue")), uint8(field("JumpIfFalse")), uint32(field("K")))
-	}
-	return bpf.ToBytecode(all), nil
 }

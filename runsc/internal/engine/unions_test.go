@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,10 +12,8 @@ import (
 	"github.com/directfs/runsc/pkg/ociconfig"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"gvisor.dev/gvisor/pkg/bpf"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/specutils"
-	"gvisor.dev/gvisor/runsc/specutils/seccomp"
 )
 
 func overlayAt(destination string, options ...string) specs.Mount {
@@ -93,8 +92,7 @@ func TestLowerOverlays(t *testing.T) {
 func TestAddFirstProcess(t *testing.T) {
 	spec, p := overlaySpec(t)
 	user := *spec
-	conf := &config.Config{OCISeccomp: true}
-	undo, err := engine.AddFirstProcess(conf, spec, p)
+	undo, err := engine.AddFirstProcess(&config.Config{}, spec, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,8 +100,8 @@ func TestAddFirstProcess(t *testing.T) {
 	if want := []string{"/ov/runsc-first-process", "sh", "-c", "x"}; !slices.Equal(process.Args, want) {
 		t.Errorf("arguments %q, want %q", process.Args, want)
 	}
-	if process.Cwd != "/" || spec.Linux.Seccomp != nil || len(process.Capabilities.Effective) != len(specutils.AllCapabilities().Effective) {
-		t.Errorf("%+v, %+v", process, spec.Linux)
+	if process.Cwd != "/" || len(process.Capabilities.Effective) != len(specutils.AllCapabilities().Effective) {
+		t.Errorf("%+v", process)
 	}
 	variable, _, _ := strings.Cut(process.Env[0], "=")
 	var c struct {
@@ -116,7 +114,6 @@ func TestAddFirstProcess(t *testing.T) {
 		}
 		Cwd          string
 		Capabilities struct{ Bounding uint64 }
-		Seccomp      []byte
 	}
 	if err := json.Unmarshal([]byte(strings.TrimPrefix(process.Env[0], variable+"=")), &c); err != nil {
 		t.Fatal(err)
@@ -128,21 +125,36 @@ func TestAddFirstProcess(t *testing.T) {
 	if c.Cwd != "/work" || c.Capabilities.Bounding != 1 {
 		t.Errorf("%+v", c)
 	}
-	program, err := seccomp.BuildProgram(user.Linux.Seccomp)
-	if err != nil {
-		t.Fatal(err)
-	}
-	instructions, err := bpf.ParseBytecode(c.Seccomp)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, _ := bpf.DecodeProgram(program)
-	if got, _ := bpf.DecodeInstructions(instructions); got != want {
-		t.Errorf("seccomp program\n%s\nwant\n%s", got, want)
-	}
 	undo()
-	if fmt.Sprintf("%p %p", spec.Process, spec.Linux) != fmt.Sprintf("%p %p", user.Process, user.Linux) || spec.Linux.Seccomp == nil {
+	if spec.Process != user.Process {
 		t.Error("not undone")
+	}
+}
+
+// What exec would not have of the user's is refused.
+func TestCheckFirstProcess(t *testing.T) {
+	for name, edit := range map[string]func(*specs.Spec, *config.Config){
+		"a seccomp profile": func(_ *specs.Spec, c *config.Config) { c.OCISeccomp = true },
+		"no process":        func(s *specs.Spec, _ *config.Config) { s.Process = nil },
+		"a small address space": func(s *specs.Spec, _ *config.Config) {
+			s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_AS", Soft: 1 << 29, Hard: 1 << 29}}
+		},
+	} {
+		spec, p := overlaySpec(t)
+		conf := &config.Config{}
+		if err := engine.CheckFirstProcess(conf, spec, p); err != nil {
+			t.Errorf("%s: refused before: %v", name, err)
+		}
+		edit(spec, conf)
+		if err := engine.CheckFirstProcess(conf, spec, p); !errors.Is(err, directfspolicy.ErrInvalidRequest) {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if _, err := engine.AddFirstProcess(conf, spec, p); err == nil {
+			t.Errorf("%s: added", name)
+		}
+		if err := engine.CheckFirstProcess(conf, spec, directfspolicy.Plan{}); err != nil {
+			t.Errorf("%s, and no overlay: %v", name, err)
+		}
 	}
 }
 

@@ -25,10 +25,6 @@ type Config struct {
 	// Capabilities are those that the container's process has when it executes
 	// its program. Those that the first process was not given are left out.
 	Capabilities Capabilities
-
-	// Seccomp is a program of struct sock_filter (seccomp(2)), which is
-	// installed last; empty for none.
-	Seccomp []byte `json:",omitempty"`
 }
 
 // Overlay is one overlay mount. At Target there is an empty in-memory file

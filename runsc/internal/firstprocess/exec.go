@@ -76,8 +76,7 @@ func executable(file string) error {
 	return unix.Faccessat(unix.AT_FDCWD, file, unix.R_OK|unix.X_OK, unix.AT_EACCESS)
 }
 
-// program is all that execve(2) wants, made before a seccomp program could
-// forbid to make it.
+// program is all that execve(2) wants, made before limits could forbid to make it.
 type program struct {
 	path      *byte
 	argv, env []*byte
@@ -95,7 +94,7 @@ func newProgram(file string, args, env []string) (p program, err error) {
 }
 
 // exec executes the program, and returns only if that fails. It is execve(2) and
-// nothing else: what syscall.Exec does beside it may be forbidden by now.
+// nothing else: syscall.Exec would change limits.
 func (p program) exec() error {
 	_, _, errno := unix.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(p.path)),
 		uintptr(unsafe.Pointer(&p.argv[0])), uintptr(unsafe.Pointer(&p.env[0])))

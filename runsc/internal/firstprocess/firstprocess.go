@@ -62,7 +62,7 @@ func run(c Config, args, env []string, err error) int {
 	if err := makeCwd(c.Cwd); err != nil {
 		return fail(&r, err)
 	}
-	if err := id.assume(c.Capabilities, len(c.Seccomp) > 0); err != nil {
+	if err := id.assume(c.Capabilities); err != nil {
 		return fail(&r, err)
 	}
 	return fail(&r, become(c, id, r, restore, args, withHome(env, id.uid)))
@@ -111,11 +111,6 @@ func become(c Config, id identity, r report, restore func() error, args, env []s
 	}
 	if err := restore(); err != nil {
 		return err
-	}
-	if len(c.Seccomp) > 0 {
-		if err := id.install(c.Seccomp, c.Capabilities); err != nil {
-			return err
-		}
 	}
 	if err := p.exec(); err != nil {
 		return programError{fmt.Errorf("creating process: failed to load %s: %w", file, err)}

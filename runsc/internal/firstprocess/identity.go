@@ -2,8 +2,6 @@ package firstprocess
 
 import (
 	"fmt"
-	"runtime"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,7 +11,7 @@ import (
 type identity struct {
 	uid, gid int
 	umask    int
-	// all are the capabilities that the process was given.
+	// all are the capabilities that the process was given, in each of its sets.
 	all uint64
 	// bound says that no_new_privs is set (prctl(2)).
 	bound bool
@@ -47,13 +45,9 @@ func becomeRoot() (identity, error) {
 
 // assume makes the thread what the container's process is, but for what
 // [identity.permitted] adds until the program is executed.
-func (id identity) assume(want Capabilities, filtered bool) error {
+func (id identity) assume(want Capabilities) error {
 	defer unix.Umask(id.umask)
 	want = want.within(id.all)
-	// Inheritable ones must be in the bounding set when they are added.
-	if err := capset(id.all, id.all, want.Inheritable); err != nil {
-		return fmt.Errorf("inheritable capabilities: %w", err)
-	}
 	if err := bound(want.Bounding, id.all); err != nil {
 		return fmt.Errorf("bounding set: %w", err)
 	}
@@ -63,7 +57,7 @@ func (id identity) assume(want Capabilities, filtered bool) error {
 	if err := setIDs(id.uid, id.gid); err != nil {
 		return fmt.Errorf("become user %d:%d: %w", id.uid, id.gid, err)
 	}
-	if err := capset(id.permitted(want, filtered), want.Effective&want.Permitted, want.Inheritable); err != nil {
+	if err := capset(id.permitted(want), want.Effective&want.Permitted, want.Inheritable); err != nil {
 		return fmt.Errorf("capabilities: %w", err)
 	}
 	return raiseAmbient(want.Ambient & want.Permitted & want.Inheritable)
@@ -75,39 +69,11 @@ func (id identity) assume(want Capabilities, filtered bool) error {
 // execve()"), but the engine makes a process that gains some one that is not
 // dumpable (pkg/sentry/kernel/task_exec.go), and does not do so to a first one.
 // So it gains none.
-func (id identity) permitted(want Capabilities, filtered bool) uint64 {
-	switch {
-	case id.bound:
+func (id identity) permitted(want Capabilities) uint64 {
+	if id.bound {
 		return want.Permitted
-	case filtered:
-		return want.Permitted | want.Bounding | want.Inheritable | 1<<unix.CAP_SYS_ADMIN&id.all
 	}
 	return want.Permitted | want.Bounding | want.Inheritable
-}
-
-// install installs the container's seccomp program. From then on the thread may
-// only be able to execute its program. Without no_new_privs it takes
-// CAP_SYS_ADMIN (seccomp(2)).
-func (id identity) install(program []byte, want Capabilities) error {
-	want = want.within(id.all)
-	if !id.bound {
-		admin := uint64(1) << unix.CAP_SYS_ADMIN & id.all
-		if err := capset(id.permitted(want, true), want.Effective&want.Permitted|admin, want.Inheritable); err != nil {
-			return fmt.Errorf("capabilities for a seccomp program: %w", err)
-		}
-	}
-	filter := make([]unix.SockFilter, len(program)/unix.SizeofSockFilter)
-	if len(filter) == 0 || len(program)%unix.SizeofSockFilter != 0 {
-		return fmt.Errorf("seccomp program has %d bytes, must be a multiple of %d", len(program), unix.SizeofSockFilter)
-	}
-	copy(unsafe.Slice((*byte)(unsafe.Pointer(&filter[0])), len(program)), program)
-	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	_, _, errno := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&prog)))
-	runtime.KeepAlive(filter)
-	if errno != 0 {
-		return fmt.Errorf("seccomp program: %w", errno)
-	}
-	return nil
 }
 
 // within leaves out what is not in all.

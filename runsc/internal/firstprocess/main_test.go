@@ -97,7 +97,7 @@ func (s stage) run() error {
 		return err
 	}
 	id.uid, id.gid, id.umask = s.UID, s.GID, 0o027
-	if err := id.assume(Capabilities{id.all, id.all, id.all, id.all, id.all}, false); err != nil {
+	if err := id.assume(Capabilities{id.all, id.all, id.all, id.all, id.all}); err != nil {
 		return err
 	}
 	args, env, err := Command(s.Config, s.Args, s.Env)

@@ -10,14 +10,15 @@ import (
 )
 
 // mountAll mounts the overlays and what is below them, and removes all that was
-// staged. root is the container's root directory.
+// staged. root is the container's root directory. The working directory is
+// anywhere afterwards.
 func mountAll(root int, overlays []Overlay) error {
 	for _, o := range overlays {
 		if err := o.mount(root); err != nil {
 			return fmt.Errorf("overlay mount %q: %w", o.Target, err)
 		}
 	}
-	return enter(root, root)
+	return nil
 }
 
 // mount works from within the staging directory, which it keeps as its working

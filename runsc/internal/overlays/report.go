@@ -61,7 +61,12 @@ func makeReport() (dir *os.File, r *Report, err error) {
 
 // OpenReport opens the report that a gofer serves.
 func OpenReport(gofer int) (*Report, error) {
-	file, err := os.Open(fmt.Sprintf("/proc/%d/root/%s", gofer, isolation.ReportName))
+	return WatchReport(fmt.Sprintf("/proc/%d/root/%s", gofer, isolation.ReportName))
+}
+
+// WatchReport opens a report that nobody has written yet.
+func WatchReport(path string) (*Report, error) {
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening the report of the first process: %w", err)
 	}
@@ -79,17 +84,27 @@ func newReport(file *os.File) (*Report, error) {
 	return &Report{file: file, closed: os.NewFile(uintptr(fd), "inotify")}, nil
 }
 
+// ErrSlow: nobody knows whether the first process is at work or holds the report
+// open for ever.
+var ErrSlow = errors.New("the container's first process did not say in time whether it mounted its overlays")
+
 // Wait waits for the first process to become the container's, or to fail, and
-// returns why it did. It gives up with [firstprocess.ErrUnfinished] when the process
-// is gone, by alive, which it asks every now and then.
-func (r *Report) Wait(alive func() bool) error {
+// returns why it did. While the report is open the last word may be still to come.
+// Wait gives up with [firstprocess.ErrUnfinished] when the process is gone, by
+// alive, which it asks every now and then, unless the report says more, and with
+// ErrSlow after the limit.
+func (r *Report) Wait(limit time.Duration, alive func() bool) error {
 	const interval = 100 * time.Millisecond
 	if r == nil {
 		return nil
 	}
+	end := time.Now().Add(limit)
 	events := make([]byte, 4<<10)
 	for {
 		there := alive()
+		if there && time.Now().After(end) {
+			return fmt.Errorf("%w: %v", ErrSlow, limit)
+		}
 		if err := r.closed.SetReadDeadline(time.Now().Add(interval)); err != nil {
 			return err
 		}
@@ -103,14 +118,6 @@ func (r *Report) Wait(alive func() bool) error {
 			}
 		}
 	}
-}
-
-// Said is what the report says now.
-func (r *Report) Said() error {
-	if r == nil {
-		return nil
-	}
-	return r.read()
 }
 
 func (r *Report) read() error {

@@ -35,10 +35,12 @@ func (b *bundleFlags) set(f *flag.FlagSet) {
 type input struct {
 	spec *specs.Spec
 	opts ociconfig.Options
+	conf *config.Config
 
 	// podOpts are the options of the pod's first container, whose spec is
-	// opts.Pod. They are zero for a container that joins no sandbox.
+	// opts.Pod, and podConf its flags. They are zero for a container that joins no sandbox.
 	podOpts ociconfig.Options
+	podConf *config.Config
 
 	// refused and podRefused are why creating the two would be refused before
 	// anything is decided.
@@ -53,7 +55,7 @@ func (b bundleFlags) load(conf *config.Config) (input, error) {
 	if err != nil {
 		return input{}, err
 	}
-	in := input{spec: spec, opts: options(own), refused: refused}
+	in := input{spec: spec, opts: options(own), conf: own, refused: refused}
 	scope, err := ociconfig.Scope(spec)
 	if err != nil {
 		return input{}, err
@@ -71,7 +73,7 @@ func (b bundleFlags) load(conf *config.Config) (input, error) {
 		return input{}, err
 	}
 	in.opts.Pod, in.podRefused = pod, refused
-	in.podOpts = options(podConf)
+	in.podOpts, in.podConf = options(podConf), podConf
 	return in, nil
 }
 
@@ -142,7 +144,7 @@ type outcome struct {
 
 // resolve decides as creating the container would.
 func (in input) resolve() (outcome, error) {
-	plan, err := planOf(in.spec, in.opts, in.refused)
+	plan, err := planOf(in.conf, in.spec, in.opts, in.refused)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -150,7 +152,7 @@ func (in input) resolve() (outcome, error) {
 	if in.opts.Pod == nil {
 		return out, nil
 	}
-	pod, err := planOf(in.opts.Pod, in.podOpts, in.podRefused)
+	pod, err := planOf(in.podConf, in.opts.Pod, in.podOpts, in.podRefused)
 	if err != nil {
 		return outcome{}, podError(err)
 	}
@@ -162,12 +164,12 @@ func (in input) resolve() (outcome, error) {
 }
 
 // planOf decides for one container. refused is why it is refused already.
-func planOf(spec *specs.Spec, o ociconfig.Options, refused []error) (directfspolicy.Plan, error) {
+func planOf(conf *config.Config, spec *specs.Spec, o ociconfig.Options, refused []error) (directfspolicy.Plan, error) {
 	plan, err := ociconfig.Plan(spec, o)
 	if err := errors.Join(append(slices.Clip(refused), err)...); err != nil {
 		return plan, err
 	}
-	return plan, errors.Join(volumes.Check(plan), layout.Check(plan))
+	return plan, errors.Join(engine.CheckFirstProcess(conf, spec, plan), volumes.Check(plan), layout.Check(plan))
 }
 
 // podError says of each finding that it is about the pod's first container.
@@ -186,7 +188,7 @@ func (in input) problems() []error {
 	if in.opts.Pod == nil {
 		return all
 	}
-	_, err = planOf(in.opts.Pod, in.podOpts, in.podRefused)
+	_, err = planOf(in.podConf, in.opts.Pod, in.podOpts, in.podRefused)
 	for _, err := range directfspolicy.Findings(podError(err)) {
 		// The pod's hints are the joining container's too.
 		own := errors.Unwrap(err).Error()

@@ -30,6 +30,17 @@ var followed = []struct{ file, function, digest, by string }{
 	{"runsc/cmd/sandboxsetup/caps_unsafe.go", "ResolvedThreadCaps.Apply", "e990662c001a9da5", "preinit.trim"},
 	{"runsc/cmd/sentry/sentrycmd/boot.go", "Boot.Execute", "0b48968d5b096eab", "engine.SandboxBounding"},
 	{"runsc/sandbox/sandbox.go", "setCloExeOnAllFDs", "8345f1e5150554bd", "supervise.Start"},
+	{"pkg/sentry/fsimpl/user/path.go", "ResolveExecutablePath", "aaaf5be69f6071c9", "firstprocess.resolve"},
+	{"pkg/sentry/fsimpl/user/path.go", "resolve", "b6d716341a48ad98", "firstprocess.resolve"},
+	{"pkg/sentry/fsimpl/user/user.go", "MaybeAddExecUserHome", "d1ae11f6cc676645", "firstprocess.withHome"},
+	{"pkg/sentry/fsimpl/user/user.go", "findHomeInPasswd", "7e1b3f49d96ae8e2", "firstprocess.home"},
+	{"pkg/sentry/fsimpl/user/user.go", "getExecUserHome", "c7eebe8ab2c3ca0e", "firstprocess.home"},
+	{"runsc/boot/vfs.go", "setupContainerVFS", "59bca5096b079181", "firstprocess.makeCwd"},
+	{"pkg/sentry/kernel/kernel.go", "Kernel.CreateProcess", "0d6c99ebacac4572", "firstprocess.become"},
+	{"pkg/sentry/kernel/auth/capability_set.go", "ComputeCredsForExec", "6be72d3afb26f1a4", "firstprocess (identity.permitted)"},
+	{"pkg/sentry/kernel/task_exec.go", "runExecveAfterSiblingExitStop.execute", "bb0e62674fed409c", "firstprocess (identity.permitted)"},
+	{"pkg/sentry/fsimpl/overlay/overlay.go", "FilesystemType.GetFilesystem", "c5e4f540385d45a7", "firstprocess (Overlay.data)"},
+	{"runsc/boot/loader.go", "Loader.createContainerProcess", "452913ad7ffd2e9f", "firstprocess.Config"},
 }
 
 func TestEngineIsTheOneThatIsFollowed(t *testing.T) {

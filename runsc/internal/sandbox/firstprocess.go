@@ -25,7 +25,7 @@ func openReport(c *container.Container, plan directfspolicy.Plan, start action) 
 // awaitFirstProcess returns when the first process has mounted the overlays and is
 // the container's process, or why it is not. What it says is not trusted.
 func awaitFirstProcess(root string, id statedir.ID, report *overlays.Report) error {
-	return firstProcessError(report.Wait(func() bool { return hasProcesses(root, id) }))
+	return firstProcessError(report.Wait(startTimeout, func() bool { return hasProcesses(root, id) }))
 }
 
 func firstProcessError(err error) error {

@@ -43,7 +43,7 @@ func decide(conf *config.Config, id statedir.ID, spec *specs.Spec) (plan directf
 	if err := errors.Join(engine.CheckBundle(spec), err); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
-	if err := errors.Join(engine.CheckKnown(plan), volumes.Check(plan), layout.Check(plan)); err != nil {
+	if err := errors.Join(engine.CheckKnown(plan), engine.CheckFirstProcess(conf, spec, plan), volumes.Check(plan), layout.Check(plan)); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
 	if unlock, err = lockPod(conf, id, plan); err != nil {

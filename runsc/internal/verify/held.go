@@ -158,7 +158,7 @@ func (r *Report) reachable(w *walker, mounts []mount) {
 	var off, unknown, reached []string
 	for _, m := range mounts {
 		switch {
-		case m.direct(), m.virtual():
+		case m.direct(), m.virtual(), m.isForStart():
 			continue
 		case m.err != nil:
 			unknown = append(unknown, fmt.Sprintf("%v: %v", m, m.err))

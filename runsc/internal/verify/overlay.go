@@ -25,9 +25,10 @@ func overlay(d directfspolicy.Decision) *directfspolicy.Union {
 // is only a name, and which directory its root is, only its copy tells.
 func (m mount) isOverlay() bool { return overlay(m.decision) != nil }
 
-var errNoTree = errors.New("the overlay was not found among the gofer's mounts")
+var errNoTree = errors.New("it was not found among the gofer's mounts")
 
-// lookAtOverlay takes for the files of an overlay what the gofer has there.
+// lookAtOverlay takes for the files of an overlay, or of a report, what the gofer has
+// there.
 func (m *mount) lookAtOverlay(g gofer) {
 	switch {
 	case g.err != nil:
@@ -137,7 +138,11 @@ func (r *Report) lockRow(pid int, plan directfspolicy.Plan) {
 	held, err := inspect.HeldLocks(pid)
 	for _, d := range plan.Decisions() {
 		for _, s := range d.Locks() {
-			name := fmt.Sprintf("%v %s", s.Layer, s.Path)
+			kind := s.Layer
+			if d.Layer != nil {
+				kind = d.Layer.Kind
+			}
+			name := fmt.Sprintf("%v %s", kind, s.Path)
 			planned = append(planned, name)
 			if held[lockedFile(s)] {
 				actual = append(actual, name)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/moby/sys/mountinfo"
 )
 
@@ -74,5 +75,40 @@ func TestUnknownOverlay(t *testing.T) {
 	r.lockRow(0, directfspolicy.Plan{})
 	if len(r.Rows) != 0 {
 		t.Errorf("%+v", r.Rows)
+	}
+}
+
+// An overlay of the sentry's is in the sentry's mount table, whatever the guest has
+// mounted over it.
+func TestSentryOverlayRows(t *testing.T) {
+	plan, err := directfspolicy.Resolve(directfspolicy.Request{
+		Container: directfspolicy.Container{Flag: true}, Rootfs: directfspolicy.Mount{Backend: directfspolicy.StockGofer},
+		Mounts: []directfspolicy.Mount{{Destination: "/ov", Union: &directfspolicy.Union{Driver: directfspolicy.SentryUnion}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(destination string, types ...string) (table []engine.SentryMount) {
+		for _, typ := range types {
+			table = append(table, engine.SentryMount{Destination: destination, Type: typ})
+		}
+		return table
+	}
+	for name, c := range map[string]struct {
+		table []engine.SentryMount
+		err   error
+		want  Verdict
+	}{
+		"as planned": {at("/ov", "tmpfs", "overlay"), nil, OK},
+		"covered":    {at("/ov", "overlay", "tmpfs"), nil, OK},
+		"unmounted":  {at("/ov", "tmpfs"), nil, Differs},
+		"elsewhere":  {at("/", "overlay"), nil, Differs},
+		"unknown":    {nil, errNoTree, Unverified},
+	} {
+		r := &Report{}
+		r.sentryOverlayRows(member{plan: plan}, c.table, c.err)
+		if got := verdictOf(t, r, "/ov overlay"); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
 	}
 }

@@ -44,7 +44,7 @@ func (r *Report) partRows(mt mount, held heldFiles) {
 }
 
 // sentryOverlayRows expects the overlays that the sentry makes to be in the
-// container's mount table.
+// container's mount table, whatever the guest mounted over them.
 func (r *Report) sentryOverlayRows(m member, table []engine.SentryMount, err error) {
 	for _, d := range m.plan.Decisions() {
 		if d.Union == nil || d.Union.Driver != directfspolicy.SentryUnion {
@@ -52,15 +52,20 @@ func (r *Report) sentryOverlayRows(m member, table []engine.SentryMount, err err
 		}
 		const planned = "overlay of the sandbox"
 		item := d.Mount + " overlay"
-		switch line := m.find(table, mount{decision: d}); {
-		case err != nil:
+		if err != nil {
 			r.unverified(CheckMounts, item, planned, "unknown", err.Error())
-		case line == nil:
-			r.compare(CheckMounts, item, planned, "no such mount")
-		case line.Type == "overlay":
-			r.compare(CheckMounts, item, planned, planned)
-		default:
-			r.compare(CheckMounts, item, planned, line.Type)
+			continue
 		}
+		actual, resolved := "no such mount", m.resolved(d.Mount)
+		for _, l := range table {
+			switch {
+			case l.Destination != d.Mount && l.Destination != resolved, actual == planned:
+			case l.Type == "overlay":
+				actual = planned
+			default:
+				actual = l.Type
+			}
+		}
+		r.compare(CheckMounts, item, planned, actual)
 	}
 }

@@ -47,7 +47,7 @@ func newWalker(mounts []mount, limit int) *walker {
 	w := &walker{limit: limit, donated: map[fileID]bool{}, targets: map[fileID]bool{}, seen: map[place]bool{}, reached: map[fileID]string{}}
 	for _, m := range mounts {
 		switch {
-		case m.err != nil, m.virtual():
+		case m.err != nil, m.virtual(), m.isForStart():
 		case m.direct():
 			w.donated[m.id] = true
 		default:
@@ -67,12 +67,6 @@ func lookAt(dir int, name string, flags int) (place, error) {
 		return place{}, errors.New("the kernel does not tell mounts apart (statx(2), STATX_MNT_ID needs Linux 5.8)")
 	}
 	return place{st.Mnt_id, fileID{unix.Mkdev(st.Dev_major, st.Dev_minor), st.Ino}}, nil
-}
-
-// openDir opens for walking only. It moves no automounter and changes no time
-// stamp.
-func openDir(dir int, name string, flags int) (int, error) {
-	return unix.Openat(dir, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC|flags, 0)
 }
 
 // start climbs from the directory behind a magic link to the top of its tree,

@@ -200,3 +200,9 @@ func (k kept) trees(table map[int]*mountinfo.Info) ([]tree, error) {
 	}
 	return all, nil
 }
+
+// openDir opens for walking only. It moves no automounter and changes no time
+// stamp.
+func openDir(dir int, name string, flags int) (int, error) {
+	return unix.Openat(dir, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC|flags, 0)
+}
