@@ -85,8 +85,13 @@ func TestFailures(t *testing.T) {
 			`error finding executable "no-such-program" in PATH [/usr/bin /bin]: no such file or directory`, 127},
 		"missing":        {func(s *stage) { s.Args[0] = "/no/such" }, "creating process: failed to load /no/such: no such file or directory", 127},
 		"not executable": {func(s *stage) { s.Args[0] = "/etc/passwd" }, "creating process: failed to load /etc/passwd: permission denied", 126},
-		"one lower layer": {func(s *stage) { s.Config.Overlays[0].Lowers = 1 },
-			`overlay mount "TARGET": mount: invalid argument`, 125},
+		"missing lower layer": {func(s *stage) { s.Config.Overlays[0].Lowers = 3 },
+			`overlay mount "TARGET": mount: no such file or directory`, 125},
+		"stranger in the staging directory": {func(s *stage) {
+			if err := os.Mkdir(filepath.Join(s.Dir, "0/sub"), 0o755); err != nil {
+				panic(err)
+			}
+		}, `overlay mount "TARGET": "sub" is there before the overlay, and would be lost: does a symbolic link lead a mount into the overlay? Write its destination without links`, 125},
 		"directory is a file": {func(s *stage) { s.Config.Cwd = "/etc/passwd" },
 			`failed to create process working directory "/etc/passwd": mkdir /etc/passwd: not a directory`, 125},
 		"mount point in a read-only overlay": {func(s *stage) {

@@ -29,6 +29,9 @@ func (o Overlay) mount(root int) error {
 		return err
 	}
 	defer unix.Close(staging)
+	if err := o.knowsAll(staging); err != nil {
+		return err
+	}
 	// With the staging directory as its root the process has short absolute
 	// names for the layers, of which five hundred must fit into one page.
 	if err := enter(staging, staging); err != nil {
@@ -69,6 +72,34 @@ func openStaging(target string) (int, error) {
 		return -1, fmt.Errorf("staging directory is on a file system of type %#x, must be tmpfs (%#x): %v", fs.Type, unix.TMPFS_MAGIC, err)
 	}
 	return fd, nil
+}
+
+// knowsAll refuses a staging directory with something in it that nobody spoke of:
+// it would be gone when the overlay is there.
+func (o Overlay) knowsAll(staging int) error {
+	known := map[string]bool{ProgramName: true, ReportName: true, UpperName: o.Writable}
+	for i := range o.Lowers {
+		known[LowerName(i)] = true
+	}
+	for i := range o.Nested {
+		known[NestedName(i)] = true
+	}
+	dir, err := unix.Openat(staging, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open staging directory: %w", err)
+	}
+	all := os.NewFile(uintptr(dir), o.Target)
+	defer all.Close()
+	names, err := all.Readdirnames(-1)
+	if err != nil {
+		return fmt.Errorf("read staging directory: %w", err)
+	}
+	for _, name := range names {
+		if !known[name] {
+			return fmt.Errorf("%q is there before the overlay, and would be lost: does a symbolic link lead a mount into the overlay? Write its destination without links", name)
+		}
+	}
+	return nil
 }
 
 // enter changes the root and the working directory of the process.

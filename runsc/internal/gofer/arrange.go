@@ -60,7 +60,38 @@ func place(conns []connection, mounts []specs.Mount, plan directfspolicy.Plan) (
 			c.path = places[i]
 		}
 	}
+	for i, m := range mounts {
+		if err := a.keepOut(m, places[i]); err != nil {
+			return nil, err
+		}
+	}
 	return places, nil
+}
+
+// keepOut refuses a mount in the sandbox's memory that a symbolic link leads into an
+// overlay: the engine would find that place by itself, and what it mounts there is
+// hidden, or gone when the first process has done its work.
+func (a *arrangement) keepOut(m specs.Mount, place string) error {
+	if place != "" || len(a.overlays) == 0 {
+		return nil
+	}
+	lead, err := a.layout.Lead(m.Destination)
+	if err != nil {
+		return nil // the engine says what is wrong
+	}
+	for _, overlay := range a.overlays {
+		switch {
+		case lead == overlay:
+			return fmt.Errorf("mount %q leads to %q: %w", m.Destination, lead, errTwoAtOverlay)
+		case isBelow(lead, overlay):
+			return fmt.Errorf("mount %q leads to %q: %w", m.Destination, lead, errIntoOverlay)
+		}
+	}
+	return nil
+}
+
+func isBelow(place, dir string) bool {
+	return strings.HasPrefix(place, strings.TrimSuffix(dir, "/")+"/")
 }
 
 // place finds the place of one mount. c is nil where no connection serves it.
@@ -109,7 +140,7 @@ func (a *arrangement) add(m layout.Mount, c *connection) (string, error) {
 		return "", err
 	}
 	for _, overlay := range a.overlays {
-		if strings.HasPrefix(place, strings.TrimSuffix(overlay, "/")+"/") {
+		if isBelow(place, overlay) {
 			return "", fmt.Errorf("mount %q leads to %q: %w", m.Decision.Mount, place, errIntoOverlay)
 		}
 	}

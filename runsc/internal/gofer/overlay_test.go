@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/directfs/runsc/directfspolicy"
@@ -75,12 +76,23 @@ func TestLinksToOverlays(t *testing.T) {
 	}{
 		"into": {"/ov", "/into/x", errIntoOverlay},
 		"onto": {"/ov", "/onto", errTwoAtOverlay},
+		"away": {"/real", "/away/x", nil},
 	} {
-		p := newScene(t)
-		p.link(tt.link, name)
-		_, err := p.overlays(p.overlay("/ov"), specs.Mount{Destination: tt.destination, Type: "bind", Source: p.source("x")})
-		if !errors.Is(err, tt.want) {
-			t.Errorf("%s: error %v, want %v", name, err, tt.want)
+		for _, kind := range []string{"bind", "tmpfs"} {
+			for _, first := range []bool{true, false} {
+				if first && kind == "bind" {
+					continue
+				}
+				p := newScene(t)
+				p.link(tt.link, name)
+				all := []specs.Mount{{Destination: tt.destination, Type: kind, Source: p.source("x")}, p.overlay("/ov")}
+				if !first {
+					slices.Reverse(all)
+				}
+				if _, err := p.overlays(all...); !errors.Is(err, tt.want) {
+					t.Errorf("%s, %s, first: %v: error %v, want %v", name, kind, first, err, tt.want)
+				}
+			}
 		}
 	}
 }
