@@ -92,8 +92,8 @@ func TestSentryOverlay(t *testing.T) {
 		"/ov/.overlay/lower0 lisafs lower of /ov /a",
 		"/ov/.overlay/lower1 lisafs lower of /ov /b",
 		"/ov/.overlay/upper lisafs upper of /ov /u",
-		"/ov/.overlay/program lisafs program of /ov /bin/runsc",
-		"/ov/.overlay/report lisafs report of /ov report of the first process",
+		"/ov/.overlay/program directfs program of /ov /bin/runsc",
+		"/ov/.overlay/report directfs report of /ov report of the first process",
 		"/data directfs",
 	}
 	if !slices.Equal(got, want) {
@@ -120,7 +120,7 @@ func TestHintForALayer(t *testing.T) {
 }
 
 func TestOverlayDrivers(t *testing.T) {
-	nested := func(m overlaymount.Mount, _ overlaymount.Driver) overlaymount.Facts {
+	onFUSE := func(m overlaymount.Mount, _ overlaymount.Driver) overlaymount.Facts {
 		f := overlaymount.Facts{Known: true, Layers: map[string]overlaymount.Directory{}}
 		for i, l := range m.Layers() {
 			f.Layers[l.Path] = overlaymount.Directory{
@@ -128,7 +128,7 @@ func TestOverlayDrivers(t *testing.T) {
 			}
 		}
 		u := f.Layers["/u"]
-		u.Filesystem, u.StackedOn = "overlay", 1
+		u.Filesystem = "fuse"
 		f.Layers["/u"] = u
 		return f
 	}
@@ -146,7 +146,7 @@ func TestOverlayDrivers(t *testing.T) {
 		"option and flag": {flag: ociconfig.OverlaySentry, option: "gvisor.overlay=host", chosen: directfspolicy.ChosenByOption},
 		"auto":            {option: "gvisor.overlay=auto", chosen: directfspolicy.ChosenByOption},
 		"auto by flag":    {flag: ociconfig.OverlayAuto},
-		"fallback":        {flag: ociconfig.OverlayAuto, layers: nested, driver: directfspolicy.SentryUnion, chosen: directfspolicy.ChosenAsFallback, because: string(overlaymount.CodeUpperFilesystem)},
+		"fallback":        {flag: ociconfig.OverlayAuto, layers: onFUSE, driver: directfspolicy.SentryUnion, chosen: directfspolicy.ChosenAsFallback, because: string(overlaymount.CodeUpperFilesystem)},
 	} {
 		m := overlayMount()
 		if tt.option != "" {

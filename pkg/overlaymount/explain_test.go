@@ -30,7 +30,7 @@ func TestExplain(t *testing.T) {
 		{name: "value of a flag", options: writable, err: syscall.EINVAL, log: []string{"e overlay: Unexpected value for 'userxattr'"}, want: "value", says: []string{"remove the value"}},
 		{
 			name: "upper", options: "lowerdir=/a,upperdir=/u,workdir=/w", err: syscall.EINVAL, log: []string{"e overlay: filesystem on /u not supported as upperdir"},
-			facts: filesystem("/u", "overlay"), want: "upper-filesystem", says: []string{"gvisor.overlay=sentry"},
+			facts: filesystem("/u", "overlay"), want: "upper-filesystem", says: []string{"use another volume"},
 		},
 		{
 			name: "the finding that fits", options: writable + ",metacopy=on,nfs_export=on", err: syscall.EINVAL, log: []string{"e overlay: filesystem on /u is read-only"},

@@ -9,10 +9,10 @@ import (
 // include/linux/fs.h. The overlay itself is one of them.
 const maxDepth = 2
 
-// filesystem is what the kernel's overlay wants of a layer's file system. The
-// sentry's takes anything that a gofer can serve.
+// filesystem is what makes one tree of the layers wants of a layer's file system.
 func (c *checker) filesystem(s seen) {
 	if c.driver == Sentry {
+		c.sentryFilesystem(s)
 		return
 	}
 	f := Finding{Option: string(s.Role), Path: s.Path, Fix: "use another volume, " + anotherDriver}
@@ -22,8 +22,14 @@ func (c *checker) filesystem(s seen) {
 	case s.Filesystem == "overlay" && (s.Role == Upper || c.ignored(s)):
 		// The kernel looks at a work directory that it then ignores.
 		f.Code, f.Problem = CodeUpperFilesystem, "is on an overlay, and what an overlay writes to cannot be"
+		if s.Role == Upper {
+			f.Fix = "use another volume"
+		}
 	case s.Role == Upper && UpperSupport(s.Filesystem) == SupportBad:
 		f.Code, f.Problem = CodeUpperFilesystem, s.Filesystem+" cannot hold an upper layer: it lacks whiteouts or attributes, or is never written"
+		if sentryUppers[s.Filesystem] != "" {
+			f.Fix = "use another volume"
+		}
 	case !s.writes() && s.StackedOn >= maxDepth:
 		f.Code = CodeDepth
 		f.Problem = fmt.Sprintf("is on %d overlays already, and file systems stack %d deep", s.StackedOn, maxDepth)
@@ -32,6 +38,23 @@ func (c *checker) filesystem(s seen) {
 		return
 	}
 	c.add(f)
+}
+
+// sentryUppers are file systems on which the sentry's overlay fails, and why. It
+// makes whiteouts, and marks directories by user.overlay.opaque; where that is
+// refused when it has renamed something, it ends the whole sandbox
+// (pkg/sentry/fsimpl/overlay/filesystem.go, RenameAt).
+var sentryUppers = map[string]string{
+	"overlay": "is on an overlay, on which nobody can make whiteouts (fs/overlayfs/dir.c, ovl_mknod)",
+	"ramfs":   "is on ramfs, which has no user.* attributes",
+}
+
+// sentryFilesystem is what the sentry's overlay wants of an upper layer: a lower one
+// is anything that a gofer can serve. Others are for whoever mounts to try out.
+func (c *checker) sentryFilesystem(s seen) {
+	if problem := sentryUppers[s.Filesystem]; problem != "" && s.Role == Upper {
+		c.add(Finding{Code: CodeUpperFilesystem, Option: string(s.Role), Path: s.Path, Problem: problem, Fix: "use another volume"})
+	}
 }
 
 // writable is that what the overlay writes to can be written. The kernel mounts

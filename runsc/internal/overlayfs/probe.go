@@ -38,7 +38,15 @@ func (e *Unsupported) Unwrap() error { return e.Err }
 // fails then (fs/overlayfs/super.c, ovl_make_workdir). O_TMPFILE is not tried:
 // overlayfs does without. All is done in a directory that is removed again.
 // Errors: *Unsupported, and what kept it from trying.
-func Probe(work int, d Dialect) (err error) {
+func Probe(work int, d Dialect) error {
+	return probe(work, makeFiles, d.mark, exchange, whiteout, makeWhiteout, replace, types)
+}
+
+// ProbeUpper is Probe for the upper layer of an overlay that the sentry makes: that
+// needs only whiteouts and attributes, of the user's dialect.
+func ProbeUpper(upper int) error { return probe(upper, makeFiles, User.mark, makeWhiteout) }
+
+func probe(work int, tries ...func(dir int) error) (err error) {
 	// One that was killed may have left its own.
 	if err := unix.Mkdirat(work, scratch, 0o700); err != nil && err != unix.EEXIST {
 		return &Unsupported{"mkdir(2) in the work directory", err}
@@ -55,7 +63,7 @@ func Probe(work int, d Dialect) (err error) {
 			err = errors.Join(err, &Unsupported{"rmdir(2) in the work directory", e})
 		}
 	}()
-	for _, try := range []func(dir int) error{makeFiles, d.mark, exchange, whiteout, makeWhiteout, replace, types} {
+	for _, try := range tries {
 		if err := try(dir); err != nil {
 			return err
 		}

@@ -78,12 +78,8 @@ func probe(d directfspolicy.Decision, layers []layer) error {
 	if i < 0 {
 		return nil
 	}
-	var st unix.Statfs_t
-	if err := unix.Fstatfs(layers[i].fd, &st); err != nil {
-		return fmt.Errorf("work layer %q: %w", layers[i].Path, err)
-	}
-	if slices.Contains(tried, int64(st.Type)) {
-		return nil
+	if good, err := layers[i].isOn(tried); good || err != nil {
+		return err
 	}
 	dialect := overlayfs.Trusted
 	if mountOf(d).UserXattr() {
@@ -91,6 +87,37 @@ func probe(d directfspolicy.Decision, layers []layer) error {
 	}
 	if err := overlayfs.Probe(layers[i].fd, dialect); err != nil {
 		return fmt.Errorf("upper and work layer on the file system of %q: %w: use another file system, or the sentry's driver, by the option gvisor.overlay=sentry", layers[i].Path, err)
+	}
+	return nil
+}
+
+// isOn reports whether the layer is on one of these file systems (statfs(2)).
+func (l layer) isOn(types []int64) (bool, error) {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(l.fd, &st); err != nil {
+		return false, fmt.Errorf("%v layer %q: %w", l.kind, l.Path, err)
+	}
+	return slices.Contains(types, int64(st.Type)), nil
+}
+
+// triedBySentry is tried for overlays that the sentry makes. tmpfs has user.*
+// attributes since Linux 6.6 only.
+var triedBySentry = []int64{unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC}
+
+// probeUpper tries out the upper layer of an overlay that the sentry makes. Where
+// that cannot make a whiteout or mark a directory it ends the sandbox
+// (pkg/sentry/fsimpl/overlay/filesystem.go, RenameAt).
+func probeUpper(layers []layer) error {
+	for _, l := range layers {
+		if l.kind != directfspolicy.UpperLayer {
+			continue
+		}
+		if good, err := l.isOn(triedBySentry); good || err != nil {
+			return err
+		}
+		if err := overlayfs.ProbeUpper(l.fd); err != nil {
+			return fmt.Errorf("%v layer %q: %w: files could not be removed or renamed: use another file system", l.kind, l.Path, err)
+		}
 	}
 	return nil
 }

@@ -124,7 +124,7 @@ func mount(d directfspolicy.Decision, taken taken) (files []*os.File, err error)
 		}
 	}
 	if !isHost(d) {
-		return locks, nil
+		return locks, probeUpper(layers)
 	}
 	made, err := mountHost(d, layers)
 	if err != nil {
