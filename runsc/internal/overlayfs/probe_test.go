@@ -81,3 +81,31 @@ func TestProbeElsewhere(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What the sentry's overlay needs of an upper layer is less, and not on an overlay.
+func TestProbeUpper(t *testing.T) {
+	for kind, want := range map[filesystems.Kind]string{
+		filesystems.Ext4:    "",
+		filesystems.Tmpfs:   "",
+		filesystems.FUSE:    "",
+		filesystems.Ramfs:   "the extended attribute user.overlay.opaque",
+		filesystems.Overlay: "character devices 0:0 (mknod(2)), for removing files",
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			dir := mkdir(t, filesystems.New(t, kind, filesystems.Options{}), "upper")
+			fd, err := unix.Open(dir, unix.O_PATH|unix.O_CLOEXEC, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer unix.Close(fd)
+			err = overlayfs.ProbeUpper(fd)
+			var u *overlayfs.Unsupported
+			if errors.As(err, &u) != (want != "") || u != nil && u.What != want || u == nil && err != nil {
+				t.Errorf("%v, want %q", err, want)
+			}
+			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
+		})
+	}
+}
