@@ -107,12 +107,12 @@ func overlayWorkloadNames() (names []string) {
 // options are what is measured, but for programs and directories.
 func (c *overlaysCommand) options(p *measure.Progress) measure.OverlayOptions {
 	o := measure.OverlayOptions{Configs: c.configs, Workloads: c.workloads, OneCPU: c.oneCPU, OneCPUSets: fullOverlaySets,
-		Rounds: c.count, RunTrue: c.start, Sample: c.sample, Progress: p}
+		Rounds: c.count, RunTrue: c.start, StartPasses: workload.OperationPasses, Sample: c.sample, Progress: p}
 	if c.start {
 		o.Starts = []int{1, 10, 100}
 	}
 	if c.quick {
-		o.OneCPUSets = quickOverlaySets
+		o.OneCPUSets, o.StartPasses = quickOverlaySets, 1
 	}
 	return o
 }

@@ -143,7 +143,7 @@ func (r *overlayRun) startAll(ctx context.Context, round int) error {
 	for step, name := range r.startNames() {
 		r.Progress.step(fmt.Sprintf("round %d of %d: %s", round+1, r.Rounds, name))
 		err := mounted(r.starts[name], func() error {
-			return r.run.startSet(ctx, name, workload.OperationPasses, round, step)
+			return r.run.startSet(ctx, name, r.StartPasses, round, step)
 		})
 		if err != nil {
 			return err

@@ -26,10 +26,11 @@ type OverlayOptions struct {
 	OneCPU     []workload.Workload
 	OneCPUSets int
 
-	// Starts are the numbers of lower layers with which containers are started.
-	// RunTrue includes starts without any mount.
-	Starts  []int
-	RunTrue bool
+	// Starts are the numbers of lower layers with which containers are started,
+	// StartPasses times for one value. RunTrue includes starts without any mount.
+	Starts      []int
+	StartPasses int
+	RunTrue     bool
 
 	// Sample is the duration of one sample of an operation.
 	Sample time.Duration
