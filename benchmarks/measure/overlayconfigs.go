@@ -54,9 +54,8 @@ var OverlayConfigs = []OverlayConfig{
 	{Config: overlaid("ours-by-hand-lisafs", "the same, `--directfs=false`", Ours, false, false), Union: ByHand},
 	{Config: overlaid(OursHost, "ours, a mount of type overlay, the host's driver, `--directfs=true`", Ours, true, true), Union: InSpec},
 	{Config: overlaid("ours-host-lisafs", "the same, `--directfs=false`", Ours, false, true), Union: InSpec},
-	{Config: inSentry(OursSentry, "ours, a mount of type overlay, the sentry's driver, `--directfs=true`", true, false), Union: InSpec},
-	{Config: inSentry("ours-sentry-exclusive", "the same with `cache=exclusive`", true, true), Union: InSpec},
-	{Config: inSentry("ours-sentry-lisafs", "as "+OursSentry+", `--directfs=false`", false, false), Union: InSpec},
+	{Config: inSentry(OursSentry, "ours, a mount of type overlay, the sentry's driver, `--directfs=true`", true), Union: InSpec},
+	{Config: inSentry("ours-sentry-lisafs", "as "+OursSentry+", `--directfs=false`", false), Union: InSpec},
 	{Config: overlaid("ours-by-hand-again", "as "+OursByHand+", once more: a ratio other than 1 is the method's own error", Ours, true, true), Union: ByHand},
 }
 
@@ -75,12 +74,9 @@ func overlaid(name, text string, kind Kind, directfs, quick bool) Config {
 
 // inSentry is an overlay of the sentry's. Its options are the upper layer's in the
 // guest.
-func inSentry(name, text string, directfs, exclusive bool) Config {
+func inSentry(name, text string, directfs bool) Config {
 	c := bound(name, text, Ours, directfs, directfs)
-	c.Options, c.Type, c.Exclusive = []string{optionSentry}, overlayType, exclusive
-	if exclusive {
-		c.Options = append(c.Options, optionExclusive)
-	}
+	c.Options, c.Type = []string{optionSentry}, overlayType
 	return c
 }
 

@@ -5,11 +5,14 @@
 package overlays
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/overlaymount"
 	"github.com/directfs/runsc/pkg/overlaymount/inspect"
 	"golang.org/x/sys/unix"
 )
@@ -86,10 +89,23 @@ func mountAll(plan directfspolicy.Plan) (files []*os.File, report *Report, err e
 		own, err := mount(d, taken)
 		files = append(files, own...)
 		if err != nil {
-			return files, report, fmt.Errorf("mount %q: %w", d.Mount, err)
+			return files, report, inMount(d, err)
 		}
 	}
 	return files, report, nil
+}
+
+// inMount says of which mount, as a user knows it, each of the errors is.
+func inMount(d directfspolicy.Decision, err error) error {
+	destination := d.Mount
+	if d.Layer != nil {
+		destination = d.Layer.Of
+	}
+	var all []error
+	for _, f := range directfspolicy.Findings(err) {
+		all = append(all, fmt.Errorf("mount %q: %w", destination, f))
+	}
+	return errors.Join(all...)
 }
 
 // taken says which mount of the plan has a directory.
@@ -105,23 +121,9 @@ func mount(d directfspolicy.Decision, taken taken) (files []*os.File, err error)
 	if err != nil {
 		return nil, err
 	}
-	var locks []*os.File
-	for _, s := range d.Locks() {
-		for _, l := range layers {
-			if l.Source != s {
-				continue
-			}
-			at := inode{l.Device, l.Inode}
-			if by := taken[at]; by != "" {
-				return locks, fmt.Errorf("%v layer %q: %w by mount %q of this container: use another directory", l.Layer, l.Path, ErrInUse, by)
-			}
-			lock, err := lockDirectory(l)
-			if err != nil {
-				return locks, err
-			}
-			taken[at] = d.Mount
-			locks = append(locks, lock)
-		}
+	locks, err := lockAll(d, layers, taken)
+	if err != nil {
+		return locks, err
 	}
 	if !isHost(d) {
 		return locks, nil
@@ -132,6 +134,45 @@ func mount(d directfspolicy.Decision, taken taken) (files []*os.File, err error)
 	}
 	return append([]*os.File{made}, locks...), nil
 }
+
+// lockAll takes the locks of a decision. The error joins all that are taken already.
+func lockAll(d directfspolicy.Decision, layers []layer, taken taken) (locks []*os.File, err error) {
+	var errs []error
+	for _, l := range layers {
+		if !slices.Contains(d.Locks(), l.Source) {
+			continue
+		}
+		at := inode{l.Device, l.Inode}
+		if by := taken[at]; by != "" {
+			errs = append(errs, l.inUse(fmt.Sprintf("mount %q of this container", by)))
+			continue
+		}
+		lock, err := lockDirectory(l)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		taken[at] = d.Mount
+		locks = append(locks, lock)
+	}
+	return locks, errors.Join(errs...)
+}
+
+// inUse says who has the directory, in the words of overlaymount.Check. It wraps
+// ErrInUse.
+func (l layer) inUse(by string) error {
+	option := overlaymount.Upper // of the sentry's as well
+	if l.Layer == directfspolicy.WorkLayer {
+		option = overlaymount.Work
+	}
+	return &inUseError{overlaymount.Finding{
+		Code: overlaymount.CodeInUse, Option: string(option), Path: l.Path, Problem: "is in use by " + by, Fix: "use a directory of its own",
+	}}
+}
+
+type inUseError struct{ overlaymount.Finding }
+
+func (*inUseError) Unwrap() error { return ErrInUse }
 
 // layer is an open directory (O_PATH).
 type layer struct {
@@ -190,11 +231,7 @@ func lockDirectory(l layer) (*os.File, error) {
 	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		defer unix.Close(fd)
 		if err == unix.EWOULDBLOCK {
-			by := inspect.Holder(l.fd)
-			if by == "" {
-				by = "somebody who has released it meanwhile"
-			}
-			return nil, fmt.Errorf("%v layer %q: %w by %s: use another directory, or wait until it is released", l.Layer, l.Path, ErrInUse, by)
+			return nil, l.inUse(cmp.Or(inspect.Holder(l.fd), "somebody who has released it meanwhile"))
 		}
 		return nil, wrap(err)
 	}
