@@ -159,7 +159,7 @@ func TestOverlaySentryUpperInUse(t *testing.T) {
 	}
 	checkOpsInside(t, readReport(t, one))
 	by := fmt.Sprintf("container %q (process %d)", one.ID, one.GoferPID)
-	if err := two.Start(harness.Context(t)); err == nil || !strings.Contains(err.Error(), `upper layer "`+s.upper+`": in use by `+by) {
+	if err := two.Start(harness.Context(t)); err == nil || !strings.Contains(err.Error(), `mount "/ov": overlay option upperdir "`+s.upper+`": is in use by `+by) {
 		t.Errorf("the second container: %v", err)
 	}
 	for _, driver := range identityDrivers {

@@ -10,7 +10,6 @@ import (
 	"os"
 
 	"github.com/directfs/runsc/directfspolicy"
-	"github.com/directfs/runsc/pkg/overlaymount/inspect"
 	"golang.org/x/sys/unix"
 )
 
@@ -86,16 +85,20 @@ func mountAll(plan directfspolicy.Plan) (files []*os.File, report *Report, err e
 		own, err := mount(d, taken)
 		files = append(files, own...)
 		if err != nil {
-			return files, report, fmt.Errorf("mount %q: %w", overlayOf(d), err)
+			return files, report, inMount(d, err)
 		}
 	}
 	return files, report, nil
 }
 
-// taken says which mount of the plan has a directory.
-type taken map[inode]string
-
-type inode struct{ device, number uint64 }
+// inMount says of which mount, as a user knows it, each of the errors is.
+func inMount(d directfspolicy.Decision, err error) error {
+	var all []error
+	for _, f := range directfspolicy.Findings(err) {
+		all = append(all, fmt.Errorf("mount %q: %w", overlayOf(d), f))
+	}
+	return errors.Join(all...)
+}
 
 // mount makes the files of one decision. Locks come first in time: who finds a
 // directory in use must not have mounted it.
@@ -105,23 +108,9 @@ func mount(d directfspolicy.Decision, taken taken) (files []*os.File, err error)
 	if err != nil {
 		return nil, err
 	}
-	var locks []*os.File
-	for _, s := range d.Locks() {
-		for _, l := range layers {
-			if l.Source != s {
-				continue
-			}
-			at := inode{l.Device, l.Inode}
-			if by := taken[at]; by != "" {
-				return locks, fmt.Errorf("%v layer %q: %w by mount %q of this container: use another directory", l.kind, l.Path, ErrInUse, by)
-			}
-			lock, err := lockDirectory(l)
-			if err != nil {
-				return locks, err
-			}
-			taken[at] = overlayOf(d)
-			locks = append(locks, lock)
-		}
+	locks, err := lockAll(d, layers, taken)
+	if err != nil {
+		return locks, err
 	}
 	if !isHost(d) {
 		return locks, probeUpper(layers)
@@ -184,37 +173,4 @@ func openLayers(d directfspolicy.Decision) (layers []layer, err error) {
 		}
 	}
 	return layers, nil
-}
-
-// lockDirectory takes the lock of an upper or work directory (flock(2)). The FD that
-// holds it is of a copy of the directory's mount that is attached nowhere, so that
-// nothing above or around the directory can be reached by it, and that is read-only:
-// whoever has the FD cannot write past the overlay.
-func lockDirectory(l layer) (*os.File, error) {
-	wrap := func(err error) error { return fmt.Errorf("%v layer %q: locking it: %w", l.kind, l.Path, err) }
-	tree, err := unix.OpenTree(l.fd, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
-	if err != nil {
-		return nil, wrap(err)
-	}
-	defer unix.Close(tree)
-	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC}
-	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, &attr); err != nil {
-		return nil, wrap(err)
-	}
-	fd, err := unix.Openat(tree, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, wrap(err)
-	}
-	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		defer unix.Close(fd)
-		if err == unix.EWOULDBLOCK {
-			by := inspect.Holder(l.fd)
-			if by == "" {
-				by = "somebody who has released it meanwhile"
-			}
-			return nil, fmt.Errorf("%v layer %q: %w by %s: use another directory, or wait until it is released", l.kind, l.Path, ErrInUse, by)
-		}
-		return nil, wrap(err)
-	}
-	return os.NewFile(uintptr(fd), l.Path), nil
 }
