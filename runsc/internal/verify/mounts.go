@@ -82,8 +82,22 @@ func (r *Report) mountRows(m member, held heldFiles) {
 			r.unverified(CheckMounts, mt.decision.Mount+" cache", mt.decision.Cache.String(), "unknown", err.Error())
 			continue
 		}
-		r.mountRow(mt, m.find(table, mt), held)
+		line := m.find(table, mt)
+		if line == nil && m.inSentryOverlay(mt.decision.Mount) {
+			r.unverified(CheckMounts, mt.decision.Mount+" access", mt.decision.Access.String(), "no such mount",
+				"it is in an overlay of the sandbox, and a symbolic link of the layers may lead elsewhere")
+			continue
+		}
+		r.mountRow(mt, line, held)
 	}
+}
+
+// inSentryOverlay reports whether a destination is below that of an overlay that the
+// sentry makes. Nobody outside sees the links in it.
+func (m member) inSentryOverlay(destination string) bool {
+	return slices.ContainsFunc(m.plan.Decisions(), func(d directfspolicy.Decision) bool {
+		return d.Union != nil && d.Union.Driver == directfspolicy.SentryUnion && strings.HasPrefix(destination, strings.TrimSuffix(d.Mount, "/")+"/")
+	})
 }
 
 // find returns the mount's line, or nil. Where several mounts cover each other
