@@ -114,6 +114,31 @@ func TestOverlaySentryHooks(t *testing.T) {
 	stop(t, lab, c)
 }
 
+// Poststart hooks run when the overlays are there, in the first container of a
+// sandbox and in those that join.
+func TestOverlaySentryPoststart(t *testing.T) {
+	lab := newLab(t)
+	pause := servePod(t, lab, lab.Runtime, true, harness.PodSandbox())
+	for name, opts := range map[string][]harness.Option{"first": nil, "member": {harness.PodMember(pause.ID, "app")}} {
+		s, id := newStack(t, lab, name, 2), lab.ID()
+		args := append(append([]string{"runsc", "--root=" + lab.Root}, lab.Flags...), "exec", id, harness.GuestPath, "write", "/ov/by-hook", "x")
+		hooks := harness.Hooks(specs.Hooks{Poststart: []specs.Hook{{Path: lab.Binary, Args: args}}})
+		c, err := lab.Create(harness.Context(t), id, lab.Bundle(t, append(opts, s.at("/ov", bySentry), hooks, harness.Args("serve"))...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lab.Keep(t, c)
+		if err := c.Start(harness.Context(t)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := readFile(t, s.upper+"/by-hook"); got != "x\n" {
+			t.Errorf("%s: the upper layer has %q", name, got)
+		}
+		stop(t, lab, c)
+	}
+	stop(t, lab, pause)
+}
+
 // A user who is not root has overlays of the sentry, twice over the same layers.
 func TestOverlaySentryRootless(t *testing.T) {
 	for _, directfs := range []bool{true, false} {

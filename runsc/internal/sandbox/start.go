@@ -81,20 +81,7 @@ func startContainer(conf *config.Config, c *container.Container, start action) e
 	defer held.Close()
 	if plan.Container().Scope != directfspolicy.PodMember {
 		defer unlock()
-		report, err := openReport(c, plan, start)
-		if err != nil {
-			return because(err, whyEnded(held, c, err))
-		}
-		defer report.Close()
-		late := watchStart(start.limit, conf.RootDir, c.Saver.ID, plan, held)
-		if err := late.end(start.do(conf)); err != nil {
-			return because(fmt.Errorf("starting container: %w", err), whyEnded(held, c, err))
-		}
-		err = awaitFirstProcess(conf.RootDir, c.Saver.ID, report)
-		if errors.Is(err, firstprocess.ErrUnfinished) {
-			return because(err, held.Reasons(0))
-		}
-		return err
+		return startFirst(conf, c, plan, start, held)
 	}
 	err = startMember(conf, c, plan, start)
 	unlock()
@@ -105,6 +92,44 @@ func startContainer(conf *config.Config, c *container.Container, start action) e
 		return nil
 	}
 	return specutils.ExecuteHooks(c.Spec.Hooks.Poststart, c.State())
+}
+
+// startFirst starts a container that has a sandbox of its own. Where a first process
+// mounts its overlays, its poststart hooks run after that: the engine would run them
+// when it has started that process.
+func startFirst(conf *config.Config, c *container.Container, plan directfspolicy.Plan, start action, held *supervise.Held) error {
+	report, err := openReport(c, plan, start)
+	if err != nil {
+		return because(err, whyEnded(held, c, err))
+	}
+	defer report.Close()
+	hooks := c.Spec.Hooks
+	if report != nil {
+		c.Spec.Hooks = withoutPoststart(hooks)
+	}
+	late := watchStart(start.limit, conf.RootDir, c.Saver.ID, plan, held)
+	err = late.end(start.do(conf))
+	c.Spec.Hooks = hooks
+	if err != nil {
+		return because(fmt.Errorf("starting container: %w", err), whyEnded(held, c, err))
+	}
+	err = awaitFirstProcess(conf.RootDir, c.Saver.ID, report)
+	if errors.Is(err, firstprocess.ErrUnfinished) {
+		return because(err, held.Reasons(0))
+	}
+	if err != nil || report == nil || hooks == nil {
+		return err
+	}
+	return specutils.ExecuteHooks(hooks.Poststart, c.State())
+}
+
+func withoutPoststart(hooks *specs.Hooks) *specs.Hooks {
+	if hooks == nil {
+		return nil
+	}
+	other := *hooks
+	other.Poststart = nil
+	return &other
 }
 
 // startMember starts a container that joins a sandbox. For that the engine
@@ -140,11 +165,7 @@ func startMember(conf *config.Config, c *container.Container, plan directfspolic
 	if err != nil {
 		return err
 	}
-	if hooks != nil {
-		later := *hooks
-		later.Poststart = nil
-		c.Spec.Hooks = &later
-	}
+	c.Spec.Hooks = withoutPoststart(hooks)
 	late := watchStart(start.limit, conf.RootDir, c.Saver.ID, plan, held)
 	err = late.end(start.do(conf))
 	undo()
