@@ -70,7 +70,7 @@ func CheckFirstProcess(conf *config.Config, spec *specs.Spec, p directfspolicy.P
 			return fmt.Errorf("%w: mount %q: the sandbox cannot make an overlay where it has a file system of its own: mount it below, or %s", directfspolicy.ErrInvalidRequest, o, instead)
 		}
 	}
-	return nil
+	return checkMostMounts(p, instead)
 }
 
 // firstProcess says what the first process has to do.

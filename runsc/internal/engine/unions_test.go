@@ -158,6 +158,35 @@ func TestCheckFirstProcess(t *testing.T) {
 	}
 }
 
+// The sandbox process is given an FD for each layer, and has room for so many.
+func TestMostMounts(t *testing.T) {
+	for _, c := range []struct {
+		scope directfspolicy.Scope
+		most  int
+	}{{directfspolicy.Standalone, 224}, {directfspolicy.PodMember, 124}} {
+		for _, more := range []int{0, 1} {
+			options := []string{"upperdir=/u", "workdir=/w", "gvisor.overlay=sentry"}
+			const others = 5 // rootfs, upper layer, program and report, and the first lower layer
+			for i := range c.most + more - others {
+				options = append(options, fmt.Sprintf("lowerdir+=/l%d", i))
+			}
+			m := overlayAt("/ov", options...)
+			m.Options[0] = "lowerdir+=/a"
+			spec := &specs.Spec{Root: &specs.Root{Path: "/rootfs"}, Process: &specs.Process{}, Mounts: []specs.Mount{m}}
+			ociconfig.SetScope(spec, c.scope)
+			first := &specs.Spec{Root: &specs.Root{Path: "/rootfs"}}
+			p, err := ociconfig.Plan(spec, ociconfig.Options{Flag: true, FirstProcess: "/bin/runsc", Pod: first})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = engine.CheckFirstProcess(&config.Config{}, spec, p)
+			if more == 0 && err != nil || more > 0 && !errors.Is(err, directfspolicy.ErrInvalidRequest) {
+				t.Errorf("%v, %d mounts: error %v", c.scope, c.most+more, err)
+			}
+		}
+	}
+}
+
 // Without an overlay of the sentry nothing is added.
 func TestAddNoFirstProcess(t *testing.T) {
 	spec, _ := overlaySpec(t)
