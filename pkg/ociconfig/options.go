@@ -96,9 +96,9 @@ type BackendFunc func(spec *specs.Spec, m specs.Mount) (directfspolicy.Backend, 
 // where the host cannot be looked at, nobody knows which mounts a hint is for.
 type SourceFunc func(path string, submounts bool) ([]directfspolicy.Source, error)
 
-// LayersFunc says what the host has at the layers of an overlay. It mounts and
-// changes nothing.
-type LayersFunc func(overlaymount.Mount) overlaymount.Facts
+// LayersFunc says what the host has at the layers of an overlay that the driver
+// would make. It mounts and changes nothing.
+type LayersFunc func(overlaymount.Mount, overlaymount.Driver) overlaymount.Facts
 
 const flagAnnotation = "dev.gvisor.flag.directfs"
 

@@ -14,26 +14,6 @@ import (
 
 // This file reads the mounts of type overlay.
 
-// OverlayDriver says who makes one tree of an overlay's layers.
-type OverlayDriver string
-
-// The drivers. With OverlayAuto it is the host's, unless the host cannot mount the
-// layers. The zero value is OverlayHost.
-const (
-	OverlayHost   OverlayDriver = "host"
-	OverlaySentry OverlayDriver = "sentry"
-	OverlayAuto   OverlayDriver = "auto"
-)
-
-// OverlayDrivers are their names, for the flag and for the mount option
-// gvisor.overlay.
-var OverlayDrivers = []string{string(OverlayHost), string(OverlaySentry), string(OverlayAuto)}
-
-const (
-	overlayOption = "gvisor.overlay"
-	ourOptions    = "gvisor."
-)
-
 var (
 	// ErrNotOverlay: the option that chooses the driver of an overlay is on another
 	// mount.
@@ -83,41 +63,6 @@ func (p *parser) layers(sm specs.Mount) (l layered, ok bool) {
 	return l, len(p.errs) == before
 }
 
-// overlayDriver reads the option that chooses the driver.
-func (p *parser) overlayDriver(sm specs.Mount) (d OverlayDriver, chosen bool) {
-	d = p.o.OverlayDriver
-	if d == "" {
-		d = OverlayHost
-	}
-	for _, opt := range sm.Options {
-		key, value, _ := strings.Cut(opt, "=")
-		if !isOverlayOption(key) {
-			continue
-		}
-		refuse := func(err error, fix string) {
-			p.refuse(&directfspolicy.HintError{
-				Key: optionKey + " " + key, Value: value, Mount: path.Clean(sm.Destination), Allowed: OverlayDrivers, Fix: fix, Err: err,
-			})
-		}
-		switch {
-		case key != overlayOption:
-			refuse(ErrInvalidKey, "write "+overlayOption+"=<driver>, or remove it")
-		case !isOverlay(sm):
-			refuse(ErrNotOverlay, "remove the option, or make the mount one of type overlay")
-		case !slices.Contains(OverlayDrivers, value):
-			refuse(directfspolicy.ErrInvalidValue, "write one of the allowed values or remove the option")
-		case chosen && value != string(d):
-			refuse(directfspolicy.ErrConflict, "keep one of the options")
-		case p.o.Ceiling == directfspolicy.NoHints,
-			p.o.Ceiling == directfspolicy.NarrowHints && p.o.OverlayDriver == OverlaySentry && value != string(OverlaySentry):
-			refuse(directfspolicy.ErrCeiling, fmt.Sprintf("--directfs-hints=%v leaves the driver to the operator: remove the option", p.o.Ceiling))
-		default:
-			d, chosen = OverlayDriver(value), true
-		}
-	}
-	return d, chosen
-}
-
 // fileSystemOptions are those that are not for this package.
 func fileSystemOptions(options []string) []string {
 	return slices.DeleteFunc(slices.Clone(options), func(o string) bool { return isHintOption(o) || isOverlayOption(o) })
@@ -146,60 +91,12 @@ func (d describer) union(p *parser, sm specs.Mount, gofers goferHints) []directf
 		p.refuseLayers(m.Destination, errors.Join(found...))
 		return nil
 	}
-	u.Source = unionSource(sm.Source, d.o.Bundle)
+	u.Source = sm.Source
 	m.Union, m.SourceName = &u, ""
 	if u.Driver == directfspolicy.SentryUnion {
 		return d.sentryUnion(p, m, l, gofers)
 	}
 	return d.hostUnion(p, m, l, facts)
-}
-
-// chooseDriver returns the driver and why it is that one, or else why no driver
-// can have the layers.
-func (d describer) chooseDriver(l layered, gofers goferHints) (u directfspolicy.Union, facts overlaymount.Facts, found []error) {
-	if d.o.Layers != nil {
-		facts = d.o.Layers(l.Mount)
-	}
-	if l.chosen {
-		u.Chosen = directfspolicy.ChosenByOption
-	}
-	host, told := problems(l.Mount, facts, overlaymount.Host)
-	for _, lower := range l.Lower {
-		if len(gofers.of(path.Clean(lower), nil)) > 0 {
-			delete(facts.Layers, lower) // only a name
-			host = append(host, &overlaymount.Finding{
-				Code: "volume", Option: string(overlaymount.Lower), Path: lower, Problem: "is served by a volume, which the kernel does not see",
-				Fix: "choose the sentry's driver, by " + overlayOption + "=" + string(OverlaySentry) + ", or remove the hint",
-			})
-		}
-	}
-	if l.driver == OverlayHost || l.driver == OverlayAuto && len(host) == 0 {
-		u.Warnings = told
-		return u, facts, host
-	}
-	u.Driver = directfspolicy.SentryUnion
-	found, u.Warnings = problems(l.Mount, facts, overlaymount.Sentry)
-	if d.o.MountOverlay {
-		found = append(found, errOverlayOverLayers)
-	}
-	if l.driver == OverlayAuto {
-		if len(found) > 0 {
-			return u, facts, append(host, found...)
-		}
-		u.Chosen, u.HostFails = directfspolicy.ChosenAsFallback, codeOf(host[0])
-	}
-	return u, facts, found
-}
-
-var errOverlayOverLayers = errors.New("--overlay2=all puts an overlay of its own over each layer, and over what the first process reports: use --overlay2=root:self or none, or the host's driver, by " + overlayOption + "=" + string(OverlayHost))
-
-// codeOf is the kind of a finding.
-func codeOf(err error) string {
-	var f *overlaymount.Finding
-	if errors.As(err, &f) {
-		return string(f.Code)
-	}
-	return string(overlaymount.CodeRefused)
 }
 
 // hostUnion is one mount of all layers.
@@ -285,15 +182,6 @@ func (o Options) layerSources(m overlaymount.Mount, facts overlaymount.Facts) (a
 		all = append(all, s[0])
 	}
 	return all, nil
-}
-
-// unionSource is what the user calls the overlay. The engine makes a source
-// absolute, as that of a bind mount (runsc/specutils/specutils.go:267).
-func unionSource(source, bundle string) string {
-	if rest, ok := strings.CutPrefix(source, bundle+"/"); ok && bundle != "" {
-		return rest
-	}
-	return source
 }
 
 // EngineOptions are what the engine may know of a mount's options: for an overlay,

@@ -120,7 +120,7 @@ func TestHintForALayer(t *testing.T) {
 }
 
 func TestOverlayDrivers(t *testing.T) {
-	nested := func(m overlaymount.Mount) overlaymount.Facts {
+	nested := func(m overlaymount.Mount, _ overlaymount.Driver) overlaymount.Facts {
 		f := overlaymount.Facts{Known: true, Layers: map[string]overlaymount.Directory{}}
 		for i, l := range m.Layers() {
 			f.Layers[l.Path] = overlaymount.Directory{
@@ -190,7 +190,7 @@ func TestRefusedOverlays(t *testing.T) {
 			t.Errorf("%s: error %v, want one with %q", name, err, tt.want)
 		}
 	}
-	missing := func(m overlaymount.Mount) overlaymount.Facts {
+	missing := func(overlaymount.Mount, overlaymount.Driver) overlaymount.Facts {
 		return overlaymount.Facts{Known: true, Layers: map[string]overlaymount.Directory{"/a": {Err: errors.New("not there")}}}
 	}
 	err := with(ociconfig.Options{Layers: missing}, overlayMount())

@@ -24,6 +24,7 @@ func Check(m Mount, f Facts, d Driver) []*Finding {
 	} else {
 		c.conflicts()
 	}
+	c.volumes()
 	if f.Known {
 		c.host()
 	}

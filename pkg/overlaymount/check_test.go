@@ -56,6 +56,8 @@ func user(path string) Facts {
 	return dirs(edit{path: func(d *Directory) { d.User = path + "/x" }})
 }
 
+func served(d *Directory) { *d = Directory{Volume: "blob/x"} }
+
 func submounts(path string) Facts {
 	return dirs(edit{path: func(d *Directory) { d.Submounts = []string{path + "/m"} }})
 }
@@ -126,7 +128,7 @@ func TestEveryCodeIsTested(t *testing.T) {
 	for _, c := range []Code{
 		CodeNoLower, CodeNoWork, CodeOneLower, CodeWorkAlone, CodeUnknownOption, CodeValue, CodeConflict, CodeSentryOption, CodeNoOverlay,
 		CodeLayer, CodeNotDirectory, CodeFilesystem, CodeUpperFilesystem, CodeReadOnly, CodeDepth, CodeMounts, CodeSame, CodeNested,
-		CodeInUse, CodeDialect, CodeVolatile, CodeSubmounts,
+		CodeInUse, CodeDialect, CodeVolatile, CodeVolume, CodeSubmounts,
 	} {
 		if !seen[string(c)] {
 			t.Errorf("no row has %s", c)

@@ -70,6 +70,8 @@ const (
 	CodeDialect Code = "dialect"
 	// CodeVolatile: a work directory that a volatile overlay left behind.
 	CodeVolatile Code = "volatile"
+	// CodeVolume: a layer that a volume serves, and no directory of the host.
+	CodeVolume Code = "volume"
 	// CodeSubmounts: a layer with other mounts in it.
 	CodeSubmounts Code = "submounts"
 	// CodeRefused: the kernel refused, and nothing that was known explains it.

@@ -27,6 +27,10 @@ type Directory struct {
 	// are zero then.
 	Err error
 
+	// Volume names what serves the layer in the place of a directory of the host. The
+	// other fields are zero then as well.
+	Volume string
+
 	// Identity tells whether two paths lead to one directory. Above are the
 	// identities of the directories above it, nearest first, across mounts: at the
 	// root of a bind mount those above it in its file system come first, as far as
@@ -57,6 +61,10 @@ type Directory struct {
 	// attributes of an overlay in one of the two dialects: trusted.overlay.* and
 	// user.overlay.*. Empty: none was seen.
 	Trusted, User string
+
+	// Partly is set where the sentry's overlay is to have the layer and not all of its
+	// directories were looked at for trusted.overlay.*: there are too many.
+	Partly bool
 
 	// Volatile is the directory, in the directory, that an overlay with the option
 	// volatile left behind when it was not unmounted. Empty: there is none.

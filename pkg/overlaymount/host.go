@@ -47,7 +47,7 @@ func (c *checker) directories() (all []seen) {
 	for _, l := range c.m.Layers() {
 		d, ok := c.f.Layers[l.Path]
 		switch {
-		case !ok:
+		case !ok, d.Volume != "": // the last is said by volumes
 		case d.Err != nil:
 			c.missing(l, d.Err)
 		case !d.IsDirectory:
@@ -57,6 +57,18 @@ func (c *checker) directories() (all []seen) {
 		}
 	}
 	return all
+}
+
+// volumes are no directories that the kernel could have.
+func (c *checker) volumes() {
+	for _, l := range c.m.Layers() {
+		if d := c.f.Layers[l.Path]; d.Volume != "" && (c.driver == Host || l.Role != Lower) {
+			c.add(Finding{
+				Code: CodeVolume, Option: string(l.Role), Path: l.Path, Problem: "is served by volume " + d.Volume + ", and is no directory",
+				Fix: "let it be a lower layer of the sentry driver (gvisor.overlay=sentry), or remove the hint that names the volume",
+			})
+		}
+	}
 }
 
 func (c *checker) missing(l Layer, err error) {

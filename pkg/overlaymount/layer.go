@@ -71,6 +71,10 @@ func (c *checker) dialect(s seen) {
 	case !c.m.UserXattr() && s.User != "":
 		f.Path, f.Problem = s.User, "carries user.overlay.* attributes, and this overlay reads trusted.overlay.*: files that were deleted would come back"
 		f.Fix = "add userxattr"
+	case c.driver == Sentry && s.Partly:
+		f.Path, f.Warning = s.Path, true
+		f.Problem = "has too many directories to look at all of them for trusted.overlay.* attributes: below one that has them, files that were deleted would come back"
+		f.Fix = "use the host driver (gvisor.overlay=host) where an overlay or the storage of an image wrote the layer"
 	default:
 		return
 	}

@@ -29,18 +29,22 @@ type Reader struct {
 	locks   map[LockedFile]int
 	above   map[place][]overlaymount.Identity
 	mounted []overlaymount.Mounted
+	driver  overlaymount.Driver
 	entries int // how many more entries of lower layers are looked at
+	left    int // and how many directories by deep
 }
 
 // NewReader returns a Reader that has looked at nothing yet.
 func NewReader() *Reader { return &Reader{} }
 
-// Facts looks at the host for one overlay.
-func Facts(m overlaymount.Mount) overlaymount.Facts { return NewReader().Facts(m) }
+// Facts looks at the host for one overlay, which the driver would make.
+func Facts(m overlaymount.Mount, d overlaymount.Driver) overlaymount.Facts {
+	return NewReader().Facts(m, d)
+}
 
 // Facts looks at what the overlay's options name, and at the overlays that are
 // mounted.
-func (r *Reader) Facts(m overlaymount.Mount) overlaymount.Facts {
+func (r *Reader) Facts(m overlaymount.Mount, d overlaymount.Driver) overlaymount.Facts {
 	// Threads of a process can be in different mount namespaces.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -52,7 +56,7 @@ func (r *Reader) Facts(m overlaymount.Mount) overlaymount.Facts {
 		Layers:        map[string]overlaymount.Directory{},
 		Mounted:       r.mounted,
 	}
-	r.entries = maxLowerEntries
+	r.entries, r.left, r.driver = maxLowerEntries, maxDeep, d
 	for _, l := range m.Layers() {
 		if _, ok := facts.Layers[l.Path]; !ok {
 			facts.Layers[l.Path] = r.directory(l)
@@ -97,6 +101,9 @@ func (r *Reader) directory(l overlaymount.Layer) (d overlaymount.Directory) {
 	d.Above = r.walkUp(fd, at)
 	d.Writable = unix.Faccessat(fd, ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS) == nil
 	r.attributes(&d, fd, l)
+	if r.driver == overlaymount.Sentry {
+		r.deep(&d, fd, l)
+	}
 	if l.Role == overlaymount.Work {
 		d.Volatile = volatile(fd, l.Path)
 	}

@@ -35,7 +35,7 @@ func identity(t *testing.T, name string) overlaymount.Identity {
 
 // lower looks at one directory as a lower layer.
 func lower(name string) overlaymount.Directory {
-	return Facts(overlaymount.Mount{Lower: []string{name}}).Layers[name]
+	return Facts(overlaymount.Mount{Lower: []string{name}}, overlaymount.Host).Layers[name]
 }
 
 func TestDirectory(t *testing.T) {
@@ -137,11 +137,11 @@ func TestLockedByWhoHasEnded(t *testing.T) {
 func TestVolatile(t *testing.T) {
 	work := t.TempDir()
 	m := overlaymount.Mount{Lower: []string{"/"}, Upper: "/", Work: work}
-	if d := Facts(m).Layers[work]; d.Volatile != "" {
+	if d := Facts(m, overlaymount.Host).Layers[work]; d.Volatile != "" {
 		t.Errorf("%q", d.Volatile)
 	}
 	left := mkdir(t, work, "work/incompat/volatile")
-	if d := Facts(m).Layers[work]; d.Volatile != left {
+	if d := Facts(m, overlaymount.Host).Layers[work]; d.Volatile != left {
 		t.Errorf("%q", d.Volatile)
 	}
 }
@@ -195,7 +195,7 @@ func manyLowers(t testing.TB, entries int) overlaymount.Mount {
 func TestFast(t *testing.T) {
 	m := manyLowers(t, 5)
 	begin := time.Now()
-	f := Facts(m)
+	f := Facts(m, overlaymount.Host)
 	if took := time.Since(begin); took > 200*time.Millisecond {
 		t.Errorf("500 lower layers took %v", took)
 	}
@@ -209,7 +209,7 @@ func BenchmarkFacts(b *testing.B) {
 		m := manyLowers(b, entries)
 		b.Run(fmt.Sprintf("500 lowers of %d entries", entries), func(b *testing.B) {
 			for b.Loop() {
-				Facts(m)
+				Facts(m, overlaymount.Host)
 			}
 		})
 	}

@@ -160,7 +160,7 @@ func TestAttributes(t *testing.T) {
 			root, path := layer(marked, key)
 			other := mkdir(t, root+".other")
 			for _, m := range []overlaymount.Mount{{Lower: []string{root}}, {Lower: []string{other}, Upper: root, Work: other}} {
-				d := Facts(m).Layers[root]
+				d := Facts(m, overlaymount.Host).Layers[root]
 				if d.Trusted != "" != (want == "trusted") || d.User != "" != (want == "user") || d.Trusted+d.User != "" && d.Trusted+d.User != path {
 					t.Errorf("%s at %q: trusted %q, user %q", key, marked, d.Trusted, d.User)
 				}
@@ -189,11 +189,11 @@ func TestAttributesBounded(t *testing.T) {
 	marked := mkdir(t, dir, "marked")
 	setxattr(t, mkdir(t, marked, "entry"), "trusted.overlay.opaque")
 	m := overlaymount.Mount{Lower: []string{dir + "/many", marked}}
-	if d := Facts(m).Layers[marked]; d.Trusted != "" {
+	if d := Facts(m, overlaymount.Host).Layers[marked]; d.Trusted != "" {
 		t.Errorf("behind too many: %q", d.Trusted)
 	}
 	slices.Reverse(m.Lower)
-	if d := Facts(m).Layers[marked]; d.Trusted == "" {
+	if d := Facts(m, overlaymount.Host).Layers[marked]; d.Trusted == "" {
 		t.Error("before them: nothing")
 	}
 }
@@ -203,7 +203,7 @@ func TestMounted(t *testing.T) {
 	upper, work := mkdir(t, dir, "upper"), mkdir(t, dir, "work")
 	mount(t, "overlay", at, "overlay", "lowerdir="+mkdir(t, dir, "lower")+",upperdir="+upper+",workdir="+work)
 	want := overlaymount.Mounted{Mountpoint: at, Upper: identity(t, upper), Work: identity(t, work)}
-	if f := Facts(overlaymount.Mount{}); !slices.Contains(f.Mounted, want) || f.UserNamespace || f.NoOverlay != "" {
+	if f := Facts(overlaymount.Mount{}, overlaymount.Host); !slices.Contains(f.Mounted, want) || f.UserNamespace || f.NoOverlay != "" {
 		t.Errorf("%+v, want %+v", f, want)
 	}
 }

@@ -40,7 +40,6 @@ var sentryDeviations = []deviation{
 	{steps: []string{"marks: get *"}, inside: " ENOTSUP", reason: marksReason},
 	{steps: []string{"marks: attributes of both, 2"}, inside: "[user.overlayed] ok", reason: marksReason},
 	{steps: []string{"tree /marks/both"}, inside: `directory 0755 0:0 [user.overlayed="y"]`, reason: marksReason},
-	{steps: []string{"mark /marks/both"}, inside: absent, caller: "root", reason: marksReason},
 	{steps: []string{
 		"mark /mkdir/new", "mark /mkdir/gone", "mark /mkdir/pure/new", "mark /mkdir/merged/new", "mark /deep/pure/sub/deeper",
 		"mark /setgid/setgid/d", "mark /old-dirfd/pure/dir",

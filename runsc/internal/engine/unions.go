@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"fmt"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/ociconfig"
@@ -76,6 +79,24 @@ func lowerOverlay(m specs.Mount, parts []directfspolicy.Decision) []specs.Mount 
 		out = append(out, part)
 	}
 	return out
+}
+
+// NameOverlays gives overlays the sources that the user wrote. The engine's reader
+// takes them for paths, and has put the bundle before them
+// (runsc/specutils/specutils.go:267). The bundle is the working directory if it is
+// "".
+func NameOverlays(spec *specs.Spec, bundle string) error {
+	bundle, err := filepath.Abs(bundle)
+	if err != nil {
+		return fmt.Errorf("finding the bundle: %w", err)
+	}
+	for i := range spec.Mounts {
+		m := &spec.Mounts[i]
+		if name, ok := strings.CutPrefix(m.Source, strings.TrimSuffix(bundle, "/")+"/"); ok && ociconfig.IsOverlay(*m) {
+			m.Source = name
+		}
+	}
+	return nil
 }
 
 // ownProgram is this program's path, or empty: then the sandbox makes no overlay.

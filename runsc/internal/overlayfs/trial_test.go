@@ -67,7 +67,7 @@ func write(t testing.TB, name string) {
 
 // play mounts and uses the overlay.
 func (tr trial) play() (o outcome) {
-	o.Facts = inspect.Facts(tr.Mount)
+	o.Facts = inspect.Facts(tr.Mount, overlaymount.Host)
 	o.Known = fmt.Sprintf("%+v", o.Facts)
 	for _, f := range overlaymount.Check(tr.Mount, o.Facts, overlaymount.Host) {
 		o.Findings = append(o.Findings, *f)

@@ -89,7 +89,7 @@ func TestDialect(t *testing.T) {
 			m := changed(nil)(t)
 			m.Options = dialect.writer
 			replaceShown(t, trial{m})
-			d := inspect.Facts(m).Layers[m.Upper]
+			d := inspect.Facts(m, overlaymount.Host).Layers[m.Upper]
 			if own, other := dialect.path(d); own == "" || other != "" {
 				t.Errorf("seen at %q, and the other dialect at %q", own, other)
 			}

@@ -36,7 +36,7 @@ func mountHost(d directfspolicy.Decision, layers []layer) (*os.File, error) {
 		if errors.As(err, &refused) {
 			err, log = fmt.Errorf("%s: %w", refused.Step, refused.Err), refused.Log
 		}
-		return nil, overlaymount.Explain(mountOf(d), inspect.Facts(mountOf(d)), err, log)
+		return nil, overlaymount.Explain(mountOf(d), inspect.Facts(mountOf(d), overlaymount.Host), err, log)
 	}
 	return os.NewFile(uintptr(fd), d.Mount), nil
 }

@@ -114,6 +114,9 @@ func readBundle(dir string, conf *config.Config) (spec *specs.Spec, own *config.
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("bundle %q: %w", dir, err)
 	}
+	if err := engine.NameOverlays(spec, abs); err != nil {
+		return nil, nil, nil, err
+	}
 	own = new(config.Config)
 	*own = *conf
 	for _, err := range engineRefuses(own, spec) {

@@ -33,5 +33,8 @@ func (c inBundle) FetchSpec(conf *config.Config, f *flag.FlagSet) (string, *spec
 	if err == nil && spec != nil {
 		err = engine.Hints.CheckConfigBundles(conf, spec)
 	}
+	if err == nil && spec != nil {
+		err = engine.NameOverlays(spec, f.Lookup("bundle").Value.String())
+	}
 	return id, spec, err
 }

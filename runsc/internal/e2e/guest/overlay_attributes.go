@@ -116,6 +116,11 @@ func overlayMarks(s *scene) {
 	s.attributes("both")
 	s.list("both")
 	s.list("hidden")
+	for _, attribute := range []string{"trusted.overlay.opaque", "trusted.overlay.mine"} {
+		// Where it could be set, the next container would be refused: it looks as if
+		// another overlay had written the layer.
+		_ = unix.Removexattr(s.p("both"), attribute)
+	}
 }
 
 func overlayACL(s *scene) {
