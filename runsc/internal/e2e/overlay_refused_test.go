@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/directfs/runsc/runsc/harness"
 	"golang.org/x/sys/unix"
