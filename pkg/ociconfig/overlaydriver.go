@@ -2,7 +2,6 @@ package ociconfig
 
 import (
 	"errors"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -43,9 +42,10 @@ func (p *parser) overlayDriver(sm specs.Mount) (d OverlayDriver, chosen bool) {
 		if !isOverlayOption(key) {
 			continue
 		}
+		allowed := OverlayDrivers
 		refuse := func(err error, fix string) {
 			p.refuse(&directfspolicy.HintError{
-				Key: optionKey + " " + key, Value: value, Mount: path.Clean(sm.Destination), Allowed: OverlayDrivers, Fix: fix, Err: err,
+				Key: optionKey + " " + key, Value: value, Mount: path.Clean(sm.Destination), Allowed: allowed, Fix: fix, Err: err,
 			})
 		}
 		switch {
@@ -57,9 +57,12 @@ func (p *parser) overlayDriver(sm specs.Mount) (d OverlayDriver, chosen bool) {
 			refuse(directfspolicy.ErrInvalidValue, "write one of the allowed values or remove the option")
 		case chosen && value != string(d):
 			refuse(directfspolicy.ErrConflict, "keep one of the options")
-		case p.o.Ceiling == directfspolicy.NoHints,
-			p.o.Ceiling == directfspolicy.NarrowHints && p.o.OverlayDriver == OverlaySentry && value != string(OverlaySentry):
-			refuse(directfspolicy.ErrCeiling, fmt.Sprintf("--directfs-hints=%v leaves the driver to the operator: remove the option", p.o.Ceiling))
+		case p.o.Ceiling == directfspolicy.NoHints:
+			allowed = nil
+			refuse(directfspolicy.ErrCeiling, "--directfs-hints=none leaves the driver to the operator: remove the option")
+		case p.o.Ceiling == directfspolicy.NarrowHints && p.o.OverlayDriver == OverlaySentry && value != string(OverlaySentry):
+			allowed = []string{string(OverlaySentry)}
+			refuse(directfspolicy.ErrCeiling, "--directfs-hints=narrow lets no mount leave the sentry's driver, which --overlay-driver chooses: remove the option")
 		default:
 			d, chosen = OverlayDriver(value), true
 		}

@@ -58,14 +58,18 @@ func CheckFirstProcess(conf *config.Config, spec *specs.Spec, p directfspolicy.P
 		return fmt.Errorf("%w: the spec has no process, and the sandbox's overlays need one: add one, or %s", directfspolicy.ErrInvalidRequest, instead)
 	}
 	if conf.OCISeccomp && spec.Linux != nil && spec.Linux.Seccomp != nil {
-		return fmt.Errorf("%w: linux.seccomp with --oci-seccomp: the profile would hold for the process that mounts the sandbox's overlays: %s", directfspolicy.ErrInvalidRequest, instead)
+		return fmt.Errorf("%w: linux.seccomp with --oci-seccomp: the profile would hold for the process that mounts the sandbox's overlays: remove it, or %s", directfspolicy.ErrInvalidRequest, instead)
 	}
 	for _, l := range spec.Process.Rlimits {
 		if l.Type == "RLIMIT_AS" && l.Soft < leastAddressSpace {
-			return fmt.Errorf("%w: RLIMIT_AS=%d: the process that mounts the sandbox's overlays needs %d: raise it, or %s", directfspolicy.ErrInvalidRequest, l.Soft, uint64(leastAddressSpace), instead)
+			return fmt.Errorf("%w: process.rlimits: RLIMIT_AS=%d: the process that mounts the sandbox's overlays needs at least %d bytes: raise it, or %s", directfspolicy.ErrInvalidRequest, l.Soft, uint64(leastAddressSpace), instead)
 		}
 	}
 	for _, o := range sentryOverlays(p) {
+		at := func(m specs.Mount) bool { return path.Clean(m.Destination) == o }
+		if i := slices.IndexFunc(spec.Mounts, at); i >= 0 && slices.ContainsFunc(spec.Mounts[i+1:], at) {
+			return fmt.Errorf("%w: mount %q: the sandbox makes an overlay at this place, and another mount has it too: remove one of the two, or mount it elsewhere", directfspolicy.ErrInvalidRequest, o)
+		}
 		if slices.Contains([]string{"/", "/proc", "/sys", "/dev", "/dev/pts", "/sys/fs/cgroup"}, o) {
 			return fmt.Errorf("%w: mount %q: the sandbox cannot make an overlay where it has a file system of its own: mount it below, or %s", directfspolicy.ErrInvalidRequest, o, instead)
 		}

@@ -36,9 +36,21 @@ func mountHost(d directfspolicy.Decision, layers []layer) (*os.File, error) {
 		if errors.As(err, &refused) {
 			err, log = fmt.Errorf("%s: %w", refused.Step, refused.Err), refused.Log
 		}
-		return nil, overlaymount.Explain(mountOf(d), inspect.Facts(mountOf(d), overlaymount.Host), err, log)
+		return nil, overlaymount.Explain(mountOf(d), factsOf(d), err, log)
 	}
 	return os.NewFile(uintptr(fd), d.Mount), nil
+}
+
+// factsOf are those of an overlay whose upper and work directory this process has
+// locked: nobody else has.
+func factsOf(d directfspolicy.Decision) overlaymount.Facts {
+	f := inspect.Facts(mountOf(d), overlaymount.Host)
+	for _, s := range d.Locks() {
+		own := f.Layers[s.Path]
+		own.LockedBy = ""
+		f.Layers[s.Path] = own
+	}
+	return f
 }
 
 func optionsOf(d directfspolicy.Decision) (all []overlaymount.Option) {

@@ -86,16 +86,11 @@ func mountAll(plan directfspolicy.Plan) (files []*os.File, report *Report, err e
 		own, err := mount(d, taken)
 		files = append(files, own...)
 		if err != nil {
-			return files, report, fmt.Errorf("mount %q: %w", d.Mount, err)
+			return files, report, fmt.Errorf("mount %q: %w", overlayOf(d), err)
 		}
 	}
 	return files, report, nil
 }
-
-// taken says which mount of the plan has a directory.
-type taken map[inode]string
-
-type inode struct{ device, number uint64 }
 
 // mount makes the files of one decision. Locks come first in time: who finds a
 // directory in use must not have mounted it.
@@ -108,18 +103,16 @@ func mount(d directfspolicy.Decision, taken taken) (files []*os.File, err error)
 	var locks []*os.File
 	for _, s := range d.Locks() {
 		for _, l := range layers {
-			if l.Source != s {
+			if l.Path != s.Path || l.Layer != kindOf(d, s) {
 				continue
 			}
-			at := inode{l.Device, l.Inode}
-			if by := taken[at]; by != "" {
-				return locks, fmt.Errorf("%v layer %q: %w by mount %q of this container: use another directory", l.Layer, l.Path, ErrInUse, by)
+			if err := taken.by(d, s); err != nil {
+				return locks, err
 			}
 			lock, err := lockDirectory(l)
 			if err != nil {
 				return locks, err
 			}
-			taken[at] = d.Mount
 			locks = append(locks, lock)
 		}
 	}
@@ -154,8 +147,9 @@ func openLayers(d directfspolicy.Decision) (layers []layer, err error) {
 	for _, s := range d.Sources {
 		fd, err := unix.Open(s.Path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err != nil {
-			return layers, fmt.Errorf("%v layer %q: %w", s.Layer, s.Path, err)
+			return layers, fmt.Errorf("%v layer %q: %w", kindOf(d, s), s.Path, err)
 		}
+		s.Layer = kindOf(d, s)
 		layers = append(layers, layer{s, fd})
 		var st unix.Stat_t
 		if err := unix.Fstat(fd, &st); err != nil {
