@@ -73,6 +73,8 @@ func (a *arrangement) place(i int, m specs.Mount, c *connection) (place string, 
 		place, err = a.add(layout.Mount{Decision: overlay, Root: layout.NoRoot, Directory: true}, nil)
 	case c != nil:
 		place, err = a.add(layout.Mount{Decision: c.decision, Root: c.tree, Directory: c.directory}, c)
+	default:
+		err = a.apart(m.Destination)
 	}
 	if isOverlay {
 		a.overlays[overlay.Mount] = place
@@ -108,10 +110,8 @@ func (a *arrangement) add(m layout.Mount, c *connection) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, overlay := range a.overlays {
-		if strings.HasPrefix(place, strings.TrimSuffix(overlay, "/")+"/") {
-			return "", fmt.Errorf("mount %q leads to %q: %w", m.Decision.Mount, place, errIntoOverlay)
-		}
+	if err := a.notInOverlay(m.Decision.Mount, place); err != nil {
+		return "", err
 	}
 	for _, j := range same {
 		if c == nil || a.added[j] == nil {
@@ -123,6 +123,33 @@ func (a *arrangement) add(m layout.Mount, c *connection) (string, error) {
 	}
 	a.added = append(a.added, c)
 	return place, nil
+}
+
+// apart refuses a mount that the sandbox makes by itself, such as a tmpfs, if links
+// lead it into an overlay, or to one. Where it leads nowhere the sandbox says so.
+func (a *arrangement) apart(destination string) error {
+	if len(a.overlays) == 0 {
+		return nil
+	}
+	place, err := a.layout.Where(destination)
+	if err != nil {
+		return nil
+	}
+	for _, overlay := range a.overlays {
+		if place == overlay {
+			return fmt.Errorf("mount %q: %w", destination, errTwoAtOverlay)
+		}
+	}
+	return a.notInOverlay(destination, place)
+}
+
+func (a *arrangement) notInOverlay(destination, place string) error {
+	for _, overlay := range a.overlays {
+		if strings.HasPrefix(place, strings.TrimSuffix(overlay, "/")+"/") {
+			return fmt.Errorf("mount %q leads to %q: %w", destination, place, errIntoOverlay)
+		}
+	}
+	return nil
 }
 
 // showAlso makes a connection that is hidden by another one at the same place

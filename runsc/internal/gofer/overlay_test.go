@@ -76,11 +76,13 @@ func TestLinksToOverlays(t *testing.T) {
 		"into": {"/ov", "/into/x", errIntoOverlay},
 		"onto": {"/ov", "/onto", errTwoAtOverlay},
 	} {
-		p := newScene(t)
-		p.link(tt.link, name)
-		_, err := p.overlays(p.overlay("/ov"), specs.Mount{Destination: tt.destination, Type: "bind", Source: p.source("x")})
-		if !errors.Is(err, tt.want) {
-			t.Errorf("%s: error %v, want %v", name, err, tt.want)
+		for _, kind := range []string{"bind", "tmpfs"} {
+			p := newScene(t)
+			p.link(tt.link, name)
+			_, err := p.overlays(p.overlay("/ov"), specs.Mount{Destination: tt.destination, Type: kind, Source: p.source("x")})
+			if !errors.Is(err, tt.want) {
+				t.Errorf("%s, %s: error %v, want %v", name, kind, err, tt.want)
+			}
 		}
 	}
 }

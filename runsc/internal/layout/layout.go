@@ -83,6 +83,14 @@ func (l *Layout) Add(m Mount) (place string, same []int, err error) {
 	return place, same, nil
 }
 
+// Where returns the place to which a destination leads now. It adds nothing and makes
+// nothing.
+func (l *Layout) Where(destination string) (place string, err error) {
+	look := *l
+	look.makes = false
+	return look.find(destination, true)
+}
+
 // agrees reports whether nobody can tell by the decisions which of two mounts
 // at one place is served. The rootfs may have another cache mode than a mount
 // that hides all of it: the defaults for the two differ.
