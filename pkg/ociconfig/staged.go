@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/overlaymount"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -21,12 +22,15 @@ const stagedName = ".overlay"
 
 // sentryUnion is an overlay that lives in the sandbox, followed by its layers from
 // top to bottom.
-func (d describer) sentryUnion(p *parser, m directfspolicy.Mount, l layered, gofers goferHints) []directfspolicy.Mount {
+func (d describer) sentryUnion(p *parser, m directfspolicy.Mount, l layered, facts overlaymount.Facts, gofers goferHints) []directfspolicy.Mount {
 	m.Sources = nil
 	d.writes(&m, l.readOnly())
 	all := []directfspolicy.Mount{m}
-	add := func(name, source string, kind directfspolicy.LayerKind) {
+	add := func(name, source string, role overlaymount.Role, kind directfspolicy.LayerKind) {
 		part, err := d.part(m.Destination, name, source, kind, gofers)
+		if err == nil && len(part.Sources) > 0 {
+			err = isOfFacts(overlaymount.Layer{Role: role, Path: source}, facts, part.Sources[0])
+		}
 		if err != nil {
 			p.refuse(fmt.Errorf("mount %q: %w", m.Destination, err))
 			return
@@ -35,10 +39,10 @@ func (d describer) sentryUnion(p *parser, m directfspolicy.Mount, l layered, gof
 		all = append(all, part)
 	}
 	for i, lower := range l.Lower {
-		add("lower"+strconv.Itoa(i), lower, directfspolicy.LowerLayer)
+		add("lower"+strconv.Itoa(i), lower, overlaymount.Lower, directfspolicy.LowerLayer)
 	}
 	if l.Upper != "" {
-		add("upper", l.Upper, directfspolicy.UpperLayer)
+		add("upper", l.Upper, overlaymount.Upper, directfspolicy.UpperLayer)
 	}
 	return all
 }

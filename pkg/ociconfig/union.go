@@ -94,7 +94,7 @@ func (d describer) union(p *parser, sm specs.Mount, gofers goferHints) []directf
 	u.Source = sm.Source
 	m.Union, m.SourceName = &u, ""
 	if u.Driver == directfspolicy.SentryUnion {
-		return d.sentryUnion(p, m, l, gofers)
+		return d.sentryUnion(p, m, l, facts, gofers)
 	}
 	return d.hostUnion(p, m, l, facts)
 }
@@ -174,14 +174,23 @@ func (o Options) layerSources(m overlaymount.Mount, facts overlaymount.Facts) (a
 		if err != nil {
 			return nil, err
 		}
-		at := facts.Layers[l.Path].Identity
-		if at != (overlaymount.Identity{}) && s[0].Inode != 0 && (at != overlaymount.Identity{Device: s[0].Device, Inode: s[0].Inode}) {
-			return nil, fmt.Errorf("%s %q: %w", l.Role, l.Path, errLayerChanged)
+		if err := isOfFacts(l, facts, s[0]); err != nil {
+			return nil, err
 		}
 		s[0].Layer = kinds[l.Role]
 		all = append(all, s[0])
 	}
 	return all, nil
+}
+
+// isOfFacts fails where the source of a layer is another directory than the one that
+// the facts are of.
+func isOfFacts(l overlaymount.Layer, facts overlaymount.Facts, s directfspolicy.Source) error {
+	at := facts.Layers[l.Path].Identity
+	if at != (overlaymount.Identity{}) && s.Inode != 0 && (at != overlaymount.Identity{Device: s.Device, Inode: s.Inode}) {
+		return fmt.Errorf("%s %q: %w", l.Role, l.Path, errLayerChanged)
+	}
+	return nil
 }
 
 // EngineOptions are what the engine may know of a mount's options: for an overlay,

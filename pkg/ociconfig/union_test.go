@@ -199,6 +199,25 @@ func TestRefusedOverlays(t *testing.T) {
 	}
 }
 
+// A decision is for the directories that were looked at.
+func TestExchangedLayers(t *testing.T) {
+	layers := func(m overlaymount.Mount, _ overlaymount.Driver) overlaymount.Facts {
+		return overlaymount.Facts{Layers: map[string]overlaymount.Directory{"/b": {Identity: overlaymount.Identity{Device: 1, Inode: 2}}}}
+	}
+	for _, inode := range []uint64{2, 3} {
+		sources := func(name string, _ bool) ([]directfspolicy.Source, error) {
+			return []directfspolicy.Source{{Path: name, Device: 1, Inode: inode}}, nil
+		}
+		for _, driver := range ociconfig.OverlayDrivers {
+			o := ociconfig.Options{Flag: true, FirstProcess: "/p", Layers: layers, Sources: sources, OverlayDriver: ociconfig.OverlayDriver(driver)}
+			_, err := ociconfig.Plan(container(nil, overlayMount()), o)
+			if replaced := err != nil && strings.Contains(err.Error(), "replaced by another directory"); replaced != (inode == 3) || !replaced && err != nil {
+				t.Errorf("%s, inode %d: error %v", driver, inode, err)
+			}
+		}
+	}
+}
+
 // Nobody else may mount where the layers are until the overlay is there.
 func TestReservedPlace(t *testing.T) {
 	_, err := ociconfig.Plan(container(nil, overlayMount("gvisor.overlay=sentry"), bind("/ov/.overlay/lower0", "/s")), ociconfig.Options{Flag: true})

@@ -43,7 +43,7 @@ func TestExplain(t *testing.T) {
 		},
 		{
 			name: "a warning that does not fit", options: writable, err: syscall.EBUSY, want: "in-use?",
-			facts: withMounted(submounts("/a"), Mounted{"/m", at("/b"), Identity{}}),
+			facts: withMounted(submounts("/a"), Mounted{"/m", 0, at("/b"), Identity{}}),
 		},
 		{name: "twice", options: "lowerdir=/a:/b:/a", err: syscall.ELOOP, facts: dirs(nil), want: "same-directory"},
 		{name: "twice, unseen", options: writable, err: syscall.ELOOP, facts: dirs(nil), want: "nested", says: []string{"apart"}},

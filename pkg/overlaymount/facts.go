@@ -83,8 +83,10 @@ type Identity struct{ Device, Inode uint64 }
 
 // Mounted is an overlay in the mount table.
 type Mounted struct {
-	// Mountpoint is where it is mounted.
+	// Mountpoint is where it is mounted, in the mount namespace of Process if that is
+	// not 0.
 	Mountpoint string
+	Process    int
 
 	// Upper and Work are what its options name, where they still lead to
 	// directories.

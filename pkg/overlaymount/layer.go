@@ -119,6 +119,9 @@ func (c *checker) inUse(s seen) {
 			continue
 		}
 		f.Problem = fmt.Sprintf("%s of the overlay at %q, which is mounted", where, o.Mountpoint)
+		if o.Process != 0 {
+			f.Problem += fmt.Sprintf(" in the mount namespace of process %d", o.Process)
+		}
 		c.add(f)
 		return
 	}

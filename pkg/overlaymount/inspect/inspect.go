@@ -12,6 +12,7 @@ import (
 	"errors"
 	"path"
 	"runtime"
+	"slices"
 
 	"github.com/directfs/runsc/pkg/overlaymount"
 	"golang.org/x/sys/unix"
@@ -29,6 +30,10 @@ type Reader struct {
 	locks   map[LockedFile]int
 	above   map[place][]overlaymount.Identity
 	mounted []overlaymount.Mounted
+
+	// elsewhere is not read where nothing is written.
+	elsewhere *[]overlaymount.Mounted
+
 	driver  overlaymount.Driver
 	entries int // how many more entries of lower layers are looked at
 	left    int // and how many directories by deep
@@ -56,6 +61,9 @@ func (r *Reader) Facts(m overlaymount.Mount, d overlaymount.Driver) overlaymount
 		Layers:        map[string]overlaymount.Directory{},
 		Mounted:       r.mounted,
 	}
+	if m.Upper != "" {
+		facts.Mounted = append(slices.Clip(facts.Mounted), r.others()...)
+	}
 	r.entries, r.left, r.driver = maxLowerEntries, maxDeep, d
 	for _, l := range m.Layers() {
 		if _, ok := facts.Layers[l.Path]; !ok {
@@ -63,6 +71,15 @@ func (r *Reader) Facts(m overlaymount.Mount, d overlaymount.Driver) overlaymount
 		}
 	}
 	return facts
+}
+
+// others are the overlays of other mount namespaces.
+func (r *Reader) others() []overlaymount.Mounted {
+	if r.elsewhere == nil {
+		all := elsewhere()
+		r.elsewhere = &all
+	}
+	return *r.elsewhere
 }
 
 // load reads, at the first call, what is not about one layer.

@@ -46,7 +46,7 @@ func Options(conf *config.Config, pod *specs.Spec) ociconfig.Options {
 		SpecialFiles:  conf.HostFifo.AllowOpen() || conf.CharacterDevicePolicy.AllowsPassthrough(),
 		Sources:       hostfs.NewReader().Sources,
 		HostDevices:   func(spec *specs.Spec) bool { return servesDevices(spec, conf) },
-		Layers:        inspect.Facts,
+		Layers:        inspect.NewReader().Facts,
 		FirstProcess:  ownProgram(),
 		OverlayDriver: Overlay.driver,
 		Pod:           pod,
