@@ -57,6 +57,9 @@ func CheckFirstProcess(conf *config.Config, spec *specs.Spec, p directfspolicy.P
 	if spec.Process == nil {
 		return fmt.Errorf("%w: the spec has no process, and the sandbox's overlays need one: add one, or %s", directfspolicy.ErrInvalidRequest, instead)
 	}
+	if !slices.ContainsFunc(p.Decisions(), isProgram) {
+		return fmt.Errorf("%w: the path of the runtime's own program is unknown (/proc/self/exe), and it mounts the sandbox's overlays: %s", directfspolicy.ErrInvalidRequest, instead)
+	}
 	if conf.OCISeccomp && spec.Linux != nil && spec.Linux.Seccomp != nil {
 		return fmt.Errorf("%w: linux.seccomp with --oci-seccomp: the profile would hold for the process that mounts the sandbox's overlays: remove it, or %s", directfspolicy.ErrInvalidRequest, instead)
 	}
@@ -75,6 +78,12 @@ func CheckFirstProcess(conf *config.Config, spec *specs.Spec, p directfspolicy.P
 		}
 	}
 	return checkMostMounts(p, instead)
+}
+
+// isProgram reports whether the decision is about the program that mounts overlays,
+// and says where that is.
+func isProgram(d directfspolicy.Decision) bool {
+	return d.Layer != nil && d.Layer.Kind == directfspolicy.ProgramFile && len(d.Sources) > 0 && path.IsAbs(d.Sources[0].Path)
 }
 
 // firstProcess says what the first process has to do.

@@ -161,6 +161,18 @@ func TestCheckFirstProcess(t *testing.T) {
 	}
 }
 
+// Without a program there is no overlay, and not the overlay of some other directory.
+func TestUnknownProgram(t *testing.T) {
+	spec, _ := overlaySpec(t)
+	p, err := ociconfig.Plan(spec, ociconfig.Options{Flag: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := engine.CheckFirstProcess(&config.Config{}, spec, p); !errors.Is(err, directfspolicy.ErrInvalidRequest) || !strings.Contains(err.Error(), "/proc/self/exe") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // The sandbox process is given an FD for each layer, and has room for so many.
 func TestMostMounts(t *testing.T) {
 	for _, c := range []struct {
