@@ -30,7 +30,7 @@ export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false -t
 export RUNSC_BIN := $(CURDIR)/bin/runsc
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-blob test test-faults lint fuzz-short mutants bench bench-quick bench-volumes clean check-go check-machine check-tools
+.PHONY: help build demo demo-blob test test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays clean check-go check-machine check-tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,10 @@ bench-quick: ## the same with few and short samples, three minutes
 bench-volumes: check-machine build ## compare our object store volumes with FUSE clients (root, FUSE; BENCHFLAGS)
 	@go build -C benchmarks -o ../bin/bench .
 	@bin/bench volumes $(BENCHFLAGS)
+
+bench-overlays: check-machine ## compare our overlay mounts with overlays mounted by hand, upstream's runsc and runc (root; BENCHFLAGS)
+	@go build -C benchmarks -o ../bin/bench .
+	@bin/bench overlays $(BENCHFLAGS)
 
 clean: ## remove what make build leaves
 	rm -rf bin

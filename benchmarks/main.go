@@ -1,7 +1,8 @@
 // Command benchmarks compares this module's runsc with upstream's, with runc
-// and with the host itself, or, with the argument volumes, its volumes with FUSE
-// clients. docs/benchmarks.md and docs/benchmarks-volumes.md say what is measured
-// and how.
+// and with the host itself; with the argument volumes, its volumes with FUSE
+// clients; with the argument overlays, its overlay mounts with overlays that are
+// mounted by hand. docs/benchmarks.md, docs/benchmarks-volumes.md and
+// docs/benchmarks-overlays.md say what is measured and how.
 package main
 
 import (
@@ -45,6 +46,9 @@ func closeHighFDs() {
 func run(ctx context.Context) error {
 	if len(os.Args) > 1 && os.Args[1] == volumesWord {
 		return runVolumes(ctx, os.Args[2:])
+	}
+	if len(os.Args) > 1 && os.Args[1] == overlaysWord {
+		return runOverlays(ctx, os.Args[2:])
 	}
 	c, err := parse(os.Args[1:])
 	if err != nil {

@@ -57,6 +57,7 @@ func TestDocs(t *testing.T) {
 	}{
 		{report.ResultsFile, report.TableFile, "make bench", report.Markdown},
 		{report.VolumesFile, report.VolumesTableFile, "make bench-volumes", report.VolumesMarkdown},
+		{report.OverlaysFile, report.OverlaysTableFile, "make bench-overlays", report.OverlaysMarkdown},
 	} {
 		r, err := results.Read(filepath.Join(dir, test.stored))
 		if err != nil {

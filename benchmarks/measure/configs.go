@@ -52,6 +52,13 @@ type Config struct {
 	// the measured mount, lest something else be measured than is said.
 	DirectFS, Exclusive bool
 
+	// Type is the file system type that the guest must find there. Without one
+	// it is a gofer mount in sandboxes, and anything elsewhere.
+	Type string
+
+	// OnOverlay is set where the gofer mount must be of a host's overlay.
+	OnOverlay bool
+
 	// Quick is set for what make bench-quick measures.
 	Quick bool
 
@@ -77,6 +84,10 @@ const (
 	optionExclusive        = "cache=exclusive"
 	fscache, revalidating  = "cache=fscache", "cache=remote_revalidating"
 	directfsOption, p9Type = "directfs", "9p"
+
+	// staleRead is gVisor's option for files on an overlayfs, whose pages are
+	// others after a copy-up (runsc/boot/vfs.go).
+	staleRead, overlayType = "overlayfs_stale_read", "overlay"
 )
 
 // Configs is all of them, in the order of the tables.
@@ -135,18 +146,25 @@ func (c Config) sandboxed() bool { return c.Kind >= Upstream }
 // check compares the guest's line of /proc/mounts for the measured mount with
 // what the configuration says.
 func (c Config) check(mount string) error {
-	if !c.sandboxed() {
-		return nil
+	want := c.Type
+	if want == "" && c.sandboxed() {
+		want = p9Type
 	}
 	f := strings.Fields(mount)
-	if len(f) < 4 || f[2] != p9Type {
-		return fmt.Errorf("the measured directory is %q in the guest, not a gofer mount", mount)
+	if want != "" && (len(f) < 4 || f[2] != want) {
+		return fmt.Errorf("the measured directory is %q in the guest, not a mount of type %s", mount, want)
+	}
+	if !c.sandboxed() {
+		return nil
 	}
 	options := strings.Split(f[3], ",")
 	if got := slices.Contains(options, directfsOption); got != c.DirectFS {
 		return fmt.Errorf("the measured mount has directfs %t, want %t (%s)", got, c.DirectFS, f[3])
 	}
-	want := revalidating
+	if c.OnOverlay && !slices.Contains(options, staleRead) {
+		return fmt.Errorf("the measured mount is not of a host's overlay: %s is not among its options (%s)", staleRead, f[3])
+	}
+	want = revalidating
 	if c.Exclusive {
 		want = fscache
 	}

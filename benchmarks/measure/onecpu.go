@@ -45,16 +45,21 @@ func (r *run) oneCPU(ctx context.Context, round int) error {
 	}
 	for set := range oneCPUSets {
 		err := r.inGuests(ctx, places, startOnOneCPU, func(guests []*guest) error {
-			for step, w := range r.OneCPU {
-				name := oneCPUName(w.Name)
-				r.Progress.step(fmt.Sprintf("round %d of %d: %s", round+1, r.Rounds, name))
-				if err := r.measure(ctx, guests, cell{w, 1}, name, r.Sample/oneCPUShorter, round*oneCPUSets+set, step); err != nil {
-					return err
-				}
-			}
-			return nil
+			return r.oneCPUSet(ctx, guests, round, round*oneCPUSets+set)
 		})
 		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// oneCPUSet measures all operations in guests. set counts the sets of all rounds.
+func (r *run) oneCPUSet(ctx context.Context, guests []*guest, round, set int) error {
+	for step, w := range r.OneCPU {
+		name := oneCPUName(w.Name)
+		r.Progress.step(fmt.Sprintf("round %d of %d: %s", round+1, r.Rounds, name))
+		if err := r.measure(ctx, guests, cell{w, 1}, name, r.Sample/oneCPUShorter, set, step); err != nil {
 			return err
 		}
 	}

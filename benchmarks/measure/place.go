@@ -29,6 +29,9 @@ type place struct {
 	runtime   *harness.Runtime // for runsc
 	started   int
 
+	// union are the layers of the measured overlay, if it is one.
+	union *layers
+
 	// served is the bundle with the measured directory. The host has none.
 	served *harness.Bundle
 }
@@ -70,10 +73,18 @@ func (l *place) mount(destination, source string, options ...string) harness.Opt
 	return harness.MountFrom(source, destination, append([]string{"rbind"}, options...)...)
 }
 
+// measured mounts the measured directory: an overlay unless union is nil.
+func (l *place) measured(data string, union *layers) harness.Option {
+	if union != nil && !union.byHand {
+		return union.inSpec(dataDir, l.Options)
+	}
+	return l.mount(dataDir, data, slices.Concat([]string{"rw"}, l.Options, l.Served)...)
+}
+
 // serving builds the bundle with the measured directory and the tools.
 func (l *place) serving() (*harness.Bundle, error) {
 	options := []harness.Option{
-		l.mount(dataDir, l.data, slices.Concat([]string{"rw"}, l.Options, l.Served)...),
+		l.measured(l.data, l.union),
 		harness.Edit(func(s *specs.Spec) { s.Process.Cwd = dataDir }),
 	}
 	dirs, links, err := toolDirs(l.tools)

@@ -100,7 +100,7 @@ func (r *run) measure(ctx context.Context, guests []*guest, c cell, name string,
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			a, err := guests[i].measure(workload.Request{Workload: c.Name, Workers: c.workers, Duration: sample, Tools: r.Tools})
+			a, err := guests[i].measure(workload.Request{Workload: c.Name, Workers: c.workers, Duration: sample, Tools: r.Tools, Part: pass})
 			if err != nil {
 				return fmt.Errorf("configuration %s: %s, %d workers: %w", guests[i].place.Name, name, c.workers, err)
 			}
@@ -140,13 +140,14 @@ const runTrueSets = 3
 // passes as one of an operation.
 func (r *run) starts(ctx context.Context, round, step int) error {
 	for i, mounts := range r.Starts {
-		r.Progress.step(fmt.Sprintf("round %d of %d: %s", round+1, r.Rounds, startName(mounts)))
+		name := startName(mounts)
+		r.Progress.step(fmt.Sprintf("round %d of %d: %s", round+1, r.Rounds, name))
 		sets, passes := 1, 1
 		if mounts == 0 {
 			sets, passes = runTrueSets, workload.OperationPasses
 		}
 		for set := range sets {
-			if err := r.startSet(ctx, mounts, passes, round*sets+set, step+i); err != nil {
+			if err := r.startSet(ctx, name, passes, round*sets+set, step+i); err != nil {
 				return err
 			}
 		}
@@ -155,24 +156,24 @@ func (r *run) starts(ctx context.Context, round, step int) error {
 }
 
 // startSet adds one value of each configuration's.
-func (r *run) startSet(ctx context.Context, mounts, passes, round, step int) error {
+func (r *run) startSet(ctx context.Context, name string, passes, round, step int) error {
 	values := make([][]float64, len(r.starters))
 	for pass := range passes {
 		for _, k := range order(round, step+pass, len(r.starters)) {
 			s := r.starters[k]
-			if !s.can(mounts) {
+			if !s.can(name) {
 				continue
 			}
-			ns, err := s.measure(ctx, mounts)
+			ns, err := s.measure(ctx, name)
 			if err != nil {
-				return fmt.Errorf("configuration %s: %s: %w", s.Name, startName(mounts), err)
+				return fmt.Errorf("configuration %s: %s: %w", s.Name, name, err)
 			}
 			values[k] = append(values[k], ns)
 		}
 	}
 	for k, v := range values {
 		if len(v) > 0 {
-			r.result.Add(r.starters[k].Name, startName(mounts), 1, stats.Median(v).Median)
+			r.result.Add(r.starters[k].Name, name, 1, stats.Median(v).Median)
 		}
 	}
 	return nil

@@ -36,30 +36,35 @@ func startWorkload(mounts int) results.Workload {
 // starter starts containers that do nothing and takes the time.
 type starter struct {
 	*place
-	bundles map[int]*harness.Bundle
+
+	// bundles are what is started, by the name of the workload.
+	bundles map[string]*harness.Bundle
 }
 
 func newStarter(l *place, mounts []int) (starter, error) {
-	s := starter{l, map[int]*harness.Bundle{}}
+	s := starter{l, map[string]*harness.Bundle{}}
 	for _, n := range mounts {
 		if l.Kind == Native {
 			continue // a process has no mounts of its own
 		}
 		var err error
-		if s.bundles[n], err = l.starting(n); err != nil {
+		if s.bundles[startName(n)], err = l.starting(n); err != nil {
 			return s, err
 		}
 	}
 	return s, nil
 }
 
-// can says whether the configuration has mounts to start with.
-func (s starter) can(mounts int) bool { return mounts == 0 || s.Kind != Native }
+// can says whether the configuration has something to start by this name. The
+// host has processes without mounts of their own.
+func (s starter) can(name string) bool {
+	return s.bundles[name] != nil || s.Kind == Native && name == RunTrue
+}
 
 // measure returns the nanoseconds from the start of the command to its end,
 // when the container is deleted.
-func (s starter) measure(ctx context.Context, mounts int) (float64, error) {
-	cmd := s.command(ctx, s.bundles[mounts], "true")
+func (s starter) measure(ctx context.Context, name string) (float64, error) {
+	cmd := s.command(ctx, s.bundles[name], "true")
 	began := time.Now()
 	out, err := combined(cmd)
 	elapsed := time.Since(began)

@@ -94,11 +94,26 @@ func toolDirs(t workload.Tools) (dirs []string, links map[string]string, err err
 
 // SkipMissing leaves out what the machine has no program for, and returns plain
 // lines about it.
+func (o *OverlayOptions) SkipMissing() (skipped []string) {
+	o.Configs = slices.DeleteFunc(slices.Clone(o.Configs), func(c OverlayConfig) bool {
+		missing := c.Kind == Runc && o.Programs.Runc == ""
+		if missing {
+			skipped = append(skipped, noRunc)
+		}
+		return missing
+	})
+	return skipped
+}
+
+const noRunc = "runc: not installed: skipped"
+
+// SkipMissing leaves out what the machine has no program for, and returns plain
+// lines about it.
 func (o *Options) SkipMissing() (skipped []string) {
 	o.Configs = slices.DeleteFunc(slices.Clone(o.Configs), func(c Config) bool {
 		missing := c.Kind == Runc && o.Programs.Runc == ""
 		if missing {
-			skipped = append(skipped, "runc: not installed: skipped")
+			skipped = append(skipped, noRunc)
 		}
 		return missing
 	})

@@ -29,9 +29,13 @@ func drawn(r *results.Results) (list []results.Config) {
 // logarithmic axis: as far above 1 as twice as slow is, as far below is twice
 // as fast.
 func drawOperations(r *results.Results) (*plot.Plot, error) {
-	rows := parts[1].rows(r)
+	return drawRatios(r, parts[1].rows(r), drawn(r), base)
+}
+
+// drawRatios shows the ratios of configurations to one of them.
+func drawRatios(r *results.Results, rows []row, configs []results.Config, base string) (*plot.Plot, error) {
 	var lines []line
-	for i, c := range drawn(r) {
+	for i, c := range configs {
 		l := line{name: c.Name}
 		for x, w := range rows {
 			s, err := stats.Ratio(r.Values(c.Name, w.Name, w.workers), r.Values(base, w.Name, w.workers))
@@ -39,7 +43,7 @@ func drawOperations(r *results.Results) (*plot.Plot, error) {
 				continue
 			}
 			// Side by side, so that intervals do not hide each other.
-			shift := 0.7 * (float64(i)/float64(len(drawn(r))) - 0.5)
+			shift := 0.7 * (float64(i)/float64(len(configs)) - 0.5)
 			l.add(float64(x)+shift, s, 1)
 		}
 		lines = append(lines, l)

@@ -25,15 +25,20 @@ func Plots(r *results.Results, dir string) error {
 		{"starts.svg", drawStarts}, {"policy.svg", drawPolicy},
 	} {
 		drawn, err := p.draw(r)
-		if err != nil {
-			return fmt.Errorf("draw %s: %w", p.name, err)
+		if err := save(drawn, err, filepath.Join(dir, p.name)); err != nil {
+			return err
 		}
-		if drawn == nil {
-			continue
-		}
-		if err := drawn.Save(width, 13*vg.Centimeter, filepath.Join(dir, p.name)); err != nil {
-			return fmt.Errorf("draw %s: %w", p.name, err)
-		}
+	}
+	return nil
+}
+
+// save writes what was drawn, if there was anything to draw.
+func save(drawn *plot.Plot, err error, path string) error {
+	if err == nil && drawn != nil {
+		err = drawn.Save(width, 13*vg.Centimeter, path)
+	}
+	if err != nil {
+		return fmt.Errorf("draw %s: %w", filepath.Base(path), err)
 	}
 	return nil
 }

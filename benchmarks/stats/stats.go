@@ -54,6 +54,19 @@ func Ratio(a, b []float64) (Summary, error) {
 	return Median(ratios), nil
 }
 
+// Difference summarises the differences a[i]-b[i] of values that were measured
+// close to each other.
+func Difference(a, b []float64) (Summary, error) {
+	if len(a) != len(b) {
+		return Summary{}, fmt.Errorf("pair %d values with %d: every round must measure both", len(a), len(b))
+	}
+	differences := make([]float64, len(a))
+	for i := range a {
+		differences[i] = a[i] - b[i]
+	}
+	return Median(differences), nil
+}
+
 // HalfWidth is the distance from the median to the further end of the interval,
 // as a part of the median.
 func (s Summary) HalfWidth() float64 {

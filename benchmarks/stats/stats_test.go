@@ -72,3 +72,13 @@ func TestSpread(t *testing.T) {
 		}
 	}
 }
+
+func TestDifference(t *testing.T) {
+	s, err := Difference([]float64{3, 30, 300, 3000, 5, 7}, []float64{1, 28, 298, 2998, 3, 4})
+	if err != nil || s.Median != 2 || s.Lo != 2 || s.Hi != 3 || s.N != 6 {
+		t.Errorf("got %+v, %v", s, err)
+	}
+	if _, err := Difference([]float64{1, 2}, []float64{1}); err == nil {
+		t.Error("no error for values that cannot be paired")
+	}
+}

@@ -26,7 +26,7 @@ const manyWorkers = 16
 // Volumes are the workloads of volumes, in the order in which they are
 // measured. Their files are made by [PrepareVolume].
 var Volumes = []Workload{
-	readAll("seq-read-64", smallSequential),
+	seqRead64,
 	slow(readAll("seq-read-512", bigSequential)),
 	writeAll("seq-write-64", smallSequential),
 	slow(writeAll("seq-write-512", bigSequential)),
@@ -35,6 +35,8 @@ var Volumes = []Workload{
 	each("import-storm", "readdir of 40 directories; stat, open, read, close of all their files, 2,000 of some KiB: one file", moduleDir, len(moduleFiles), startImportTree, 1),
 	gitStatus,
 }
+
+var seqRead64 = readAll("seq-read-64", smallSequential)
 
 var gitStatus = Workload{
 	Workload: results.Workload{Name: GitStatus, Kind: results.Program, About: "`git status` on a clean repository of 2,000 files in 40 directories"},

@@ -90,6 +90,10 @@ type Request struct {
 
 	Tools Tools `json:"tools"`
 
+	// Part says which of its inputs a job takes that can use each of them once
+	// only: from 0 to OperationPasses-1.
+	Part int `json:"part,omitempty"`
+
 	// Output names the file that the job writes, which must not be there.
 	Output string `json:"output,omitempty"`
 }
@@ -179,7 +183,7 @@ func Operations() (list []Workload) {
 
 // Find returns the workload with the name.
 func Find(name string) (Workload, bool) {
-	for _, list := range [][]Workload{List, Volumes, {gitFresh}} {
+	for _, list := range [][]Workload{List, Volumes, Overlays, {gitFresh}} {
 		for _, w := range list {
 			if w.Name == name {
 				return w, true

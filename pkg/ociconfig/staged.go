@@ -54,8 +54,13 @@ func (d describer) part(of, name, source string, kind directfspolicy.LayerKind, 
 		return m, err
 	}
 	m.Layer = &directfspolicy.Layer{Of: of, Kind: kind}
-	if kind == directfspolicy.UpperLayer {
+	switch kind {
+	case directfspolicy.UpperLayer:
 		m.Cache = directfspolicy.CacheShared // see directfspolicy.ErrUpperCache
+	case directfspolicy.LowerLayer:
+		// Nobody may change it while it is in an overlay (overlayfs.rst, "Changes to
+		// underlying filesystems"), so that there is nothing to look for.
+		m.Cache = directfspolicy.CacheExclusive
 	}
 	m.Backend, m.BackendName = d.o.backend(d.spec, sm)
 	if len(gofers.of(m.SourceName, nil)) == 0 {

@@ -104,6 +104,11 @@ func TestSentryOverlay(t *testing.T) {
 			t.Errorf("%s: read-only %t", ds[1+i].Mount, ds[1+i].ReadOnly)
 		}
 	}
+	for i, want := range []directfspolicy.Cache{directfspolicy.CacheExclusive, directfspolicy.CacheExclusive, directfspolicy.CacheShared} {
+		if ds[1+i].Cache != want {
+			t.Errorf("%s: cache %v, want %v", ds[1+i].Mount, ds[1+i].Cache, want)
+		}
+	}
 }
 
 // A hint for a layer is for the layer alone where the sentry makes the overlay.

@@ -42,7 +42,8 @@ func TestOverlayUpperTwice(t *testing.T) {
 	s := newStack(t, lab, "s", 1)
 	id := lab.ID()
 	_, err := lab.Create(harness.Context(t), id, lab.Bundle(t, s.at("/ov"), s.at("/ow"), harness.Args("serve")))
-	checkRefused(t, err, `create: mount "/ow": upper layer "`+s.upper+`": in use by mount "/ov" of this container: use another directory`)
+	checkRefused(t, err, `create: mount "/ow": overlay option upperdir "`+s.upper+`": is in use by mount "/ov" of this container: use a directory of its own
+mount "/ow": overlay option workdir "`+s.work+`": is in use by mount "/ov" of this container: use a directory of its own`)
 	lab.CheckGone(t, id)
 	s.checkUnlocked(t)
 }
@@ -70,8 +71,8 @@ func TestOverlayUpperInUseInPod(t *testing.T) {
 	execGuest(t, one, "ops", "/ov")
 	by := fmt.Sprintf("container %q (process %d)", one.ID, one.GoferPID)
 	err := two.Start(harness.Context(t))
-	checkRefused(t, err, `start: starting container: mount "/ov": upper layer "`+s.upper+`": in use by `+by+
-		`: use another directory, or wait until it is released`)
+	checkRefused(t, err, `start: starting container: mount "/ov": overlay option upperdir "`+s.upper+`": is in use by `+by+`: use a directory of its own
+mount "/ov": overlay option workdir "`+s.work+`": is in use by `+by+`: use a directory of its own`)
 	if !isCreated(t, two) {
 		t.Error("the container is not created any more")
 	}

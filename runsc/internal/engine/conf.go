@@ -26,6 +26,10 @@ type Describer interface {
 	Describe(spec *specs.Spec, m specs.Mount) directfspolicy.Backend
 }
 
+// SeeLocks makes the options say who has locked a layer of an overlay, for those who
+// will not take the locks themselves.
+func SeeLocks(o *ociconfig.Options) { o.Layers = inspect.NewReader().Facts }
+
 // Options reads what the policy needs to know from the engine's configuration.
 // It must be called before Configure, while conf is still the user's.
 func Options(conf *config.Config, pod *specs.Spec) ociconfig.Options {
@@ -46,7 +50,7 @@ func Options(conf *config.Config, pod *specs.Spec) ociconfig.Options {
 		SpecialFiles:  conf.HostFifo.AllowOpen() || conf.CharacterDevicePolicy.AllowsPassthrough(),
 		Sources:       hostfs.NewReader().Sources,
 		HostDevices:   func(spec *specs.Spec) bool { return servesDevices(spec, conf) },
-		Layers:        inspect.NewReader().Facts,
+		Layers:        inspect.NewReader().WithoutLocks().Facts,
 		FirstProcess:  ownProgram(),
 		OverlayDriver: Overlay.driver,
 		Pod:           pod,

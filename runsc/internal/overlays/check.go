@@ -5,7 +5,11 @@ import (
 	"fmt"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/overlaymount"
 )
+
+// ErrInUse: somebody has an upper or work directory already.
+var ErrInUse = errors.New("in use")
 
 // Check refuses a plan in which two overlays have one upper or work directory. It
 // looks at the plan alone, so that whoever asks beforehand is told.
@@ -15,8 +19,7 @@ func Check(plan directfspolicy.Plan) error {
 	for _, d := range plan.Decisions() {
 		for _, s := range d.Locks() {
 			if err := taken.by(d, s); err != nil {
-				all = append(all, fmt.Errorf("mount %q: %w", overlayOf(d), err))
-				break
+				all = append(all, inMount(d, err))
 			}
 		}
 	}
@@ -32,7 +35,7 @@ type inode struct{ device, number uint64 }
 func (t taken) by(d directfspolicy.Decision, s directfspolicy.Source) error {
 	at := inode{s.Device, s.Inode}
 	if by := t[at]; by != "" && s.Inode != 0 {
-		return fmt.Errorf("%v layer %q: %w by mount %q of this container: use another directory", kindOf(d, s), s.Path, ErrInUse, by)
+		return inUse(s, fmt.Sprintf("mount %q of this container", by))
 	}
 	t[at] = overlayOf(d)
 	return nil
@@ -47,9 +50,27 @@ func overlayOf(d directfspolicy.Decision) string {
 	return d.Mount
 }
 
-func kindOf(d directfspolicy.Decision, s directfspolicy.Source) directfspolicy.LayerKind {
-	if d.Layer != nil {
-		return d.Layer.Kind
+// inMount says of which mount, as a user knows it, each of the errors is.
+func inMount(d directfspolicy.Decision, err error) error {
+	var all []error
+	for _, f := range directfspolicy.Findings(err) {
+		all = append(all, fmt.Errorf("mount %q: %w", overlayOf(d), f))
 	}
-	return s.Layer
+	return errors.Join(all...)
 }
+
+// inUse says who has a directory, in the words of overlaymount.Check. It wraps
+// ErrInUse.
+func inUse(s directfspolicy.Source, by string) error {
+	option := overlaymount.Upper // of the sentry's as well
+	if s.Layer == directfspolicy.WorkLayer {
+		option = overlaymount.Work
+	}
+	return &inUseError{overlaymount.Finding{
+		Code: overlaymount.CodeInUse, Option: string(option), Path: s.Path, Problem: "is in use by " + by, Fix: "use a directory of its own",
+	}}
+}
+
+type inUseError struct{ overlaymount.Finding }
+
+func (*inUseError) Unwrap() error { return ErrInUse }

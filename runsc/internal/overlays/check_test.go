@@ -16,7 +16,7 @@ func hostOverlay(destination, upper string, inode uint64) directfspolicy.Mount {
 		Destination: destination, Backend: directfspolicy.StockGofer, Union: &directfspolicy.Union{},
 		Sources: []directfspolicy.Source{
 			{Path: upper, Device: 1, Inode: inode, Layer: directfspolicy.UpperLayer},
-			{Path: "/work" + destination, Device: 1, Inode: inode + 1000, Layer: directfspolicy.WorkLayer},
+			{Path: "/work" + destination, Device: 1, Inode: 1000 + uint64(destination[2]), Layer: directfspolicy.WorkLayer},
 			{Path: "/lower", Device: 1, Inode: 1, Layer: directfspolicy.LowerLayer},
 		},
 	}
@@ -48,9 +48,9 @@ func TestCheck(t *testing.T) {
 	}{
 		"apart":         {[]directfspolicy.Mount{hostOverlay("/ov", "/u", 5), hostOverlay("/ow", "/v", 6)}, ""},
 		"nobody looked": {[]directfspolicy.Mount{sentryUpper("/ov", "/u", 0), sentryUpper("/ow", "/u", 0)}, ""},
-		"host's":        {[]directfspolicy.Mount{hostOverlay("/ov", "/u", 5), hostOverlay("/ow", "/link", 5)}, `mount "/ow": upper layer "/link": in use by mount "/ov" of this container: use another directory`},
-		"sentry's":      {[]directfspolicy.Mount{sentryUpper("/ov", "/u", 5), sentryUpper("/ow", "/u", 5)}, `mount "/ow": upper layer "/u": in use by mount "/ov" of this container: use another directory`},
-		"both":          {[]directfspolicy.Mount{hostOverlay("/ov", "/u", 5), sentryUpper("/ow", "/u", 5)}, `mount "/ow": upper layer "/u": in use by mount "/ov" of this container: use another directory`},
+		"host's":        {[]directfspolicy.Mount{hostOverlay("/ov", "/u", 5), hostOverlay("/ow", "/link", 5)}, `mount "/ow": overlay option upperdir "/link": is in use by mount "/ov" of this container: use a directory of its own`},
+		"sentry's":      {[]directfspolicy.Mount{sentryUpper("/ov", "/u", 5), sentryUpper("/ow", "/u", 5)}, `mount "/ow": overlay option upperdir "/u": is in use by mount "/ov" of this container: use a directory of its own`},
+		"both":          {[]directfspolicy.Mount{hostOverlay("/ov", "/u", 5), sentryUpper("/ow", "/u", 5)}, `mount "/ow": overlay option upperdir "/u": is in use by mount "/ov" of this container: use a directory of its own`},
 	} {
 		err := Check(planFor(t, c.mounts...))
 		if c.want == "" && err != nil || c.want != "" && (!errors.Is(err, ErrInUse) || err.Error() != c.want) {

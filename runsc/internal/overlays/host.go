@@ -44,13 +44,7 @@ func mountHost(d directfspolicy.Decision, layers []layer) (*os.File, error) {
 // factsOf are those of an overlay whose upper and work directory this process has
 // locked: nobody else has.
 func factsOf(d directfspolicy.Decision) overlaymount.Facts {
-	f := inspect.Facts(mountOf(d), overlaymount.Host)
-	for _, s := range d.Locks() {
-		own := f.Layers[s.Path]
-		own.LockedBy = ""
-		f.Layers[s.Path] = own
-	}
-	return f
+	return inspect.NewReader().WithoutLocks().Facts(mountOf(d), overlaymount.Host)
 }
 
 func optionsOf(d directfspolicy.Decision) (all []overlaymount.Option) {

@@ -5,9 +5,11 @@
 package overlays
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/overlaymount/inspect"
@@ -16,9 +18,6 @@ import (
 
 // ErrLayerChanged: a layer is no longer the directory that was decided about.
 var ErrLayerChanged = errors.New("the layer was replaced by another directory while the container was created")
-
-// ErrInUse: somebody has an upper or work directory already.
-var ErrInUse = errors.New("in use")
 
 // Needs says for each file that Mount returns which mount it is for.
 func Needs(plan directfspolicy.Plan) (mounts []string) {
@@ -86,7 +85,7 @@ func mountAll(plan directfspolicy.Plan) (files []*os.File, report *Report, err e
 		own, err := mount(d, taken)
 		files = append(files, own...)
 		if err != nil {
-			return files, report, fmt.Errorf("mount %q: %w", overlayOf(d), err)
+			return files, report, inMount(d, err)
 		}
 	}
 	return files, report, nil
@@ -100,21 +99,9 @@ func mount(d directfspolicy.Decision, taken taken) (files []*os.File, err error)
 	if err != nil {
 		return nil, err
 	}
-	var locks []*os.File
-	for _, s := range d.Locks() {
-		for _, l := range layers {
-			if l.Path != s.Path || l.Layer != kindOf(d, s) {
-				continue
-			}
-			if err := taken.by(d, s); err != nil {
-				return locks, err
-			}
-			lock, err := lockDirectory(l)
-			if err != nil {
-				return locks, err
-			}
-			locks = append(locks, lock)
-		}
+	locks, err := lockAll(d, layers, taken)
+	if err != nil {
+		return locks, err
 	}
 	if !isHost(d) {
 		return locks, nil
@@ -124,6 +111,27 @@ func mount(d directfspolicy.Decision, taken taken) (files []*os.File, err error)
 		return locks, err
 	}
 	return append([]*os.File{made}, locks...), nil
+}
+
+// lockAll takes the locks of a decision. The error joins all that are taken already.
+func lockAll(d directfspolicy.Decision, layers []layer, taken taken) (locks []*os.File, err error) {
+	var errs []error
+	for _, l := range layers {
+		if !slices.Contains(d.Locks(), l.Source) {
+			continue
+		}
+		if err := taken.by(d, l.Source); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		lock, err := lockDirectory(l)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		locks = append(locks, lock)
+	}
+	return locks, errors.Join(errs...)
 }
 
 // layer is an open directory (O_PATH).
@@ -147,9 +155,8 @@ func openLayers(d directfspolicy.Decision) (layers []layer, err error) {
 	for _, s := range d.Sources {
 		fd, err := unix.Open(s.Path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err != nil {
-			return layers, fmt.Errorf("%v layer %q: %w", kindOf(d, s), s.Path, err)
+			return layers, fmt.Errorf("%v layer %q: %w", s.Layer, s.Path, err)
 		}
-		s.Layer = kindOf(d, s)
 		layers = append(layers, layer{s, fd})
 		var st unix.Stat_t
 		if err := unix.Fstat(fd, &st); err != nil {
@@ -184,11 +191,7 @@ func lockDirectory(l layer) (*os.File, error) {
 	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		defer unix.Close(fd)
 		if err == unix.EWOULDBLOCK {
-			by := inspect.Holder(l.fd)
-			if by == "" {
-				by = "somebody who has released it meanwhile"
-			}
-			return nil, fmt.Errorf("%v layer %q: %w by %s: use another directory, or wait until it is released", l.Layer, l.Path, ErrInUse, by)
+			return nil, inUse(l.Source, cmp.Or(inspect.Holder(l.fd), "somebody who has released it meanwhile"))
 		}
 		return nil, wrap(err)
 	}

@@ -81,6 +81,7 @@ func (b bundleFlags) load(conf *config.Config) (input, error) {
 // options is what creating a container would know, but for its identifiers.
 func options(conf *config.Config) ociconfig.Options {
 	o := engine.Options(conf, nil)
+	engine.SeeLocks(&o)
 	o.Gofers = volumes.Gofers("", "")
 	return o
 }

@@ -137,6 +137,9 @@ func resolve(conf *config.Config, full statedir.ID, spec *specs.Spec) (directfsp
 
 func options(conf *config.Config, full statedir.ID, pod *specs.Spec) ociconfig.Options {
 	o := engine.Options(conf, pod)
+	if pod != nil {
+		engine.SeeLocks(&o) // they are taken when the container starts
+	}
 	o.Gofers = volumes.Gofers(full.ContainerID, full.SandboxID)
 	return o
 }
