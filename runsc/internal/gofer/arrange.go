@@ -70,7 +70,9 @@ func (a *arrangement) place(i int, m specs.Mount, c *connection) (place string, 
 	case a.stages[i].Staged():
 		place = path.Join(a.overlays[a.stages[i].Of], a.stages[i].Name)
 	case isOverlay:
-		place, err = a.add(layout.Mount{Decision: overlay, Root: layout.NoRoot, Directory: true}, nil)
+		if place, err = a.add(layout.Mount{Decision: overlay, Root: layout.NoRoot, Directory: true}, nil); err == nil && place != overlay.Mount {
+			err = fmt.Errorf("mount %q leads to %q: %w", overlay.Mount, place, errLinkToOverlay)
+		}
 	case c != nil:
 		place, err = a.add(layout.Mount{Decision: c.decision, Root: c.tree, Directory: c.directory}, c)
 	}
@@ -98,6 +100,11 @@ func (a *arrangement) overlay(i int, m specs.Mount) (directfspolicy.Decision, bo
 // errTwoAtOverlay: what is at one place with an overlay of the sandbox is mounted
 // before it or after it, by chance (runsc/boot/vfs.go:989).
 var errTwoAtOverlay = errors.New("the sandbox makes an overlay at the place of another mount, and either could hide the other: remove one of them")
+
+// errLinkToOverlay: the sandbox starts the first process, which has all capabilities,
+// by a name at the overlay's destination, and sees mounts that are not here. By
+// /proc, say, an image's links would lead it to a program of the image.
+var errLinkToOverlay = errors.New("a symbolic link is in the destination of an overlay that the sandbox makes: write it without links, or let the host's driver make the overlay")
 
 // errIntoOverlay: it would be hidden, because nobody knew that it is in the overlay.
 var errIntoOverlay = errors.New("a symbolic link leads into an overlay that the sandbox makes: write the destination without links, or let the host's driver make the overlay")
