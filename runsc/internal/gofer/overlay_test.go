@@ -43,17 +43,15 @@ func (p *scene) overlay(destination string) specs.Mount {
 
 func (p *scene) link(target, name string) { p.must(os.Symlink(target, filepath.Join(p.rootfs, name))) }
 
-// What belongs to an overlay is below its place, which links may lead to, and so is
-// what the spec mounts in it.
+// What belongs to an overlay is below its place, and so is what the spec mounts in it.
 func TestPlacesOfOverlays(t *testing.T) {
 	p := newScene(t)
-	p.link("real", "ov")
 	got, err := p.overlays(p.overlay("/ov"), specs.Mount{Destination: "/ov/x/y", Type: "bind", Source: p.source("x")},
 		specs.Mount{Destination: "/ov/t", Type: "tmpfs", Source: "tmpfs"}, specs.Mount{Destination: "/else", Type: "tmpfs", Source: "tmpfs"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"/real", "/real/l0", "/real/l1", "/real/runsc-first-process", "/real/report", "/real/m0", "/real/m1", ""}
+	want := []string{"/ov", "/ov/l0", "/ov/l1", "/ov/runsc-first-process", "/ov/report", "/ov/m0", "/ov/m1", ""}
 	if len(got) != len(want) {
 		t.Fatalf("places %q, want %q", got, want)
 	}
@@ -62,7 +60,7 @@ func TestPlacesOfOverlays(t *testing.T) {
 			t.Errorf("place %d is %q, want %q", i, got[i], want[i])
 		}
 	}
-	if _, err := os.Lstat(filepath.Join(p.rootfs, "real", "x")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Lstat(filepath.Join(p.rootfs, "ov", "x")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a mount point in the overlay was made in the rootfs: %v", err)
 	}
 }
@@ -75,10 +73,15 @@ func TestLinksToOverlays(t *testing.T) {
 	}{
 		"into": {"/ov", "/into/x", errIntoOverlay},
 		"onto": {"/ov", "/onto", errTwoAtOverlay},
+		"in":   {"/else", "/x", errLinkToOverlay},
 	} {
 		p := newScene(t)
 		p.link(tt.link, name)
-		_, err := p.overlays(p.overlay("/ov"), specs.Mount{Destination: tt.destination, Type: "bind", Source: p.source("x")})
+		overlay := "/ov"
+		if name == "in" {
+			overlay = "/in/ov"
+		}
+		_, err := p.overlays(p.overlay(overlay), specs.Mount{Destination: tt.destination, Type: "bind", Source: p.source("x")})
 		if !errors.Is(err, tt.want) {
 			t.Errorf("%s: error %v, want %v", name, err, tt.want)
 		}
