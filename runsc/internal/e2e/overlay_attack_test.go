@@ -48,3 +48,20 @@ func TestOverlayLinkThroughProc(t *testing.T) {
 		t.Errorf("the image's program ran: %s", res.Stdout)
 	}
 }
+
+// In a volume that others have too, they could exchange an overlay's place for a
+// directory with a program of theirs, before the first process is started.
+func TestOverlayInVolume(t *testing.T) {
+	lab := newLab(t)
+	for name, volume := range map[string]harness.Option{"bind": harness.Mount("/v"), "overlay": newStack(t, lab, "h", 1).at("/v")} {
+		b := lab.Bundle(t, volume, newStack(t, lab, name, 1).at("/v/ov", "gvisor.overlay=sentry"), harness.Args("serve"))
+		res, err := lab.Run(harness.Context(t), lab.ID(), b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const want = `mount "/v/ov" is in mount "/v": the sandbox makes no overlay in another mount`
+		if res.ExitCode == 0 || !strings.Contains(res.Stderr, want) {
+			t.Errorf("in a mount of type %s: exit code %d, want an error with %q: %s", name, res.ExitCode, want, res.Stderr)
+		}
+	}
+}

@@ -18,7 +18,11 @@ import (
 type arrangement struct {
 	layout *layout.Layout
 	plan   directfspolicy.Plan
+	mounts []specs.Mount
 	stages []engine.Stage
+
+	// served are the connections of those mounts that have one, by their number.
+	served map[int]*connection
 
 	// added are the connections of the layout's mounts, in its order; nil is an
 	// overlay that the sentry makes.
@@ -49,7 +53,7 @@ func place(conns []connection, mounts []specs.Mount, plan directfspolicy.Plan) (
 			byIndex[c.index] = c
 		}
 	}
-	a := arrangement{layout: layout.New(rootfs, true), plan: plan, stages: engine.Stages(mounts, plan), overlays: map[string]string{}}
+	a := arrangement{layout: layout.New(rootfs, true), plan: plan, mounts: mounts, served: byIndex, stages: engine.Stages(mounts, plan), overlays: map[string]string{}}
 	places := make([]string, len(mounts))
 	for i, m := range mounts {
 		var err error
@@ -70,8 +74,8 @@ func (a *arrangement) place(i int, m specs.Mount, c *connection) (place string, 
 	case a.stages[i].Staged():
 		place = path.Join(a.overlays[a.stages[i].Of], a.stages[i].Name)
 	case isOverlay:
-		if place, err = a.add(layout.Mount{Decision: overlay, Root: layout.NoRoot, Directory: true}, nil); err == nil && place != overlay.Mount {
-			err = fmt.Errorf("mount %q leads to %q: %w", overlay.Mount, place, errLinkToOverlay)
+		if place, err = a.add(layout.Mount{Decision: overlay, Root: layout.NoRoot, Directory: true}, nil); err == nil {
+			err = a.checkOverlay(i, overlay.Mount, place)
 		}
 	case c != nil:
 		place, err = a.add(layout.Mount{Decision: c.decision, Root: c.tree, Directory: c.directory}, c)
@@ -100,6 +104,31 @@ func (a *arrangement) overlay(i int, m specs.Mount) (directfspolicy.Decision, bo
 // errTwoAtOverlay: what is at one place with an overlay of the sandbox is mounted
 // before it or after it, by chance (runsc/boot/vfs.go:989).
 var errTwoAtOverlay = errors.New("the sandbox makes an overlay at the place of another mount, and either could hide the other: remove one of them")
+
+// checkOverlay refuses a place of an overlay where somebody else may choose what its
+// name leads to.
+func (a *arrangement) checkOverlay(i int, destination, place string) error {
+	if place != destination {
+		return fmt.Errorf("mount %q leads to %q: %w", destination, place, errLinkToOverlay)
+	}
+	for j, m := range a.mounts[:i] {
+		above := m.Destination
+		if c := a.served[j]; c != nil {
+			above = c.path
+		} else if m.Type != "bind" {
+			continue // this container's alone
+		}
+		if !a.stages[j].Staged() && strings.HasPrefix(place, strings.TrimSuffix(path.Clean(above), "/")+"/") {
+			return fmt.Errorf("mount %q is in mount %q: %w", destination, m.Destination, errOverlayInMount)
+		}
+	}
+	return nil
+}
+
+// errOverlayInMount: whoever can rename what is in a volume, as other containers that
+// have it, can put a program at the name of the first process after its mount is
+// there, and that has all capabilities then.
+var errOverlayInMount = errors.New("the sandbox makes no overlay in another mount, where others could take its place away: mount it elsewhere, or let the host's driver make the overlay")
 
 // errLinkToOverlay: the sandbox starts the first process, which has all capabilities,
 // by a name at the overlay's destination, and sees mounts that are not here. By

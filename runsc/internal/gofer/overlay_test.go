@@ -87,3 +87,15 @@ func TestLinksToOverlays(t *testing.T) {
 		}
 	}
 }
+
+// In a volume, others can put something else at the place of an overlay. In the
+// container's own memory they cannot.
+func TestOverlaysInMounts(t *testing.T) {
+	for kind, want := range map[string]error{"bind": errOverlayInMount, "tmpfs": nil} {
+		p := newScene(t)
+		_, err := p.overlays(specs.Mount{Destination: "/v", Type: kind, Source: p.source("v")}, p.overlay("/v/x/ov"))
+		if !errors.Is(err, want) {
+			t.Errorf("in a mount of type %s: error %v, want %v", kind, err, want)
+		}
+	}
+}
