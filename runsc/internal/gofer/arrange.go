@@ -64,7 +64,7 @@ func place(conns []connection, mounts []specs.Mount, plan directfspolicy.Plan) (
 			c.path = places[i]
 		}
 	}
-	return places, nil
+	return places, a.checkBesideOverlays(places)
 }
 
 // place finds the place of one mount. c is nil where no connection serves it.
@@ -104,36 +104,6 @@ func (a *arrangement) overlay(i int, m specs.Mount) (directfspolicy.Decision, bo
 // errTwoAtOverlay: what is at one place with an overlay of the sandbox is mounted
 // before it or after it, by chance (runsc/boot/vfs.go:989).
 var errTwoAtOverlay = errors.New("the sandbox makes an overlay at the place of another mount, and either could hide the other: remove one of them")
-
-// checkOverlay refuses a place of an overlay where somebody else may choose what its
-// name leads to.
-func (a *arrangement) checkOverlay(i int, destination, place string) error {
-	if place != destination {
-		return fmt.Errorf("mount %q leads to %q: %w", destination, place, errLinkToOverlay)
-	}
-	for j, m := range a.mounts[:i] {
-		above := m.Destination
-		if c := a.served[j]; c != nil {
-			above = c.path
-		} else if m.Type != "bind" {
-			continue // this container's alone
-		}
-		if !a.stages[j].Staged() && strings.HasPrefix(place, strings.TrimSuffix(path.Clean(above), "/")+"/") {
-			return fmt.Errorf("mount %q is in mount %q: %w", destination, m.Destination, errOverlayInMount)
-		}
-	}
-	return nil
-}
-
-// errOverlayInMount: whoever can rename what is in a volume, as other containers that
-// have it, can put a program at the name of the first process after its mount is
-// there, and that has all capabilities then.
-var errOverlayInMount = errors.New("the sandbox makes no overlay in another mount, where others could take its place away: mount it elsewhere, or let the host's driver make the overlay")
-
-// errLinkToOverlay: the sandbox starts the first process, which has all capabilities,
-// by a name at the overlay's destination, and sees mounts that are not here. By
-// /proc, say, an image's links would lead it to a program of the image.
-var errLinkToOverlay = errors.New("a symbolic link is in the destination of an overlay that the sandbox makes: write it without links, or let the host's driver make the overlay")
 
 // errIntoOverlay: it would be hidden, because nobody knew that it is in the overlay.
 var errIntoOverlay = errors.New("a symbolic link leads into an overlay that the sandbox makes: write the destination without links, or let the host's driver make the overlay")

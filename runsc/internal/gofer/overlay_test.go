@@ -12,6 +12,9 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
+// inMemory is the source of a bind mount that no connection serves.
+const inMemory = "/in memory"
+
 // overlays places the mounts of a spec, of which those of type overlay are the
 // sentry's, and returns where they are.
 func (p *scene) overlays(mounts ...specs.Mount) ([]string, error) {
@@ -24,7 +27,7 @@ func (p *scene) overlays(mounts ...specs.Mount) ([]string, error) {
 	conns := []connection{{source: p.rootfs, path: "/", donate: true, tree: -1, decision: decisions[0]}}
 	for i := range mounts {
 		m := mounts[i]
-		if d := decisions[1+i]; d.Access != directfspolicy.NoAccess && (d.Layer == nil || d.Layer.Kind != directfspolicy.ReportFile) {
+		if d := decisions[1+i]; d.Access != directfspolicy.NoAccess && (d.Layer == nil || d.Layer.Kind != directfspolicy.ReportFile) && m.Source != inMemory {
 			conns = append(conns, connection{source: m.Source, path: m.Destination, mount: &mounts[i], index: i, donate: true, tree: -1, decision: d})
 		}
 	}
@@ -96,6 +99,26 @@ func TestOverlaysInMounts(t *testing.T) {
 		_, err := p.overlays(specs.Mount{Destination: "/v", Type: kind, Source: p.source("v")}, p.overlay("/v/x/ov"))
 		if !errors.Is(err, want) {
 			t.Errorf("in a mount of type %s: error %v, want %v", kind, err, want)
+		}
+	}
+}
+
+// A bind mount without a connection is in the sandbox's memory, and shared with other
+// containers. Links must not choose its place.
+func TestSharedBesideOverlays(t *testing.T) {
+	shared := func(destination string) specs.Mount {
+		return specs.Mount{Destination: destination, Type: "bind", Source: inMemory}
+	}
+	for _, tt := range []struct {
+		destination string
+		want        error
+	}{{"/long/name", nil}, {"/link", errBesideOverlay}, {"/far/name", errBesideOverlay}, {"/ov", errBesideOverlay}} {
+		p := newScene(t)
+		p.link("ov", "link")
+		p.link("/proc/x", "far")
+		_, err := p.overlays(p.overlay("/ov"), shared(tt.destination))
+		if !errors.Is(err, tt.want) {
+			t.Errorf("%s: error %v, want %v", tt.destination, err, tt.want)
 		}
 	}
 }
