@@ -16,6 +16,10 @@ import (
 // container's process is there.
 func HasFirstProcess(p directfspolicy.Plan) bool { return len(sentryOverlays(p)) > 0 }
 
+// FirstProcessName is what a first process is called in the list of processes: the
+// kernel cuts names at 15 bytes (TASK_COMM_LEN, proc_pid_comm(5)).
+var FirstProcessName = firstprocess.ProgramName[:15]
+
 // AddFirstProcess makes the process of a spec one behind a first process, which
 // mounts the overlays that the sentry makes: the engine gives that one the
 // container's identity and all capabilities, and it leaves the container's process

@@ -18,7 +18,11 @@ import (
 type arrangement struct {
 	layout *layout.Layout
 	plan   directfspolicy.Plan
+	mounts []specs.Mount
 	stages []engine.Stage
+
+	// served are the connections of those mounts that have one, by their number.
+	served map[int]*connection
 
 	// added are the connections of the layout's mounts, in its order; nil is an
 	// overlay that the sentry makes.
@@ -49,7 +53,7 @@ func place(conns []connection, mounts []specs.Mount, plan directfspolicy.Plan) (
 			byIndex[c.index] = c
 		}
 	}
-	a := arrangement{layout: layout.New(rootfs, true), plan: plan, stages: engine.Stages(mounts, plan), overlays: map[string]string{}}
+	a := arrangement{layout: layout.New(rootfs, true), plan: plan, mounts: mounts, served: byIndex, stages: engine.Stages(mounts, plan), overlays: map[string]string{}}
 	places := make([]string, len(mounts))
 	for i, m := range mounts {
 		var err error
@@ -60,7 +64,7 @@ func place(conns []connection, mounts []specs.Mount, plan directfspolicy.Plan) (
 			c.path = places[i]
 		}
 	}
-	return places, nil
+	return places, a.checkBesideOverlays(places)
 }
 
 // place finds the place of one mount. c is nil where no connection serves it.
@@ -70,7 +74,9 @@ func (a *arrangement) place(i int, m specs.Mount, c *connection) (place string, 
 	case a.stages[i].Staged():
 		place = path.Join(a.overlays[a.stages[i].Of], a.stages[i].Name)
 	case isOverlay:
-		place, err = a.add(layout.Mount{Decision: overlay, Root: layout.NoRoot, Directory: true}, nil)
+		if place, err = a.add(layout.Mount{Decision: overlay, Root: layout.NoRoot, Directory: true}, nil); err == nil {
+			err = a.checkOverlay(i, overlay.Mount, place)
+		}
 	case c != nil:
 		place, err = a.add(layout.Mount{Decision: c.decision, Root: c.tree, Directory: c.directory}, c)
 	default:
@@ -131,7 +137,7 @@ func (a *arrangement) apart(destination string) error {
 	if len(a.overlays) == 0 {
 		return nil
 	}
-	place, err := a.layout.Where(destination)
+	place, err := a.layout.Find(destination)
 	if err != nil {
 		return nil
 	}

@@ -83,12 +83,14 @@ func (l *Layout) Add(m Mount) (place string, same []int, err error) {
 	return place, same, nil
 }
 
-// Where returns the place to which a destination leads now. It adds nothing and makes
-// nothing.
-func (l *Layout) Where(destination string) (place string, err error) {
+// Find returns the place of a directory that is not added, and makes nothing.
+func (l *Layout) Find(destination string) (place string, err error) {
 	look := *l
 	look.makes = false
-	return look.find(destination, true)
+	if place, err = look.find(destination, true); err != nil {
+		return "", fmt.Errorf("mount %q: %w", destination, err)
+	}
+	return place, nil
 }
 
 // agrees reports whether nobody can tell by the decisions which of two mounts
