@@ -37,6 +37,7 @@ func (p *parser) overlayDriver(sm specs.Mount) (d OverlayDriver, chosen bool) {
 	if d == "" {
 		d = OverlayHost
 	}
+	operator := d
 	for _, opt := range sm.Options {
 		key, value, _ := strings.Cut(opt, "=")
 		if !isOverlayOption(key) {
@@ -60,9 +61,11 @@ func (p *parser) overlayDriver(sm specs.Mount) (d OverlayDriver, chosen bool) {
 		case p.o.Ceiling == directfspolicy.NoHints:
 			allowed = nil
 			refuse(directfspolicy.ErrCeiling, "--directfs-hints=none leaves the driver to the operator: remove the option")
-		case p.o.Ceiling == directfspolicy.NarrowHints && p.o.OverlayDriver == OverlaySentry && value != string(OverlaySentry):
-			allowed = []string{string(OverlaySentry)}
-			refuse(directfspolicy.ErrCeiling, "--directfs-hints=narrow lets no mount leave the sentry's driver, which --overlay-driver chooses: remove the option")
+		case p.o.Ceiling == directfspolicy.NarrowHints && value != string(operator):
+			// Each gives something away that the other does not: the host's overlay code,
+			// or the layers, with what is deleted in those above them.
+			allowed = []string{string(operator)}
+			refuse(directfspolicy.ErrCeiling, "--directfs-hints=narrow leaves the driver to the operator, who chooses it by --overlay-driver: remove the option")
 		default:
 			d, chosen = OverlayDriver(value), true
 		}
