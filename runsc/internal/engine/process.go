@@ -58,27 +58,32 @@ func CheckFirstProcess(conf *config.Config, spec *specs.Spec, p directfspolicy.P
 		return nil
 	}
 	const instead = "let the host's driver make the overlay, by the option gvisor.overlay=host"
-	if spec.Process == nil {
-		return fmt.Errorf("%w: the spec has no process, and the sandbox's overlays need one: add one, or %s", directfspolicy.ErrInvalidRequest, instead)
+	refuse := func(format string, args ...any) error {
+		return fmt.Errorf("%w: %s, or %s", directfspolicy.ErrInvalidRequest, fmt.Sprintf(format, args...), instead)
 	}
-	if !slices.ContainsFunc(p.Decisions(), isProgram) {
-		return fmt.Errorf("%w: the path of the runtime's own program is unknown (/proc/self/exe), and it mounts the sandbox's overlays: %s", directfspolicy.ErrInvalidRequest, instead)
-	}
-	if conf.OCISeccomp && spec.Linux != nil && spec.Linux.Seccomp != nil {
-		return fmt.Errorf("%w: linux.seccomp with --oci-seccomp: the profile would hold for the process that mounts the sandbox's overlays: remove it, or %s", directfspolicy.ErrInvalidRequest, instead)
+	switch rootfs, served := rootfsDecision(p); {
+	case spec.Process == nil:
+		return refuse("the spec has no process, and the sandbox's overlays need one: add one")
+	case !slices.ContainsFunc(p.Decisions(), isProgram):
+		return refuse("the path of the runtime's own program is unknown (/proc/self/exe), and it mounts the sandbox's overlays: mount /proc")
+	case served && rootfs.Cache == directfspolicy.CacheShared:
+		// Its names lead to the first process, which has all capabilities.
+		return refuse("the rootfs has a shared cache, and whoever else writes to it could take the place of the process that mounts the sandbox's overlays: give it an exclusive one, by --file-access=exclusive")
+	case conf.OCISeccomp && spec.Linux != nil && spec.Linux.Seccomp != nil:
+		return refuse("linux.seccomp with --oci-seccomp: the profile would hold for the process that mounts the sandbox's overlays: remove it")
 	}
 	for _, l := range spec.Process.Rlimits {
 		if l.Type == "RLIMIT_AS" && l.Soft < leastAddressSpace {
-			return fmt.Errorf("%w: process.rlimits: RLIMIT_AS=%d: the process that mounts the sandbox's overlays needs at least %d bytes: raise it, or %s", directfspolicy.ErrInvalidRequest, l.Soft, uint64(leastAddressSpace), instead)
+			return refuse("process.rlimits: RLIMIT_AS=%d: the process that mounts the sandbox's overlays needs at least %d bytes: raise it", l.Soft, uint64(leastAddressSpace))
 		}
 	}
 	for _, o := range sentryOverlays(p) {
 		at := func(m specs.Mount) bool { return path.Clean(m.Destination) == o }
 		if i := slices.IndexFunc(spec.Mounts, at); i >= 0 && slices.ContainsFunc(spec.Mounts[i+1:], at) {
-			return fmt.Errorf("%w: mount %q: the sandbox makes an overlay at this place, and another mount has it too: remove one of the two, or mount it elsewhere", directfspolicy.ErrInvalidRequest, o)
+			return refuse("mount %q: the sandbox makes an overlay at this place, and another mount has it too: remove one of the two", o)
 		}
 		if slices.Contains([]string{"/", "/proc", "/sys", "/dev", "/dev/pts", "/sys/fs/cgroup"}, o) {
-			return fmt.Errorf("%w: mount %q: the sandbox cannot make an overlay where it has a file system of its own: mount it below, or %s", directfspolicy.ErrInvalidRequest, o, instead)
+			return refuse("mount %q: the sandbox cannot make an overlay where it has a file system of its own: mount it below", o)
 		}
 	}
 	return checkMostMounts(p, instead)

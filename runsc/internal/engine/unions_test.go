@@ -40,7 +40,7 @@ func overlaySpec(t *testing.T) (*specs.Spec, directfspolicy.Plan) {
 		},
 		Linux: &specs.Linux{Seccomp: &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{{Names: []string{"chroot"}, Action: specs.ActErrno}}}},
 	}
-	p, err := ociconfig.Plan(spec, ociconfig.Options{Flag: true, FirstProcess: "/bin/runsc"})
+	p, err := ociconfig.Plan(spec, ociconfig.Options{Flag: true, FirstProcess: "/bin/runsc", RootfsCache: directfspolicy.CacheExclusive})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestMostMounts(t *testing.T) {
 			spec := &specs.Spec{Root: &specs.Root{Path: "/rootfs"}, Process: &specs.Process{}, Mounts: []specs.Mount{m}}
 			ociconfig.SetScope(spec, c.scope)
 			first := &specs.Spec{Root: &specs.Root{Path: "/rootfs"}}
-			p, err := ociconfig.Plan(spec, ociconfig.Options{Flag: true, FirstProcess: "/bin/runsc", Pod: first})
+			p, err := ociconfig.Plan(spec, ociconfig.Options{Flag: true, FirstProcess: "/bin/runsc", Pod: first, RootfsCache: directfspolicy.CacheExclusive})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -198,6 +198,20 @@ func TestMostMounts(t *testing.T) {
 			if more == 0 && err != nil || more > 0 && !errors.Is(err, directfspolicy.ErrInvalidRequest) {
 				t.Errorf("%v, %d mounts: error %v", c.scope, c.most+more, err)
 			}
+		}
+	}
+}
+
+// A name in the rootfs leads to the first process: nobody else may change it.
+func TestCheckFirstProcessOfSharedRootfs(t *testing.T) {
+	spec, _ := overlaySpec(t)
+	for cache, refused := range map[directfspolicy.Cache]bool{directfspolicy.CacheShared: true, directfspolicy.CacheExclusive: false} {
+		p, err := ociconfig.Plan(spec, ociconfig.Options{Flag: true, FirstProcess: "/bin/runsc", RootfsCache: cache})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := engine.CheckFirstProcess(&config.Config{}, spec, p); (err != nil) != refused {
+			t.Errorf("%v: error %v", cache, err)
 		}
 	}
 }
