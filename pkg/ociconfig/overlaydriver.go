@@ -2,7 +2,6 @@ package ociconfig
 
 import (
 	"errors"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -38,14 +37,16 @@ func (p *parser) overlayDriver(sm specs.Mount) (d OverlayDriver, chosen bool) {
 	if d == "" {
 		d = OverlayHost
 	}
+	operator := d
 	for _, opt := range sm.Options {
 		key, value, _ := strings.Cut(opt, "=")
 		if !isOverlayOption(key) {
 			continue
 		}
+		allowed := OverlayDrivers
 		refuse := func(err error, fix string) {
 			p.refuse(&directfspolicy.HintError{
-				Key: optionKey + " " + key, Value: value, Mount: path.Clean(sm.Destination), Allowed: OverlayDrivers, Fix: fix, Err: err,
+				Key: optionKey + " " + key, Value: value, Mount: path.Clean(sm.Destination), Allowed: allowed, Fix: fix, Err: err,
 			})
 		}
 		switch {
@@ -57,9 +58,14 @@ func (p *parser) overlayDriver(sm specs.Mount) (d OverlayDriver, chosen bool) {
 			refuse(directfspolicy.ErrInvalidValue, "write one of the allowed values or remove the option")
 		case chosen && value != string(d):
 			refuse(directfspolicy.ErrConflict, "keep one of the options")
-		case p.o.Ceiling == directfspolicy.NoHints,
-			p.o.Ceiling == directfspolicy.NarrowHints && p.o.OverlayDriver == OverlaySentry && value != string(OverlaySentry):
-			refuse(directfspolicy.ErrCeiling, fmt.Sprintf("--directfs-hints=%v leaves the driver to the operator: remove the option", p.o.Ceiling))
+		case p.o.Ceiling == directfspolicy.NoHints:
+			allowed = nil
+			refuse(directfspolicy.ErrCeiling, "--directfs-hints=none leaves the driver to the operator: remove the option")
+		case p.o.Ceiling == directfspolicy.NarrowHints && value != string(operator):
+			// Each gives something away that the other does not: the host's overlay code,
+			// or the layers, with what is deleted in those above them.
+			allowed = []string{string(operator)}
+			refuse(directfspolicy.ErrCeiling, "--directfs-hints=narrow leaves the driver to the operator, who chooses it by --overlay-driver: remove the option")
 		default:
 			d, chosen = OverlayDriver(value), true
 		}

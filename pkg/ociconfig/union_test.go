@@ -104,6 +104,11 @@ func TestSentryOverlay(t *testing.T) {
 			t.Errorf("%s: read-only %t", ds[1+i].Mount, ds[1+i].ReadOnly)
 		}
 	}
+	for i, want := range []directfspolicy.Cache{directfspolicy.CacheExclusive, directfspolicy.CacheExclusive, directfspolicy.CacheShared} {
+		if ds[1+i].Cache != want {
+			t.Errorf("%s: cache %v, want %v", ds[1+i].Mount, ds[1+i].Cache, want)
+		}
+	}
 }
 
 // A hint for a layer is for the layer alone where the sentry makes the overlay.
@@ -176,6 +181,8 @@ func TestRefusedOverlays(t *testing.T) {
 		"driver of a bind":          {ociconfig.Options{}, bind("/d", "/s", "gvisor.overlay=host"), "no overlay"},
 		"by the operator":           {ociconfig.Options{Ceiling: directfspolicy.NoHints}, overlayMount("gvisor.overlay=sentry"), "--directfs-hints=none"},
 		"host under narrow":         {ociconfig.Options{Ceiling: directfspolicy.NarrowHints, OverlayDriver: ociconfig.OverlaySentry}, overlayMount("gvisor.overlay=host"), "--directfs-hints=narrow"},
+		"sentry under narrow":       {ociconfig.Options{Ceiling: directfspolicy.NarrowHints}, overlayMount("gvisor.overlay=sentry"), "--directfs-hints=narrow"},
+		"auto under narrow":         {ociconfig.Options{Ceiling: directfspolicy.NarrowHints}, overlayMount("gvisor.overlay=auto"), "--overlay-driver"},
 		"a hint among the layers":   {ociconfig.Options{}, overlayMount("volatile,directfs=off"), "an entry of its own"},
 		"a volume":                  {ociconfig.Options{}, overlayMount("gofer=blob/x"), "cannot serve an overlay"},
 		"no lower layer":            {ociconfig.Options{}, specs.Mount{Destination: "/ov", Type: "overlay", Options: []string{"upperdir=/u", "workdir=/w"}}, "lowerdir"},

@@ -93,7 +93,7 @@ func (c *checker) options() {
 		case len(known.values) == 0 && o.HasValue:
 			c.value(o, "takes no value", "write "+o.Key)
 		case len(known.values) > 0 && !contains(known.values, o.Value):
-			c.value(o, "takes another value", "write one of "+join(known.values))
+			c.value(o, "does not take this value", "write one of "+join(known.values))
 		}
 	}
 }

@@ -39,8 +39,9 @@ var badUppers = words(
 )
 
 // badLayers cannot be a layer at all: their names do not compare byte by byte, or
-// looking them up mounts something (ovl_dentry_weird, fs/overlayfs/util.c).
-var badLayers = words("vfat", "msdos", "exfat", "hfs", "hfsplus", "autofs")
+// looking them up mounts something (ovl_dentry_weird, fs/overlayfs/util.c), or nothing
+// may be stacked on them (proc_fill_super, fs/proc/root.c).
+var badLayers = words("vfat", "msdos", "exfat", "hfs", "hfsplus", "autofs", "proc")
 
 // UpperSupport says how a file system, named as in the mount table, does as the
 // upper layer of the kernel's overlay.

@@ -55,3 +55,37 @@ func TestDeep(t *testing.T) {
 		}
 	}
 }
+
+// Directories that are deeper than this process may have files open are not taken
+// for looked at.
+func TestDeeperThanFiles(t *testing.T) {
+	dir := t.TempDir()
+	deepest, err := open(unix.AT_FDCWD, dir)
+	const depth = 300
+	for range depth {
+		if err == nil {
+			err = unix.Mkdirat(deepest, "d", 0o755)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		above := deepest
+		deepest, err = unix.Openat(above, "d", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		unix.Close(above)
+	}
+	unix.Close(deepest)
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)
+	for files, partly := range map[uint64]bool{depth - 50: true, limit.Cur: false} {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: files, Max: limit.Max}); err != nil {
+			t.Fatal(err)
+		}
+		m := overlaymount.Mount{Lower: []string{dir}}
+		if d := Facts(m, overlaymount.Sentry).Layers[dir]; d.Partly != partly {
+			t.Errorf("with %d files: partly %t, want %t", files, d.Partly, partly)
+		}
+	}
+}

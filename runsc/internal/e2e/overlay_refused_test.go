@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/directfs/runsc/runsc/harness"
 	"golang.org/x/sys/unix"
@@ -216,24 +215,4 @@ func TestOverlayLinksExchanged(t *testing.T) {
 		}
 	}
 	t.Log(ended)
-}
-
-// As many layers as the kernel takes are mounted, and do not take long.
-func TestOverlayManyLowers(t *testing.T) {
-	for _, n := range []int{100, 500} {
-		for _, directfs := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%d,%s", n, flag(directfs)), func(t *testing.T) {
-				lab := newLab(t, flag(directfs))
-				s := newStack(t, lab, "s", n)
-				began := time.Now()
-				c := lab.Serve(t, lab.Bundle(t, s.at("/ov"), harness.Args("serve", "/ov")))
-				checkOpsInside(t, readReport(t, c))
-				t.Logf("created and started in %v", time.Since(began))
-				if got := execGuest(t, c, "cat", fmt.Sprintf("/ov/in-lower%d", n-1)); got != fmt.Sprint(n-1) {
-					t.Errorf("the lowest layer has %q", got)
-				}
-				stop(t, lab, c)
-			})
-		}
-	}
 }

@@ -169,12 +169,10 @@ func TestVerifyHiddenOverlay(t *testing.T) {
 			lab := newLab(t)
 			b := lab.Bundle(t, newLayers(t, lab, "upper", "one").mount("/ov", "directfs="+access), harness.Mount("/a"), harness.Args("serve"))
 			over := newLayers(t, lab, "", "one", "two")
-			for _, m := range []specs.Mount{
+			b.Spec.Mounts = append(b.Spec.Mounts, []specs.Mount{
 				{Destination: "/ov", Type: "overlay", Source: "over", Options: []string{"lowerdir=" + over.lower[0] + ":" + over.lower[1], "directfs=" + access}},
 				{Destination: "/a", Type: "overlay", Source: "over", Options: []string{"lowerdir=" + over.lower[0] + ":" + over.lower[1], "directfs=on"}},
-			} {
-				b.Spec.Mounts = append(b.Spec.Mounts, m)
-			}
+			}...)
 			if err := b.Save(); err != nil {
 				t.Fatal(err)
 			}

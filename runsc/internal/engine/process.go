@@ -16,6 +16,10 @@ import (
 // container's process is there.
 func HasFirstProcess(p directfspolicy.Plan) bool { return len(sentryOverlays(p)) > 0 }
 
+// FirstProcessName is what a first process is called in the list of processes: the
+// kernel cuts names at 15 bytes (TASK_COMM_LEN, proc_pid_comm(5)).
+var FirstProcessName = firstprocess.ProgramName[:15]
+
 // AddFirstProcess makes the process of a spec one behind a first process, which
 // mounts the overlays that the sentry makes: the engine gives that one the
 // container's identity and all capabilities, and it leaves the container's process
@@ -54,23 +58,41 @@ func CheckFirstProcess(conf *config.Config, spec *specs.Spec, p directfspolicy.P
 		return nil
 	}
 	const instead = "let the host's driver make the overlay, by the option gvisor.overlay=host"
-	if spec.Process == nil {
-		return fmt.Errorf("%w: the spec has no process, and the sandbox's overlays need one: add one, or %s", directfspolicy.ErrInvalidRequest, instead)
+	refuse := func(format string, args ...any) error {
+		return fmt.Errorf("%w: %s, or %s", directfspolicy.ErrInvalidRequest, fmt.Sprintf(format, args...), instead)
 	}
-	if conf.OCISeccomp && spec.Linux != nil && spec.Linux.Seccomp != nil {
-		return fmt.Errorf("%w: linux.seccomp with --oci-seccomp: the profile would hold for the process that mounts the sandbox's overlays: %s", directfspolicy.ErrInvalidRequest, instead)
+	switch rootfs, served := rootfsDecision(p); {
+	case spec.Process == nil:
+		return refuse("the spec has no process, and the sandbox's overlays need one: add one")
+	case !slices.ContainsFunc(p.Decisions(), isProgram):
+		return refuse("the path of the runtime's own program is unknown (/proc/self/exe), and it mounts the sandbox's overlays: mount /proc")
+	case served && rootfs.Cache == directfspolicy.CacheShared:
+		// Its names lead to the first process, which has all capabilities.
+		return refuse("the rootfs has a shared cache, and whoever else writes to it could take the place of the process that mounts the sandbox's overlays: give it an exclusive one, by --file-access=exclusive")
+	case conf.OCISeccomp && spec.Linux != nil && spec.Linux.Seccomp != nil:
+		return refuse("linux.seccomp with --oci-seccomp: the profile would hold for the process that mounts the sandbox's overlays: remove it")
 	}
 	for _, l := range spec.Process.Rlimits {
 		if l.Type == "RLIMIT_AS" && l.Soft < leastAddressSpace {
-			return fmt.Errorf("%w: RLIMIT_AS=%d: the process that mounts the sandbox's overlays needs %d: raise it, or %s", directfspolicy.ErrInvalidRequest, l.Soft, uint64(leastAddressSpace), instead)
+			return refuse("process.rlimits: RLIMIT_AS=%d: the process that mounts the sandbox's overlays needs at least %d bytes: raise it", l.Soft, uint64(leastAddressSpace))
 		}
 	}
 	for _, o := range sentryOverlays(p) {
+		at := func(m specs.Mount) bool { return path.Clean(m.Destination) == o }
+		if i := slices.IndexFunc(spec.Mounts, at); i >= 0 && slices.ContainsFunc(spec.Mounts[i+1:], at) {
+			return refuse("mount %q: the sandbox makes an overlay at this place, and another mount has it too: remove one of the two", o)
+		}
 		if slices.Contains([]string{"/", "/proc", "/sys", "/dev", "/dev/pts", "/sys/fs/cgroup"}, o) {
-			return fmt.Errorf("%w: mount %q: the sandbox cannot make an overlay where it has a file system of its own: mount it below, or %s", directfspolicy.ErrInvalidRequest, o, instead)
+			return refuse("mount %q: the sandbox cannot make an overlay where it has a file system of its own: mount it below", o)
 		}
 	}
-	return nil
+	return checkMostMounts(p, instead)
+}
+
+// isProgram reports whether the decision is about the program that mounts overlays,
+// and says where that is.
+func isProgram(d directfspolicy.Decision) bool {
+	return d.Layer != nil && d.Layer.Kind == directfspolicy.ProgramFile && len(d.Sources) > 0 && path.IsAbs(d.Sources[0].Path)
 }
 
 // firstProcess says what the first process has to do.

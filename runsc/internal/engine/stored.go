@@ -110,6 +110,14 @@ func LowerMember(conf *config.Config, spec *specs.Spec, p directfspolicy.Plan) (
 	}, nil
 }
 
+// IsLoweredMember reports whether a spec is what LowerMember has made of a
+// container's, and nobody has put the user's back yet. Its process can be the first
+// one, with all capabilities.
+func IsLoweredMember(spec *specs.Spec) bool {
+	_, ok := spec.Annotations[decisionsAnnotation]
+	return ok
+}
+
 // StoredPlan reads the Plan from the stored spec of a container that an earlier
 // version made. Errors are ErrNoPlan, or wrap directfspolicy.ErrPlanVersion or ErrInvalidPlan.
 func StoredPlan(spec *specs.Spec) (directfspolicy.Plan, error) {

@@ -40,7 +40,7 @@ func overlaySpec(t *testing.T) (*specs.Spec, directfspolicy.Plan) {
 		},
 		Linux: &specs.Linux{Seccomp: &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{{Names: []string{"chroot"}, Action: specs.ActErrno}}}},
 	}
-	p, err := ociconfig.Plan(spec, ociconfig.Options{Flag: true, FirstProcess: "/bin/runsc"})
+	p, err := ociconfig.Plan(spec, ociconfig.Options{Flag: true, FirstProcess: "/bin/runsc", RootfsCache: directfspolicy.CacheExclusive})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,6 +139,9 @@ func TestCheckFirstProcess(t *testing.T) {
 		"a small address space": func(s *specs.Spec, _ *config.Config) {
 			s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_AS", Soft: 1 << 29, Hard: 1 << 29}}
 		},
+		"a mount at its place": func(s *specs.Spec, _ *config.Config) {
+			s.Mounts = append(s.Mounts, specs.Mount{Destination: "/ov/", Type: "bind", Source: "/o"})
+		},
 	} {
 		spec, p := overlaySpec(t)
 		conf := &config.Config{}
@@ -154,6 +157,61 @@ func TestCheckFirstProcess(t *testing.T) {
 		}
 		if err := engine.CheckFirstProcess(conf, spec, directfspolicy.Plan{}); err != nil {
 			t.Errorf("%s, and no overlay: %v", name, err)
+		}
+	}
+}
+
+// Without a program there is no overlay, and not the overlay of some other directory.
+func TestUnknownProgram(t *testing.T) {
+	spec, _ := overlaySpec(t)
+	p, err := ociconfig.Plan(spec, ociconfig.Options{Flag: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := engine.CheckFirstProcess(&config.Config{}, spec, p); !errors.Is(err, directfspolicy.ErrInvalidRequest) || !strings.Contains(err.Error(), "/proc/self/exe") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// The sandbox process is given an FD for each layer, and has room for so many.
+func TestMostMounts(t *testing.T) {
+	for _, c := range []struct {
+		scope directfspolicy.Scope
+		most  int
+	}{{directfspolicy.Standalone, 224}, {directfspolicy.PodMember, 124}} {
+		for _, more := range []int{0, 1} {
+			options := []string{"upperdir=/u", "workdir=/w", "gvisor.overlay=sentry"}
+			const others = 5 // rootfs, upper layer, program and report, and the first lower layer
+			for i := range c.most + more - others {
+				options = append(options, fmt.Sprintf("lowerdir+=/l%d", i))
+			}
+			m := overlayAt("/ov", options...)
+			m.Options[0] = "lowerdir+=/a"
+			spec := &specs.Spec{Root: &specs.Root{Path: "/rootfs"}, Process: &specs.Process{}, Mounts: []specs.Mount{m}}
+			ociconfig.SetScope(spec, c.scope)
+			first := &specs.Spec{Root: &specs.Root{Path: "/rootfs"}}
+			p, err := ociconfig.Plan(spec, ociconfig.Options{Flag: true, FirstProcess: "/bin/runsc", Pod: first, RootfsCache: directfspolicy.CacheExclusive})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = engine.CheckFirstProcess(&config.Config{}, spec, p)
+			if more == 0 && err != nil || more > 0 && !errors.Is(err, directfspolicy.ErrInvalidRequest) {
+				t.Errorf("%v, %d mounts: error %v", c.scope, c.most+more, err)
+			}
+		}
+	}
+}
+
+// A name in the rootfs leads to the first process: nobody else may change it.
+func TestCheckFirstProcessOfSharedRootfs(t *testing.T) {
+	spec, _ := overlaySpec(t)
+	for cache, refused := range map[directfspolicy.Cache]bool{directfspolicy.CacheShared: true, directfspolicy.CacheExclusive: false} {
+		p, err := ociconfig.Plan(spec, ociconfig.Options{Flag: true, FirstProcess: "/bin/runsc", RootfsCache: cache})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := engine.CheckFirstProcess(&config.Config{}, spec, p); (err != nil) != refused {
+			t.Errorf("%v: error %v", cache, err)
 		}
 	}
 }

@@ -18,7 +18,11 @@ import (
 type arrangement struct {
 	layout *layout.Layout
 	plan   directfspolicy.Plan
+	mounts []specs.Mount
 	stages []engine.Stage
+
+	// served are the connections of those mounts that have one, by their number.
+	served map[int]*connection
 
 	// added are the connections of the layout's mounts, in its order; nil is an
 	// overlay that the sentry makes.
@@ -49,7 +53,7 @@ func place(conns []connection, mounts []specs.Mount, plan directfspolicy.Plan) (
 			byIndex[c.index] = c
 		}
 	}
-	a := arrangement{layout: layout.New(rootfs, true), plan: plan, stages: engine.Stages(mounts, plan), overlays: map[string]string{}}
+	a := arrangement{layout: layout.New(rootfs, true), plan: plan, mounts: mounts, served: byIndex, stages: engine.Stages(mounts, plan), overlays: map[string]string{}}
 	places := make([]string, len(mounts))
 	for i, m := range mounts {
 		var err error
@@ -60,38 +64,7 @@ func place(conns []connection, mounts []specs.Mount, plan directfspolicy.Plan) (
 			c.path = places[i]
 		}
 	}
-	for i, m := range mounts {
-		if err := a.keepOut(m, places[i]); err != nil {
-			return nil, err
-		}
-	}
-	return places, nil
-}
-
-// keepOut refuses a mount in the sandbox's memory that a symbolic link leads into an
-// overlay: the engine would find that place by itself, and what it mounts there is
-// hidden, or gone when the first process has done its work.
-func (a *arrangement) keepOut(m specs.Mount, place string) error {
-	if place != "" || len(a.overlays) == 0 {
-		return nil
-	}
-	lead, err := a.layout.Lead(m.Destination)
-	if err != nil {
-		return nil // the engine says what is wrong
-	}
-	for _, overlay := range a.overlays {
-		switch {
-		case lead == overlay:
-			return fmt.Errorf("mount %q leads to %q: %w", m.Destination, lead, errTwoAtOverlay)
-		case isBelow(lead, overlay):
-			return fmt.Errorf("mount %q leads to %q: %w", m.Destination, lead, errIntoOverlay)
-		}
-	}
-	return nil
-}
-
-func isBelow(place, dir string) bool {
-	return strings.HasPrefix(place, strings.TrimSuffix(dir, "/")+"/")
+	return places, a.checkBesideOverlays(places)
 }
 
 // place finds the place of one mount. c is nil where no connection serves it.
@@ -101,9 +74,13 @@ func (a *arrangement) place(i int, m specs.Mount, c *connection) (place string, 
 	case a.stages[i].Staged():
 		place = path.Join(a.overlays[a.stages[i].Of], a.stages[i].Name)
 	case isOverlay:
-		place, err = a.add(layout.Mount{Decision: overlay, Root: layout.NoRoot, Directory: true}, nil)
+		if place, err = a.add(layout.Mount{Decision: overlay, Root: layout.NoRoot, Directory: true}, nil); err == nil {
+			err = a.checkOverlay(i, overlay.Mount, place)
+		}
 	case c != nil:
 		place, err = a.add(layout.Mount{Decision: c.decision, Root: c.tree, Directory: c.directory}, c)
+	default:
+		err = a.apart(m.Destination)
 	}
 	if isOverlay {
 		a.overlays[overlay.Mount] = place
@@ -139,10 +116,8 @@ func (a *arrangement) add(m layout.Mount, c *connection) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, overlay := range a.overlays {
-		if isBelow(place, overlay) {
-			return "", fmt.Errorf("mount %q leads to %q: %w", m.Decision.Mount, place, errIntoOverlay)
-		}
+	if err := a.notInOverlay(m.Decision.Mount, place); err != nil {
+		return "", err
 	}
 	for _, j := range same {
 		if c == nil || a.added[j] == nil {
@@ -154,6 +129,33 @@ func (a *arrangement) add(m layout.Mount, c *connection) (string, error) {
 	}
 	a.added = append(a.added, c)
 	return place, nil
+}
+
+// apart refuses a mount that the sandbox makes by itself, such as a tmpfs, if links
+// lead it into an overlay, or to one. Where it leads nowhere the sandbox says so.
+func (a *arrangement) apart(destination string) error {
+	if len(a.overlays) == 0 {
+		return nil
+	}
+	place, err := a.layout.Find(destination)
+	if err != nil {
+		return nil
+	}
+	for _, overlay := range a.overlays {
+		if place == overlay {
+			return fmt.Errorf("mount %q: %w", destination, errTwoAtOverlay)
+		}
+	}
+	return a.notInOverlay(destination, place)
+}
+
+func (a *arrangement) notInOverlay(destination, place string) error {
+	for _, overlay := range a.overlays {
+		if strings.HasPrefix(place, strings.TrimSuffix(overlay, "/")+"/") {
+			return fmt.Errorf("mount %q leads to %q: %w", destination, place, errIntoOverlay)
+		}
+	}
+	return nil
 }
 
 // showAlso makes a connection that is hidden by another one at the same place

@@ -32,7 +32,7 @@ import (
 // the file server resolves some paths without magic links
 // (runsc/fsgofer/lisafs.go:273). A file that is donated leads nowhere.
 const (
-	servedDir  = "/serve" // becomes the gofer's root
+	servedDir  = "/" + isolation.ServedName // becomes the gofer's root
 	wrapperDir = "/tree"
 )
 

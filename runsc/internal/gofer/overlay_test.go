@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 
 	"github.com/directfs/runsc/directfspolicy"
@@ -12,6 +11,9 @@ import (
 	"github.com/directfs/runsc/runsc/internal/engine"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
+
+// inMemory is the source of a bind mount that no connection serves.
+const inMemory = "/in memory"
 
 // overlays places the mounts of a spec, of which those of type overlay are the
 // sentry's, and returns where they are.
@@ -25,7 +27,7 @@ func (p *scene) overlays(mounts ...specs.Mount) ([]string, error) {
 	conns := []connection{{source: p.rootfs, path: "/", donate: true, tree: -1, decision: decisions[0]}}
 	for i := range mounts {
 		m := mounts[i]
-		if d := decisions[1+i]; d.Access != directfspolicy.NoAccess && (d.Layer == nil || d.Layer.Kind != directfspolicy.ReportFile) {
+		if d := decisions[1+i]; d.Access != directfspolicy.NoAccess && (d.Layer == nil || d.Layer.Kind != directfspolicy.ReportFile) && m.Source != inMemory {
 			conns = append(conns, connection{source: m.Source, path: m.Destination, mount: &mounts[i], index: i, donate: true, tree: -1, decision: d})
 		}
 	}
@@ -44,17 +46,15 @@ func (p *scene) overlay(destination string) specs.Mount {
 
 func (p *scene) link(target, name string) { p.must(os.Symlink(target, filepath.Join(p.rootfs, name))) }
 
-// What belongs to an overlay is below its place, which links may lead to, and so is
-// what the spec mounts in it.
+// What belongs to an overlay is below its place, and so is what the spec mounts in it.
 func TestPlacesOfOverlays(t *testing.T) {
 	p := newScene(t)
-	p.link("real", "ov")
 	got, err := p.overlays(p.overlay("/ov"), specs.Mount{Destination: "/ov/x/y", Type: "bind", Source: p.source("x")},
 		specs.Mount{Destination: "/ov/t", Type: "tmpfs", Source: "tmpfs"}, specs.Mount{Destination: "/else", Type: "tmpfs", Source: "tmpfs"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"/real", "/real/l0", "/real/l1", "/real/runsc-first-process", "/real/report", "/real/m0", "/real/m1", ""}
+	want := []string{"/ov", "/ov/l0", "/ov/l1", "/ov/runsc-first-process", "/ov/report", "/ov/m0", "/ov/m1", ""}
 	if len(got) != len(want) {
 		t.Fatalf("places %q, want %q", got, want)
 	}
@@ -63,7 +63,7 @@ func TestPlacesOfOverlays(t *testing.T) {
 			t.Errorf("place %d is %q, want %q", i, got[i], want[i])
 		}
 	}
-	if _, err := os.Lstat(filepath.Join(p.rootfs, "real", "x")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Lstat(filepath.Join(p.rootfs, "ov", "x")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a mount point in the overlay was made in the rootfs: %v", err)
 	}
 }
@@ -76,23 +76,51 @@ func TestLinksToOverlays(t *testing.T) {
 	}{
 		"into": {"/ov", "/into/x", errIntoOverlay},
 		"onto": {"/ov", "/onto", errTwoAtOverlay},
-		"away": {"/real", "/away/x", nil},
+		"in":   {"/else", "/x", errLinkToOverlay},
 	} {
+		overlay := "/ov"
+		if name == "in" {
+			overlay = "/in/ov"
+		}
 		for _, kind := range []string{"bind", "tmpfs"} {
-			for _, first := range []bool{true, false} {
-				if first && kind == "bind" {
-					continue
-				}
-				p := newScene(t)
-				p.link(tt.link, name)
-				all := []specs.Mount{{Destination: tt.destination, Type: kind, Source: p.source("x")}, p.overlay("/ov")}
-				if !first {
-					slices.Reverse(all)
-				}
-				if _, err := p.overlays(all...); !errors.Is(err, tt.want) {
-					t.Errorf("%s, %s, first: %v: error %v, want %v", name, kind, first, err, tt.want)
-				}
+			p := newScene(t)
+			p.link(tt.link, name)
+			_, err := p.overlays(p.overlay(overlay), specs.Mount{Destination: tt.destination, Type: kind, Source: p.source("x")})
+			if !errors.Is(err, tt.want) {
+				t.Errorf("%s, %s: error %v, want %v", name, kind, err, tt.want)
 			}
+		}
+	}
+}
+
+// In a volume, others can put something else at the place of an overlay. In the
+// container's own memory they cannot.
+func TestOverlaysInMounts(t *testing.T) {
+	for kind, want := range map[string]error{"bind": errOverlayInMount, "tmpfs": nil} {
+		p := newScene(t)
+		_, err := p.overlays(specs.Mount{Destination: "/v", Type: kind, Source: p.source("v")}, p.overlay("/v/x/ov"))
+		if !errors.Is(err, want) {
+			t.Errorf("in a mount of type %s: error %v, want %v", kind, err, want)
+		}
+	}
+}
+
+// A bind mount without a connection is in the sandbox's memory, and shared with other
+// containers. Links must not choose its place.
+func TestSharedBesideOverlays(t *testing.T) {
+	shared := func(destination string) specs.Mount {
+		return specs.Mount{Destination: destination, Type: "bind", Source: inMemory}
+	}
+	for _, tt := range []struct {
+		destination string
+		want        error
+	}{{"/long/name", nil}, {"/link", errTwoAtOverlay}, {"/far/name", errBesideOverlay}, {"/ov", errTwoAtOverlay}} {
+		p := newScene(t)
+		p.link("ov", "link")
+		p.link("/proc/x", "far")
+		_, err := p.overlays(p.overlay("/ov"), shared(tt.destination))
+		if !errors.Is(err, tt.want) {
+			t.Errorf("%s: error %v, want %v", tt.destination, err, tt.want)
 		}
 	}
 }

@@ -20,6 +20,10 @@ const (
 	ReportName = "r"
 )
 
+// ServedName is the directory that becomes a gofer's root when it has dropped its
+// privileges, and is in its root until then. The container can be created before.
+const ServedName = "serve"
+
 // CopyName is where the copy of a donated directory is in its wrapper.
 const CopyName = "d"
 

@@ -83,6 +83,16 @@ func (l *Layout) Add(m Mount) (place string, same []int, err error) {
 	return place, same, nil
 }
 
+// Find returns the place of a directory that is not added, and makes nothing.
+func (l *Layout) Find(destination string) (place string, err error) {
+	look := *l
+	look.makes = false
+	if place, err = look.find(destination, true); err != nil {
+		return "", fmt.Errorf("mount %q: %w", destination, err)
+	}
+	return place, nil
+}
+
 // agrees reports whether nobody can tell by the decisions which of two mounts
 // at one place is served. The rootfs may have another cache mode than a mount
 // that hides all of it: the defaults for the two differ.

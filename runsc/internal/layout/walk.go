@@ -71,14 +71,6 @@ func (l *Layout) find(destination string, directory bool) (string, error) {
 	return here.path, nil
 }
 
-// Lead returns the place that a destination of a directory leads to now, for a mount
-// that is not of the layout. Nothing is made.
-func (l *Layout) Lead(destination string) (string, error) {
-	look := *l
-	look.makes = false
-	return look.find(destination, true)
-}
-
 func kind(directory bool) string {
 	if directory {
 		return "a directory"

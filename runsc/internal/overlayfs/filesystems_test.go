@@ -62,6 +62,10 @@ func TestLower(t *testing.T) {
 			return over(t, on(t, kind, lowerDir(t)), disk(t))
 		}})
 	}
+	rows = append(rows, row{
+		name: "proc", root: want{mount: "EINVAL", kernel: "maximum fs stacking depth exceeded", codes: codes(overlaymount.CodeFilesystem)},
+		make: func(t testing.TB) overlaymount.Mount { return over(t, "/proc", disk(t)) },
+	})
 	check(t, rows)
 }
 

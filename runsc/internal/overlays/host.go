@@ -36,9 +36,15 @@ func mountHost(d directfspolicy.Decision, layers []layer) (*os.File, error) {
 		if errors.As(err, &refused) {
 			err, log = fmt.Errorf("%s: %w", refused.Step, refused.Err), refused.Log
 		}
-		return nil, overlaymount.Explain(mountOf(d), inspect.Facts(mountOf(d), overlaymount.Host), err, log)
+		return nil, overlaymount.Explain(mountOf(d), factsOf(d), err, log)
 	}
 	return os.NewFile(uintptr(fd), d.Mount), nil
+}
+
+// factsOf are those of an overlay whose upper and work directory this process has
+// locked: nobody else has.
+func factsOf(d directfspolicy.Decision) overlaymount.Facts {
+	return inspect.NewReader().WithoutLocks().Facts(mountOf(d), overlaymount.Host)
 }
 
 func optionsOf(d directfspolicy.Decision) (all []overlaymount.Option) {
@@ -95,7 +101,7 @@ func probe(d directfspolicy.Decision, layers []layer) error {
 func (l layer) isOn(types []int64) (bool, error) {
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(l.fd, &st); err != nil {
-		return false, fmt.Errorf("%v layer %q: %w", l.kind, l.Path, err)
+		return false, fmt.Errorf("layer %q: %w", l.Path, err)
 	}
 	return slices.Contains(types, int64(st.Type)), nil
 }
@@ -107,16 +113,16 @@ var triedBySentry = []int64{unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BT
 // probeUpper tries out the upper layer of an overlay that the sentry makes. Where
 // that cannot make a whiteout or mark a directory it ends the sandbox
 // (pkg/sentry/fsimpl/overlay/filesystem.go, RenameAt).
-func probeUpper(layers []layer) error {
+func probeUpper(d directfspolicy.Decision, layers []layer) error {
+	if d.Layer == nil || d.Layer.Kind != directfspolicy.UpperLayer {
+		return nil
+	}
 	for _, l := range layers {
-		if l.kind != directfspolicy.UpperLayer {
-			continue
-		}
 		if good, err := l.isOn(triedBySentry); good || err != nil {
 			return err
 		}
 		if err := overlayfs.ProbeUpper(l.fd); err != nil {
-			return fmt.Errorf("%v layer %q: %w: files could not be removed or renamed: use another file system", l.kind, l.Path, err)
+			return fmt.Errorf("upper layer %q: %w: files could not be removed or renamed: use another file system", l.Path, err)
 		}
 	}
 	return nil

@@ -5,19 +5,19 @@
 package overlays
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/directfs/runsc/directfspolicy"
+	"github.com/directfs/runsc/pkg/overlaymount/inspect"
 	"golang.org/x/sys/unix"
 )
 
 // ErrLayerChanged: a layer is no longer the directory that was decided about.
 var ErrLayerChanged = errors.New("the layer was replaced by another directory while the container was created")
-
-// ErrInUse: somebody has an upper or work directory already.
-var ErrInUse = errors.New("in use")
 
 // Needs says for each file that Mount returns which mount it is for.
 func Needs(plan directfspolicy.Plan) (mounts []string) {
@@ -91,15 +91,6 @@ func mountAll(plan directfspolicy.Plan) (files []*os.File, report *Report, err e
 	return files, report, nil
 }
 
-// inMount says of which mount, as a user knows it, each of the errors is.
-func inMount(d directfspolicy.Decision, err error) error {
-	var all []error
-	for _, f := range directfspolicy.Findings(err) {
-		all = append(all, fmt.Errorf("mount %q: %w", overlayOf(d), f))
-	}
-	return errors.Join(all...)
-}
-
 // mount makes the files of one decision. Locks come first in time: who finds a
 // directory in use must not have mounted it.
 func mount(d directfspolicy.Decision, taken taken) (files []*os.File, err error) {
@@ -113,7 +104,7 @@ func mount(d directfspolicy.Decision, taken taken) (files []*os.File, err error)
 		return locks, err
 	}
 	if !isHost(d) {
-		return locks, probeUpper(layers)
+		return locks, probeUpper(d, layers)
 	}
 	made, err := mountHost(d, layers)
 	if err != nil {
@@ -122,27 +113,31 @@ func mount(d directfspolicy.Decision, taken taken) (files []*os.File, err error)
 	return append([]*os.File{made}, locks...), nil
 }
 
+// lockAll takes the locks of a decision. The error joins all that are taken already.
+func lockAll(d directfspolicy.Decision, layers []layer, taken taken) (locks []*os.File, err error) {
+	var errs []error
+	for _, l := range layers {
+		if !slices.Contains(d.Locks(), l.Source) {
+			continue
+		}
+		if err := taken.by(d, l.Source); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		lock, err := lockDirectory(l)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		locks = append(locks, lock)
+	}
+	return locks, errors.Join(errs...)
+}
+
 // layer is an open directory (O_PATH).
 type layer struct {
 	directfspolicy.Source
-	kind directfspolicy.LayerKind
-	fd   int
-}
-
-// overlayOf is the destination of the overlay that a decision is for.
-func overlayOf(d directfspolicy.Decision) string {
-	if d.Layer != nil {
-		return d.Layer.Of
-	}
-	return d.Mount
-}
-
-// kindOf is what a source is in the overlay that its decision is for.
-func kindOf(d directfspolicy.Decision, s directfspolicy.Source) directfspolicy.LayerKind {
-	if d.Layer != nil {
-		return d.Layer.Kind
-	}
-	return s.Layer
+	fd int
 }
 
 func closeAll(layers []layer) {
@@ -158,19 +153,47 @@ func openLayers(d directfspolicy.Decision) (layers []layer, err error) {
 		return nil, nil
 	}
 	for _, s := range d.Sources {
-		kind := kindOf(d, s)
 		fd, err := unix.Open(s.Path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err != nil {
-			return layers, fmt.Errorf("%v layer %q: %w", kind, s.Path, err)
+			return layers, fmt.Errorf("%v layer %q: %w", s.Layer, s.Path, err)
 		}
-		layers = append(layers, layer{s, kind, fd})
+		layers = append(layers, layer{s, fd})
 		var st unix.Stat_t
 		if err := unix.Fstat(fd, &st); err != nil {
-			return layers, fmt.Errorf("%v layer %q: %w", kind, s.Path, err)
+			return layers, fmt.Errorf("%v layer %q: %w", s.Layer, s.Path, err)
 		}
 		if s.Inode == 0 || s.Device != st.Dev || s.Inode != st.Ino {
-			return layers, fmt.Errorf("%v layer %q: %w; create the container again", kind, s.Path, ErrLayerChanged)
+			return layers, fmt.Errorf("%v layer %q: %w; create the container again", s.Layer, s.Path, ErrLayerChanged)
 		}
 	}
 	return layers, nil
+}
+
+// lockDirectory takes the lock of an upper or work directory (flock(2)). The FD that
+// holds it is of a copy of the directory's mount that is attached nowhere, so that
+// nothing above or around the directory can be reached by it, and that is read-only:
+// whoever has the FD cannot write past the overlay.
+func lockDirectory(l layer) (*os.File, error) {
+	wrap := func(err error) error { return fmt.Errorf("%v layer %q: locking it: %w", l.Layer, l.Path, err) }
+	tree, err := unix.OpenTree(l.fd, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
+	if err != nil {
+		return nil, wrap(err)
+	}
+	defer unix.Close(tree)
+	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC}
+	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, &attr); err != nil {
+		return nil, wrap(err)
+	}
+	fd, err := unix.Openat(tree, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, wrap(err)
+	}
+	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		defer unix.Close(fd)
+		if err == unix.EWOULDBLOCK {
+			return nil, inUse(l.Source, cmp.Or(inspect.Holder(l.fd), "somebody who has released it meanwhile"))
+		}
+		return nil, wrap(err)
+	}
+	return os.NewFile(uintptr(fd), l.Path), nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/directfs/runsc/runsc/internal/firstprocess"
@@ -61,7 +62,17 @@ func makeReport() (dir *os.File, r *Report, err error) {
 
 // OpenReport opens the report that a gofer serves.
 func OpenReport(gofer int) (*Report, error) {
-	return WatchReport(fmt.Sprintf("/proc/%d/root/%s", gofer, isolation.ReportName))
+	return openReport(fmt.Sprintf("/proc/%d/root", gofer))
+}
+
+// openReport looks in the root of a gofer, which can change once while it does.
+func openReport(root string) (r *Report, err error) {
+	for _, dir := range []string{"", isolation.ServedName, ""} {
+		if r, err = WatchReport(filepath.Join(root, dir, isolation.ReportName)); !errors.Is(err, os.ErrNotExist) {
+			break
+		}
+	}
+	return r, err
 }
 
 // WatchReport opens a report that nobody has written yet.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/directfs/runsc/runsc/internal/firstprocess"
+	"github.com/directfs/runsc/runsc/internal/isolation"
 )
 
 func watch(t *testing.T) (*Report, *os.File) {
@@ -101,4 +102,22 @@ func TestNoReport(t *testing.T) {
 		t.Error(err)
 	}
 	r.Close()
+}
+
+// A gofer that has created the container may still have another root than later.
+func TestOpenReport(t *testing.T) {
+	for dir, there := range map[string]bool{".": true, isolation.ServedName: true, "other": false} {
+		root := t.TempDir()
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, dir, isolation.ReportName), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := openReport(root)
+		if (err == nil) != there {
+			t.Errorf("in %s: error %v, want none: %t", dir, err, there)
+		}
+		r.Close()
+	}
 }

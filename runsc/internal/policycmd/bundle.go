@@ -13,6 +13,7 @@ import (
 	"github.com/directfs/runsc/pkg/ociconfig"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/layout"
+	"github.com/directfs/runsc/runsc/internal/overlays"
 	"github.com/directfs/runsc/runsc/internal/volumes"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/runsc/config"
@@ -173,7 +174,7 @@ func planOf(conf *config.Config, spec *specs.Spec, o ociconfig.Options, refused 
 	if err := errors.Join(append(slices.Clip(refused), err)...); err != nil {
 		return plan, err
 	}
-	return plan, errors.Join(engine.CheckFirstProcess(conf, spec, plan), volumes.Check(plan), layout.Check(plan))
+	return plan, errors.Join(engine.CheckFirstProcess(conf, spec, plan), overlays.Check(plan), volumes.Check(plan), layout.Check(plan))
 }
 
 // podError says of each finding that it is about the pod's first container.

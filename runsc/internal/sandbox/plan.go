@@ -14,6 +14,7 @@ import (
 	"github.com/directfs/runsc/pkg/ociconfig"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/layout"
+	"github.com/directfs/runsc/runsc/internal/overlays"
 	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/directfs/runsc/runsc/internal/volumes"
 	"github.com/google/subcommands"
@@ -43,7 +44,7 @@ func decide(conf *config.Config, id statedir.ID, spec *specs.Spec) (plan directf
 	if err := errors.Join(engine.CheckBundle(spec), err); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
-	if err := errors.Join(engine.CheckKnown(plan), engine.CheckFirstProcess(conf, spec, plan), volumes.Check(plan), layout.Check(plan)); err != nil {
+	if err := errors.Join(engine.CheckKnown(plan), engine.CheckFirstProcess(conf, spec, plan), overlays.Check(plan), volumes.Check(plan), layout.Check(plan)); err != nil {
 		return directfspolicy.Plan{}, nil, err
 	}
 	if unlock, err = lockPod(conf, id, plan); err != nil {

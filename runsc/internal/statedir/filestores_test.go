@@ -100,6 +100,19 @@ func TestFilestoresOfOthers(t *testing.T) {
 	}
 }
 
+// Nothing is in the source of a mount that is a file.
+func TestFilestoresInFiles(t *testing.T) {
+	root, source := t.TempDir(), filepath.Join(t.TempDir(), "file")
+	do(t, os.WriteFile(source, nil, 0o600))
+	state{}.write(t, root, inPod, engineSuffix, source)
+	found, err := FindFilestores(root, inPod)
+	do(t, err)
+	do(t, found.Remove())
+	if there, err := exists(source); !there || err != nil {
+		t.Errorf("the source is there: %t, %v", there, err)
+	}
+}
+
 // link makes another path for a directory.
 func link(t *testing.T, dir string) string {
 	t.Helper()

@@ -70,7 +70,8 @@ func removeFiles(files, keep []string) error {
 		var errs []error
 		for _, f := range files {
 			if !isAny(f, keep) {
-				errs = append(errs, ignore(os.Remove(f), os.ErrNotExist))
+				// A mount's source can be a file, which has nothing in it.
+				errs = append(errs, ignore(ignore(os.Remove(f), os.ErrNotExist), unix.ENOTDIR))
 			}
 		}
 		done <- errors.Join(errs...)
