@@ -64,6 +64,14 @@ func place(conns []connection, mounts []specs.Mount, plan directfspolicy.Plan) (
 			c.path = places[i]
 		}
 	}
+	for i, m := range mounts {
+		if places[i] != "" {
+			continue
+		}
+		if err := a.apart(m.Destination); err != nil { // the overlay may come later
+			return nil, err
+		}
+	}
 	return places, a.checkBesideOverlays(places)
 }
 
@@ -79,8 +87,6 @@ func (a *arrangement) place(i int, m specs.Mount, c *connection) (place string, 
 		}
 	case c != nil:
 		place, err = a.add(layout.Mount{Decision: c.decision, Root: c.tree, Directory: c.directory}, c)
-	default:
-		err = a.apart(m.Destination)
 	}
 	if isOverlay {
 		a.overlays[overlay.Mount] = place
