@@ -52,7 +52,7 @@ func TestParity(t *testing.T) {
 }
 
 // ourFlags is the help of the top-level flags that upstream does not have.
-var ourFlags = regexp.MustCompile(`(?m)^  -(?:directfs-hints|volume-daemon) value\n.*\n`)
+var ourFlags = regexp.MustCompile(`(?m)^  -(?:directfs-hints|overlay-driver|volume-daemon) value\n.*\n`)
 
 // checkSameLines does not look at the order of lines, which the engine leaves
 // to chance in places.
