@@ -105,6 +105,28 @@ func (s stack) checkStartFails(t *testing.T, lab *harness.Lab, b *harness.Bundle
 	s.checkUnlocked(t)
 }
 
+// The first process cannot say what went wrong when the container may write no file,
+// but start does not call that a success.
+func TestOverlaySentryStartFailsUnderLimit(t *testing.T) {
+	lab := newLab(t)
+	s := newStack(t, lab, "s", 1)
+	for _, size := range []uint64{1, 8} { // the second cuts the message
+		b := lab.Bundle(t, s.at("/ov", bySentry), harness.Edit(func(spec *specs.Spec) {
+			spec.Process.Args = []string{"/none"}
+			spec.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_FSIZE", Soft: size, Hard: size}}
+		}))
+		c, err := lab.Create(harness.Context(t), lab.ID(), b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lab.Keep(t, c)
+		if err := c.Start(harness.Context(t)); err == nil || !strings.Contains(err.Error(), "standard error may say why") {
+			t.Errorf("limit %d: start: %v", size, err)
+		}
+		remove(t, lab, c)
+	}
+}
+
 // What fails while the overlays are mounted is said, too.
 func TestOverlaySentryMountFails(t *testing.T) {
 	lab := newLab(t)

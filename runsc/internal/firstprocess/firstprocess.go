@@ -121,7 +121,7 @@ func become(c Config, id identity, r report, restore func() error, args, env []s
 // fail reports an error, on the container's standard error if there is no report
 // yet, and returns the exit code.
 func fail(r *report, err error) int {
-	if r == nil || r.say(errorMark+err.Error()+"\n") != nil {
+	if r == nil || r.sayError(err) != nil {
 		fmt.Fprintf(os.Stderr, "first process: %v\n", err)
 	}
 	var program programError

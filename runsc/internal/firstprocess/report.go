@@ -59,3 +59,14 @@ func (r report) say(text string) error {
 	}
 	return unix.Fsync(int(r))
 }
+
+// sayError writes an error, or takes back what was said before: under the container's
+// RLIMIT_FSIZE a file can be made shorter, and not longer (setrlimit(2)). What remains
+// is as of a process that ended without a word.
+func (r report) sayError(err error) error {
+	failed := r.say(errorMark + err.Error() + "\n")
+	if failed != nil {
+		_ = unix.Ftruncate(int(r), 0)
+	}
+	return failed
+}
