@@ -46,7 +46,7 @@ func decideCache(_ *resolver, m *Mount, h Hint) (Why, error) {
 		return h.refuse(m, ErrOverlay, "remove the hint, or the overlay", "exclusive", "default")
 	case h.Setting == Shared:
 		return h.because(becauseHintShared)
-	case h.Setting == Exclusive && m.isUpper():
+	case h.Setting == Exclusive && m.Layer.isUpper():
 		return h.refuse(m, ErrUpperCache, "remove the hint, or let the host make the overlay", "shared", "default")
 	case h.Setting == Exclusive:
 		return h.because(becauseHintExclusive)

@@ -5,6 +5,7 @@ package directfspolicy
 type LayerKind uint8
 
 const (
+	// NoLayer is a directory that no overlay has.
 	NoLayer LayerKind = iota
 
 	// LowerLayer is only read, and DataLayer as well: it has nothing but the data
@@ -48,15 +49,15 @@ type Layer struct {
 	Kind LayerKind `json:"kind"`
 }
 
-// isUpper reports whether the mount is the upper layer of an overlay that the sentry
-// makes.
-func (m *Mount) isUpper() bool { return m.Layer != nil && m.Layer.Kind == UpperLayer }
+// isUpper reports whether a mount with it is the upper layer of an overlay that the
+// sentry makes. Most mounts have none, which is nil.
+func (l *Layer) isUpper() bool { return l != nil && l.Kind == UpperLayer }
 
 // Locks are the directories that nobody else may use while the mount is there: the
 // kernel does not say what comes of an upper layer in two overlays.
 func (d Decision) Locks() (all []Source) {
 	for _, s := range d.Sources {
-		if s.Layer == UpperLayer || s.Layer == WorkLayer || d.Layer != nil && d.Layer.Kind == UpperLayer {
+		if s.Layer == UpperLayer || s.Layer == WorkLayer || d.Layer.isUpper() {
 			all = append(all, s)
 		}
 	}

@@ -125,7 +125,7 @@ func checkUnion(u *Union, l *Layer, served bool, sources []Source) error {
 			return fmt.Errorf("it cannot be the layer %v of mount %q", l.Kind, l.Of)
 		}
 	}
-	var count [7]int
+	var count [WorkLayer + 1]int
 	for _, s := range sources {
 		if s.Layer > WorkLayer {
 			return fmt.Errorf("source %q: %v is no layer", s, s.Layer)
@@ -178,8 +178,8 @@ func (p Plan) layersOf(d Decision) (all []string) {
 		return all
 	}
 	for _, l := range p.decisions {
-		if l.Layer == nil || l.Layer.Of != d.Mount {
-			continue
+		if l.Layer == nil || l.Layer.Of != d.Mount || !l.hasLayers() {
+			continue // a program or report is no layer
 		}
 		from := l.Gofer.String()
 		if !l.ServedByVolume() && len(l.Sources) > 0 {

@@ -18,7 +18,7 @@ func (m *Mount) check() error {
 	if !isText(m.BackendName) {
 		return fmt.Errorf("%w: mount %q: the backend's name %+q is not in UTF-8", ErrInvalidRequest, m.Destination, m.BackendName)
 	}
-	if m.isUpper() && m.Cache == CacheExclusive {
+	if m.Layer.isUpper() && m.Cache == CacheExclusive {
 		return fmt.Errorf("%w: mount %q: %w", ErrInvalidRequest, m.Destination, ErrUpperCache)
 	}
 	if err := checkUnion(m.Union, m.Layer, m.Backend.served(), m.Sources); err != nil {
@@ -149,7 +149,7 @@ func (p Plan) checkDecision(i int, d Decision) error {
 	if err := checkUnion(d.Union, d.Layer, d.Access != NoAccess, d.Sources); err != nil {
 		return fmt.Errorf("mount %q: %w", d.Mount, err)
 	}
-	if m := (Mount{Layer: d.Layer}); m.isUpper() && d.Cache == CacheExclusive {
+	if d.Layer.isUpper() && d.Cache == CacheExclusive {
 		return fmt.Errorf("mount %q: %w", d.Mount, ErrUpperCache)
 	}
 	if d.Union != nil && d.ServedByVolume() {

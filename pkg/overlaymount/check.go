@@ -1,6 +1,10 @@
 package overlaymount
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Check says what is wrong with an overlay before it is mounted: all that would
 // make the kernel refuse it, and what the kernel mounts and then breaks. Where
@@ -92,7 +96,7 @@ func (c *checker) options() {
 		switch {
 		case len(known.values) == 0 && o.HasValue:
 			c.value(o, "takes no value", "write "+o.Key)
-		case len(known.values) > 0 && !contains(known.values, o.Value):
+		case len(known.values) > 0 && !slices.Contains(known.values, o.Value):
 			c.value(o, "does not take this value", "write one of "+join(known.values))
 		}
 	}
@@ -102,8 +106,15 @@ func (c *checker) value(o Option, problem, fix string) {
 	c.add(Finding{Code: CodeValue, Option: o.String(), Problem: problem, Fix: fix})
 }
 
-// unknown leaves to the kernel what is no typo.
+// unknown leaves to the kernel what can be an option of another one.
 func (c *checker) unknown(o Option) {
+	if strings.Contains(o.Key, "/") {
+		c.add(Finding{
+			Code: CodeUnknownOption, Option: o.Key, Problem: "is no option of an overlay",
+			Fix: `write \, for a comma that belongs to a path`,
+		})
+		return
+	}
 	if near, ok := Nearest(o.Key); ok {
 		c.add(Finding{
 			Code: CodeUnknownOption, Option: o.Key, Problem: "is no option of an overlay",

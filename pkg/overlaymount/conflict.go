@@ -1,12 +1,8 @@
 package overlaymount
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
-func contains(all []string, s string) bool { return slices.Contains(all, s) }
-func join(all []string) string             { return strings.Join(all, ", ") }
+func join(all []string) string { return strings.Join(all, ", ") }
 
 // conflicts are the pairs of options that the kernel refuses
 // (ovl_fs_params_verify in fs/overlayfs/params.c) and says so in its own log only.

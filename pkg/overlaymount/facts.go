@@ -67,7 +67,7 @@ type Directory struct {
 	Partly bool
 
 	// Volatile is the directory, in the directory, that an overlay with the option
-	// volatile left behind when it was not unmounted. Empty: there is none.
+	// volatile makes and leaves behind, unmounted or not. Empty: there is none.
 	Volatile string
 
 	// Writable is set where the mounter may write in the directory.

@@ -1,6 +1,9 @@
 package overlaymount
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Driver is who makes one tree of the layers.
 type Driver string
@@ -34,7 +37,7 @@ type Finding struct {
 func (f *Finding) Error() string {
 	s := "overlay"
 	if f.Option != "" {
-		s += " option " + f.Option
+		s += " option " + legible(f.Option)
 	}
 	if f.Path != "" {
 		s += fmt.Sprintf(" %q", f.Path)
@@ -44,4 +47,14 @@ func (f *Finding) Error() string {
 		s += ": " + f.Fix
 	}
 	return s
+}
+
+// legible quotes what is not plain to see in a message: spaces, the ends of lines, and
+// what a terminal would obey. An option's name can be anything.
+func legible(option string) string {
+	quoted := quote(option)
+	if strings.Contains(option, " ") || quoted != `"`+option+`"` {
+		return quoted
+	}
+	return option
 }

@@ -194,7 +194,11 @@ func (p *parser) path(key, path string) string {
 	case len(path) > maxPath:
 		p.refuse(CodeTooLong, key, shorten(path), fmt.Sprintf("the path has %d bytes, more than %d", len(path), maxPath), "use a shorter path")
 	case path[0] != '/':
-		p.refuse(CodeRelative, key, path, "is relative to nothing that is certain", "write an absolute path")
+		fix := "write an absolute path"
+		if key == string(Lower) {
+			fix += `, and \: for a colon that belongs to one`
+		}
+		p.refuse(CodeRelative, key, path, "is relative to nothing that is certain", fix)
 	}
 	return path
 }

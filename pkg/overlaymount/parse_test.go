@@ -219,6 +219,7 @@ func codes(err error) (all []Code) {
 
 func TestParseNamesOptionPathAndFix(t *testing.T) {
 	for option, want := range map[string]string{
+		"lowerdir=/a:b:/c": `overlay option lowerdir "b": is relative to nothing that is certain: write an absolute path, and \: for a colon that belongs to one`,
 		"upperdir=up/here": `overlay option upperdir "up/here": is relative to nothing that is certain: write an absolute path`,
 		"rbind":            `overlay option rbind: makes a bind mount of any mount: remove it, or write type bind`,
 		"odd,rbind":        `overlay option rbind: reaches the file system, which does not know it, because a comma joins it to another option: write it as an element of its own`,

@@ -13,13 +13,6 @@ type place struct {
 	mount uint64
 }
 
-// Identify returns the identity of an open file, for who opens a layer after
-// Facts has looked at it, and wants to know that it is still the same.
-func Identify(fd int) (overlaymount.Identity, error) {
-	at, _, err := look(fd)
-	return at.Identity, err
-}
-
 // look identifies an open file.
 func look(fd int) (place, unix.Statx_t, error) { return lookAt(fd, "", unix.AT_EMPTY_PATH) }
 

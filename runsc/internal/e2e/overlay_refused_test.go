@@ -49,7 +49,7 @@ func refusedOverlays(t *testing.T, s stack) []refusedOverlay {
 	}
 	const missing = "cannot be used: no such file or directory: create it, or look where its symbolic links lead"
 	return []refusedOverlay{
-		{"relative layer", on(stack{[]string{"lower", lower}, s.upper, s.work}), option("lowerdir", "lower", "is relative to nothing that is certain: write an absolute path")},
+		{"relative layer", on(stack{[]string{"lower", lower}, s.upper, s.work}), option("lowerdir", "lower", `is relative to nothing that is certain: write an absolute path, and \: for a colon that belongs to one`)},
 		{"relative upper", on(stack{s.lowers, "upper", s.work}), option("upperdir", "upper", "is relative to nothing that is certain: write an absolute path")},
 		{"file", on(stack{[]string{lower + "/file"}, s.upper, s.work}), option("lowerdir", lower+"/file", "is not a directory: name a directory")},
 		{"upper is a file", on(stack{s.lowers, lower + "/file", s.work}), option("upperdir", lower+"/file", "is not a directory: name a directory")},

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/directfs/runsc/pkg/overlaymount"
+	"github.com/directfs/runsc/runsc/internal/plain"
 	"golang.org/x/sys/unix"
 )
 
@@ -151,7 +152,7 @@ func (c *context) close() { unix.Close(c.fd) }
 
 func (c *context) set(key, value string) error {
 	if err := unix.FsconfigSetString(c.fd, key, value); err != nil {
-		return c.error(fmt.Sprintf("option %s=%q", key, value), err)
+		return c.error(fmt.Sprintf("option %s=%q", plain.Text(key), value), err)
 	}
 	return nil
 }
@@ -161,7 +162,7 @@ func (c *context) setOption(o overlaymount.Option) error {
 		return c.set(o.Key, o.Value)
 	}
 	if err := unix.FsconfigSetFlag(c.fd, o.Key); err != nil {
-		return c.error("option "+o.Key, err)
+		return c.error("option "+plain.Text(o.Key), err)
 	}
 	return nil
 }

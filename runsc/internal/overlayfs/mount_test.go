@@ -190,7 +190,7 @@ func TestMountErrors(t *testing.T) {
 		"unknown":     {Spec{Layers: good, Options: []overlaymount.Option{{Key: "nonsense"}}}, unix.EINVAL, "option nonsense"},
 		"bad value":   {Spec{Layers: good, Options: []overlaymount.Option{{Key: "index", Value: "x", HasValue: true}}}, unix.EINVAL, `option index="x"`},
 		"no value":    {Spec{Layers: good, Options: []overlaymount.Option{{Key: "index"}}}, unix.EINVAL, "option index"},
-		"NUL":         {Spec{Layers: good, Options: []overlaymount.Option{{Key: "a\x00b"}}}, unix.EINVAL, "option a"},
+		"NUL":         {Spec{Layers: good, Options: []overlaymount.Option{{Key: "a\x00b"}}}, unix.EINVAL, `option a\x00b`},
 		"long source": {Spec{Source: strings.Repeat("a", 5000), Layers: good}, unix.EINVAL, "option source="},
 	} {
 		t.Run(name, func(t *testing.T) {
