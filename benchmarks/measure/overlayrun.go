@@ -57,27 +57,10 @@ type overlayRun struct {
 
 // RunOverlays measures. Containers, mounts and processes are gone when it
 // returns, with or without an error; files are the caller's to remove.
-func RunOverlays(ctx context.Context, o OverlayOptions) (res *results.Results, err error) {
+func RunOverlays(ctx context.Context, o OverlayOptions) (*results.Results, error) {
 	r := &overlayRun{OverlayOptions: o, starts: map[string][]*layers{}}
 	r.run = newRun(Options{Rounds: o.Rounds, OneCPU: o.OneCPU, Sample: o.Sample, Dir: o.Dir, Programs: o.Programs, Progress: o.Progress})
-	before, err := r.run.scope().Snapshot()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, r.run.close(before)) }()
-	if r.run.result.Noise.LoadBefore, err = load(); err != nil {
-		return nil, err
-	}
-	if err = r.prepare(); err == nil {
-		err = r.run.watch(func() error { return r.rounds(ctx) })
-	}
-	switch {
-	case ctx.Err() != nil:
-		return nil, context.Cause(ctx) // what was interrupted fails in many ways
-	case err != nil:
-		return nil, err
-	}
-	return r.run.result, nil
+	return r.run.perform(ctx, r.prepare, func() error { return r.rounds(ctx) }, r.run.closePlaces)
 }
 
 // prepare makes the inputs and the bundles, and says what will be measured.

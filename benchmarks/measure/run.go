@@ -65,23 +65,29 @@ func newRun(o Options) *run {
 
 // Run measures. Containers, mounts and processes are gone when it returns, with
 // or without an error; files are the caller's to remove.
-func Run(ctx context.Context, o Options) (res *results.Results, err error) {
+func Run(ctx context.Context, o Options) (*results.Results, error) {
 	r := newRun(o)
+	return r.perform(ctx, func() error { return r.prepare(ctx) }, func() error { return r.rounds(ctx) }, r.closePlaces)
+}
+
+// perform prepares, does the rounds, and ends what was started for them: what is
+// left then is an error.
+func (r *run) perform(ctx context.Context, prepare, rounds, end func() error) (res *results.Results, err error) {
 	before, err := r.scope().Snapshot()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, r.close(before)) }()
+	defer func() { err = errors.Join(err, end(), left(before)) }()
 	if r.result.Noise.LoadBefore, err = load(); err != nil {
 		return nil, err
 	}
-	if err := r.prepare(ctx); err != nil {
-		return nil, err
+	if err = prepare(); err == nil {
+		err = r.watch(rounds)
 	}
-	if err := r.watch(func() error { return r.rounds(ctx) }); err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx) // what was interrupted fails in many ways
-		}
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx) // what was interrupted fails in many ways
+	case err != nil:
 		return nil, err
 	}
 	return r.result, nil
@@ -173,20 +179,26 @@ func (r *run) watch(measure func() error) error {
 	return err
 }
 
-// close removes what is left and looks for leaks.
-func (r *run) close(before harness.Snapshot) error {
+// closePlaces ends the containers and the mounts of all places.
+func (r *run) closePlaces() error {
 	var errs []error
 	for _, l := range r.places {
 		if err := l.close(); err != nil {
 			errs = append(errs, fmt.Errorf("%w: clean up after %s: %w", ErrLeft, l.Name, err))
 		}
 	}
+	return errors.Join(errs...)
+}
+
+// left is what a run has left on the machine, as an error.
+func left(before harness.Snapshot) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	leaks, err := before.Diff(ctx)
+	errs := []error{err}
 	leaks = slices.DeleteFunc(leaks, func(l string) bool { return strings.HasPrefix(l, "file ") })
 	for _, l := range leaks {
 		errs = append(errs, fmt.Errorf("%w: %s", ErrLeft, l))
 	}
-	return errors.Join(append(errs, err)...)
+	return errors.Join(errs...)
 }

@@ -46,28 +46,10 @@ type volumeRun struct {
 
 // RunVolumes measures. Containers, mounts and processes are gone when it
 // returns, with or without an error; files are the caller's to remove.
-func RunVolumes(ctx context.Context, o VolumeOptions) (res *results.Results, err error) {
+func RunVolumes(ctx context.Context, o VolumeOptions) (*results.Results, error) {
 	r := &volumeRun{VolumeOptions: o, stores: map[volumes.Kind]*volumes.Store{}}
 	r.run = newRun(Options{Rounds: o.Rounds, Dir: o.Dir, Programs: o.Programs, Tools: o.Tools, Progress: o.Progress})
-	before, err := r.run.scope().Snapshot()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, r.close(), r.run.close(before)) }()
-	// Filling the buckets is load as well.
-	if r.run.result.Noise.LoadBefore, err = load(); err != nil {
-		return nil, err
-	}
-	if err = r.prepare(ctx); err == nil {
-		err = r.run.watch(func() error { return r.rounds(ctx) })
-	}
-	switch {
-	case ctx.Err() != nil:
-		return nil, context.Cause(ctx) // what was interrupted fails in many ways
-	case err != nil:
-		return nil, err
-	}
-	return r.run.result, nil
+	return r.run.perform(ctx, func() error { return r.prepare(ctx) }, func() error { return r.rounds(ctx) }, r.close)
 }
 
 // prepare fills the buckets and says what will be measured.

@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"errors"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -168,19 +167,8 @@ func TestFirstProcessTerminal(t *testing.T) {
 			b.Spec.Mounts = b.Spec.Mounts[:len(b.Spec.Mounts)-1]
 			staged(t, b, oneOverlay)
 		}
-		listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(b.Dir, "console"), Net: "unix"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer listener.Close()
-		id := lab.ID()
-		command(t, lab.Runtime, "create", "--bundle="+b.Dir, "--console-socket="+filepath.Join(b.Dir, "console"), id)
-		defer command(t, lab.Runtime, "delete", "--force", id)
-		console := acceptFile(t, listener)
-		defer console.Close()
-		command(t, lab.Runtime, "start", id)
 		got := map[string]string{}
-		if err := json.NewDecoder(console).Decode(&got); err != nil {
+		if err := json.NewDecoder(startOnTerminal(t, lab, b)).Decode(&got); err != nil {
 			t.Fatal(err)
 		}
 		return got

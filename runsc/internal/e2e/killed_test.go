@@ -41,12 +41,19 @@ func kills(t *testing.T) (int, *rand.Rand) {
 // left.
 func TestKilledClient(t *testing.T) {
 	lab := newLab(t)
+	killClients(t, lab, harness.Mount("/a"), func() {})
+}
+
+// killClients kills creates and runs of containers with a mount at any moment,
+// and checks what is left after each.
+func killClients(t *testing.T, lab *harness.Lab, mount harness.Option, check func()) {
+	t.Helper()
 	n, random := kills(t)
 	window := int64(2 * timeOfCreate(t, lab))
 	var created, gone int
 	for i := range n {
 		command := []string{"create", "run"}[i%2]
-		b := lab.Bundle(t, harness.Mount("/a"), harness.Args("serve"))
+		b := lab.Bundle(t, mount, harness.Args("serve"))
 		id := lab.ID()
 		cmd := clientOf(lab, append([]string{command, "--bundle=" + b.Dir}, detach(command, id)...)...)
 		if err := cmd.Start(); err != nil {
@@ -58,6 +65,7 @@ func TestKilledClient(t *testing.T) {
 		} else {
 			gone++
 		}
+		check()
 	}
 	t.Logf("%d containers were there after the kill, %d were not", created, gone)
 	if n >= 20 && (created == 0 || gone == 0) {

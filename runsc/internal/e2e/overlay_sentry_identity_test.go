@@ -3,8 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"net"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -149,20 +147,8 @@ func TestOverlaySentryTerminal(t *testing.T) {
 			strictSpec(s)
 			s.Process.Terminal = true
 		}))
-		socket := filepath.Join(b.Dir, "console")
-		listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer listener.Close()
-		id := lab.ID()
-		command(t, lab.Runtime, "create", "--bundle="+b.Dir, "--console-socket="+socket, id)
-		defer command(t, lab.Runtime, "delete", "--force", id)
-		console := acceptFile(t, listener)
-		defer console.Close()
-		command(t, lab.Runtime, "start", id)
 		got := map[string]string{}
-		if err := json.NewDecoder(console).Decode(&got); err != nil {
+		if err := json.NewDecoder(startOnTerminal(t, lab, b)).Decode(&got); err != nil {
 			t.Fatal(err)
 		}
 		return got

@@ -18,19 +18,7 @@ func TestTerminal(t *testing.T) {
 	lab := newLab(t)
 	b := lab.Bundle(t, harness.Mount("/a", "rw", "directfs=on"), harness.Mount("/b", "rw", "directfs=off"), harness.Args("ops", "/a", "/b"),
 		harness.Edit(func(s *specs.Spec) { s.Process.Terminal = true }))
-	path := filepath.Join(lab.Dir, "console")
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	id := lab.ID()
-	command(t, lab.Runtime, "create", "--bundle="+b.Dir, "--console-socket="+path, id)
-	defer command(t, lab.Runtime, "delete", "--force", id)
-	console := acceptFile(t, listener)
-	defer console.Close()
-	command(t, lab.Runtime, "start", id)
-	lines := bufio.NewScanner(console)
+	lines := bufio.NewScanner(startOnTerminal(t, lab, b))
 	for _, want := range []string{`{"dir":"/a","ok":true}`, `{"dir":"/b","ok":true}`} {
 		if !lines.Scan() {
 			t.Fatalf("the terminal ended before %s: %v", want, lines.Err())
@@ -39,6 +27,25 @@ func TestTerminal(t *testing.T) {
 			t.Errorf("the terminal shows %q, want %q", got, want)
 		}
 	}
+}
+
+// startOnTerminal starts a container, and returns the other end of its terminal.
+// The container is deleted when the test ends.
+func startOnTerminal(t *testing.T, lab *harness.Lab, b *harness.Bundle) *os.File {
+	t.Helper()
+	socket := filepath.Join(b.Dir, "console")
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	id := lab.ID()
+	command(t, lab.Runtime, "create", "--bundle="+b.Dir, "--console-socket="+socket, id)
+	t.Cleanup(func() { command(t, lab.Runtime, "delete", "--force", id) })
+	console := acceptFile(t, listener)
+	t.Cleanup(func() { console.Close() })
+	command(t, lab.Runtime, "start", id)
+	return console
 }
 
 // acceptFile takes the file that a runtime sends over a console socket.
