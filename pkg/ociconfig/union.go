@@ -1,6 +1,7 @@
 package ociconfig
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -95,6 +96,9 @@ func (d describer) union(p *parser, sm specs.Mount, gofers goferHints) []directf
 	m.Union, m.SourceName = &u, ""
 	if u.Driver == directfspolicy.SentryUnion {
 		return d.sentryUnion(p, m, l, facts, gofers)
+	}
+	if err := d.notLocal("this is the name of an overlay", EngineSource(sm)); err != nil {
+		p.refuse(fmt.Errorf("mount %q: %w", m.Destination, err))
 	}
 	return d.hostUnion(p, m, l, facts)
 }
@@ -205,6 +209,10 @@ func EngineOptions(sm specs.Mount) []string {
 	}
 	return attributes
 }
+
+// EngineSource is the source of an overlay as the engine may know it, which takes a
+// mount without one for none that a gofer serves.
+func EngineSource(sm specs.Mount) string { return cmp.Or(sm.Source, "overlay") }
 
 // IsOverlay reports whether the mount has layers, for its driver to make one tree
 // of.

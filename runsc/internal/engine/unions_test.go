@@ -64,14 +64,14 @@ func TestLowerOverlays(t *testing.T) {
 		got = append(got, s)
 	}
 	want := []string{
-		"/ov tmpfs tmpfs [nosuid]",
+		"/ov tmpfs  [nosuid]",
 		"/ov/.overlay/lower0 bind /a [bind ro] -> /ov/l0",
 		"/ov/.overlay/lower1 bind /b [bind ro] -> /ov/l1",
 		"/ov/.overlay/upper bind /u [bind] -> /ov/u",
 		"/ov/.overlay/program bind /bin/runsc [bind ro] -> /ov/runsc-first-process",
 		"/ov/.overlay/report bind report of the first process [bind] -> /ov/report",
 		"/ov/data bind /data [] -> /ov/m0",
-		"/ov/deep tmpfs tmpfs [] -> /ov/m1",
+		"/ov/deep tmpfs  [] -> /ov/m1",
 		"/ov/deep/.overlay/lower0 bind /a [bind ro] -> /ov/deep/l0",
 		"/ov/deep/.overlay/lower1 bind /b [bind ro] -> /ov/deep/l1",
 		"/ov/deep/tmp tmpfs tmpfs [] -> /ov/deep/m0",
