@@ -47,7 +47,7 @@ func (p *parser) layers(sm specs.Mount) (l layered, ok bool) {
 	destination := path.Clean(sm.Destination)
 	l.driver, l.chosen = p.overlayDriver(sm)
 	var err error
-	l.Mount, l.attributes, err = overlaymount.Parse(fileSystemOptions(sm.Options))
+	l.Mount, l.attributes, err = parseOverlay(sm)
 	p.refuseLayers(destination, err)
 	for _, o := range l.Options {
 		if isHintKey(o.Key) || isOverlayOption(o.Key) {
@@ -67,6 +67,23 @@ func (p *parser) layers(sm specs.Mount) (l layered, ok bool) {
 // fileSystemOptions are those that are not for this package.
 func fileSystemOptions(options []string) []string {
 	return slices.DeleteFunc(slices.Clone(options), func(o string) bool { return isHintOption(o) || isOverlayOption(o) })
+}
+
+// recursive are attributes for a mount and all that is mounted in it, where they keep
+// something from it. Nothing is mounted in an overlay, and the engine knows them by the
+// other word only.
+var recursive = map[string]string{"rro": "ro", "rnosuid": "nosuid", "rnodev": "nodev", "rnoexec": "noexec", "rnoatime": "noatime"}
+
+// parseOverlay reads the options of an overlay: layers, and attributes that any mount
+// can have.
+func parseOverlay(sm specs.Mount) (m overlaymount.Mount, attributes []string, err error) {
+	m, attributes, err = overlaymount.Parse(fileSystemOptions(sm.Options))
+	for i, a := range attributes {
+		if word, ok := recursive[a]; ok {
+			attributes[i] = word
+		}
+	}
+	return m, attributes, err
 }
 
 // refuseLayers refuses a mount for each thing that is wrong with its layers.
@@ -203,7 +220,7 @@ func EngineOptions(sm specs.Mount) []string {
 	if !isOverlay(sm) {
 		return StripOptions(sm.Options)
 	}
-	m, attributes, err := overlaymount.Parse(fileSystemOptions(sm.Options))
+	m, attributes, err := parseOverlay(sm)
 	if err != nil || m.Upper == "" && !slices.Contains(attributes, "ro") {
 		attributes = append(attributes, "ro")
 	}
