@@ -30,6 +30,12 @@ func mountHost(d directfspolicy.Decision, layers []layer) (*os.File, error) {
 		return nil, err
 	}
 	fd, err := overlayfs.Mount(spec)
+	if errors.Is(err, overlayfs.ErrReadOnly) {
+		return nil, &overlaymount.Finding{
+			Code: overlaymount.CodeReadOnly, Option: string(overlaymount.Work), Path: mountOf(d).Work,
+			Problem: "cannot be used by the kernel, which mounted the overlay read-only", Fix: "name an empty directory on the same mount",
+		}
+	}
 	if err != nil {
 		var refused *overlayfs.Error
 		var log []string
