@@ -50,6 +50,9 @@ func (p *parser) layers(sm specs.Mount) (l layered, ok bool) {
 	l.Mount, l.attributes, err = parseOverlay(sm)
 	p.refuseLayers(destination, err)
 	for _, o := range l.Options {
+		if slices.Contains(sm.Options, o.String()) {
+			continue // an entry of its own, which was refused if it is a hint
+		}
 		if isHintKey(o.Key) || isOverlayOption(o.Key) {
 			p.refuse(&directfspolicy.HintError{
 				Key: optionKey, Value: o.String(), Mount: destination, Err: ErrMountOption,
