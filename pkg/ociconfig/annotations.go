@@ -112,6 +112,7 @@ func isHintKey(key string) bool { return slices.Contains(knobs, directfspolicy.K
 // asks for (runsc/boot/mount_hints.go:66). One that lacks a key, or has an
 // unknown value in it, does not exist for the engine.
 type engineHint struct {
+	name  string // of its annotations
 	tmpfs bool   // kept in the sandbox's memory instead of served
 	share string // container, pod or shared
 }
@@ -144,7 +145,7 @@ func (s hintSet) engineHints() (map[string]engineHint, []error) {
 				Err: directfspolicy.ErrConflict,
 			})
 		}
-		out[source] = engineHint{tmpfs: typ == "tmpfs" && share != "shared", share: share}
+		out[source] = engineHint{name: name, tmpfs: typ == "tmpfs" && share != "shared", share: share}
 	}
 	return out, errs
 }

@@ -53,6 +53,9 @@ func (d describer) part(of, name, source string, kind directfspolicy.LayerKind, 
 	if m, err = d.place(sm); err != nil {
 		return m, err
 	}
+	if err = d.notLocal("an overlay that the sandbox makes needs the files that are there", source); err != nil {
+		return m, err
+	}
 	m.Layer = &directfspolicy.Layer{Of: of, Kind: kind}
 	switch kind {
 	case directfspolicy.UpperLayer:
@@ -86,10 +89,11 @@ func (d describer) firstProcess(p *parser, rootfs directfspolicy.Mount, mounts [
 			}
 		}
 	}
+	d.refuseSharedMemory(p)
 	of := mounts[first].Destination
 	program, err := d.part(of, "program", d.o.FirstProcess, directfspolicy.ProgramFile, nil)
 	if err != nil {
-		p.refuse(err)
+		p.refuse(fmt.Errorf("mount %q: %w", of, err))
 		return mounts
 	}
 	d.writes(&program, true)

@@ -1,6 +1,7 @@
 package ociconfig
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -46,9 +47,12 @@ func (p *parser) layers(sm specs.Mount) (l layered, ok bool) {
 	destination := path.Clean(sm.Destination)
 	l.driver, l.chosen = p.overlayDriver(sm)
 	var err error
-	l.Mount, l.attributes, err = overlaymount.Parse(fileSystemOptions(sm.Options))
+	l.Mount, l.attributes, err = parseOverlay(sm)
 	p.refuseLayers(destination, err)
 	for _, o := range l.Options {
+		if slices.Contains(sm.Options, o.String()) {
+			continue // an entry of its own, which was refused if it is a hint
+		}
 		if isHintKey(o.Key) || isOverlayOption(o.Key) {
 			p.refuse(&directfspolicy.HintError{
 				Key: optionKey, Value: o.String(), Mount: destination, Err: ErrMountOption,
@@ -66,6 +70,23 @@ func (p *parser) layers(sm specs.Mount) (l layered, ok bool) {
 // fileSystemOptions are those that are not for this package.
 func fileSystemOptions(options []string) []string {
 	return slices.DeleteFunc(slices.Clone(options), func(o string) bool { return isHintOption(o) || isOverlayOption(o) })
+}
+
+// recursive are attributes for a mount and all that is mounted in it, where they keep
+// something from it. Nothing is mounted in an overlay, and the engine knows them by the
+// other word only.
+var recursive = map[string]string{"rro": "ro", "rnosuid": "nosuid", "rnodev": "nodev", "rnoexec": "noexec", "rnoatime": "noatime"}
+
+// parseOverlay reads the options of an overlay: layers, and attributes that any mount
+// can have.
+func parseOverlay(sm specs.Mount) (m overlaymount.Mount, attributes []string, err error) {
+	m, attributes, err = overlaymount.Parse(fileSystemOptions(sm.Options))
+	for i, a := range attributes {
+		if word, ok := recursive[a]; ok {
+			attributes[i] = word
+		}
+	}
+	return m, attributes, err
 }
 
 // refuseLayers refuses a mount for each thing that is wrong with its layers.
@@ -95,6 +116,9 @@ func (d describer) union(p *parser, sm specs.Mount, gofers goferHints) []directf
 	m.Union, m.SourceName = &u, ""
 	if u.Driver == directfspolicy.SentryUnion {
 		return d.sentryUnion(p, m, l, facts, gofers)
+	}
+	if err := d.notLocal("this is the name of an overlay", EngineSource(sm)); err != nil {
+		p.refuse(fmt.Errorf("mount %q: %w", m.Destination, err))
 	}
 	return d.hostUnion(p, m, l, facts)
 }
@@ -199,12 +223,16 @@ func EngineOptions(sm specs.Mount) []string {
 	if !isOverlay(sm) {
 		return StripOptions(sm.Options)
 	}
-	m, attributes, err := overlaymount.Parse(fileSystemOptions(sm.Options))
+	m, attributes, err := parseOverlay(sm)
 	if err != nil || m.Upper == "" && !slices.Contains(attributes, "ro") {
 		attributes = append(attributes, "ro")
 	}
 	return attributes
 }
+
+// EngineSource is the source of an overlay as the engine may know it, which takes a
+// mount without one for none that a gofer serves.
+func EngineSource(sm specs.Mount) string { return cmp.Or(sm.Source, "overlay") }
 
 // IsOverlay reports whether the mount has layers, for its driver to make one tree
 // of.

@@ -232,3 +232,17 @@ func TestReservedPlace(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// What is for a mount and all that is in it is for an overlay as well, as under runc.
+func TestRecursiveAttributes(t *testing.T) {
+	for _, driver := range []ociconfig.OverlayDriver{ociconfig.OverlayHost, ociconfig.OverlaySentry} {
+		m := overlayMount("rro", "rnoexec")
+		ds := decisionsFor(t, nil, ociconfig.Options{Flag: true, OverlayDriver: driver, FirstProcess: "/p"}, m)
+		if !ds[0].ReadOnly {
+			t.Errorf("%s: %+v", driver, ds[0])
+		}
+		if got := ociconfig.EngineOptions(m); !slices.Equal(got, []string{"ro", "noexec"}) {
+			t.Errorf("options for the engine: %q", got)
+		}
+	}
+}

@@ -164,8 +164,10 @@ var checks = []struct {
 	{name: "volume as upper, sentry", options: writable, facts: dirs(edit{"/u": served}), driver: Sentry, want: "volume"},
 	{name: "submounts", options: writable, facts: submounts("/a"), want: "submounts?", says: []string{`"/a/m"`}},
 	{name: "submounts, rootless", options: writable, facts: inNamespace(submounts("/a")), want: "submounts"},
-	{name: "submounts, rootless, sentry", options: writable, facts: inNamespace(submounts("/a")), driver: Sentry, want: "submounts?"},
-	{name: "submounts of work", options: writable, facts: inNamespace(submounts("/w"))},
+	{name: "submounts, rootless, sentry", options: writable, facts: inNamespace(submounts("/a")), driver: Sentry, want: "submounts"},
+	{name: "submounts of work", options: writable, facts: submounts("/w")},
+	{name: "submounts of work, rootless", options: writable, facts: inNamespace(submounts("/w")), want: "submounts"},
+	{name: "submounts of work, rootless, sentry", options: writable, facts: inNamespace(submounts("/w")), driver: Sentry},
 
 	// The sentry's options.
 	{name: "sentry: what changes nothing", options: writable + ",userxattr,index=off,volatile,redirect_dir=nofollow,xino=auto,metacopy=off", driver: Sentry},

@@ -105,9 +105,10 @@ func (c *checker) dialect(s seen) {
 }
 
 // submounts are hidden by an overlay. In a user namespace that would show what is
-// below them, and the kernel refuses.
+// below them, and the kernel refuses to copy the mount without them: for its overlay,
+// for a gofer, and for the lock of a work directory.
 func (c *checker) submounts(s seen) {
-	if len(s.Submounts) == 0 || s.Role == Work {
+	if len(s.Submounts) == 0 || s.Role == Work && !(c.f.UserNamespace && c.driver == Host) {
 		return
 	}
 	f := Finding{
@@ -115,10 +116,10 @@ func (c *checker) submounts(s seen) {
 		Problem: "has a mount at " + quote(s.Submounts[0]) + ", which the overlay does not show",
 		Fix:     "mount that at its place in the container too",
 	}
-	if c.f.UserNamespace && c.driver == Host {
+	if c.f.UserNamespace {
 		f.Warning = false
 		f.Problem = "has a mount at " + quote(s.Submounts[0]) + ", and in a user namespace no layer may have one"
-		f.Fix = "use a directory without mounts in it, " + anotherDriver
+		f.Fix = "use a directory without mounts in it"
 	}
 	c.add(f)
 }

@@ -23,7 +23,7 @@ func (c *checker) sentry() {
 			continue
 		}
 		c.add(Finding{
-			Code: CodeSentryOption, Option: o.String(), Problem: "is nothing that the sentry driver can do",
+			Code: CodeSentryOption, Option: o.String(), Problem: "cannot be done by the sentry driver",
 			Fix: "remove it, or use the host driver (gvisor.overlay=host)",
 		})
 	}

@@ -29,7 +29,7 @@ const (
 
 // attributes looks for the two dialects at the root of a layer and in it.
 func (r *Reader) attributes(d *overlaymount.Directory, fd int, l overlaymount.Layer) {
-	s := scan{directory: d, names: make([]byte, 4096)}
+	s := newScan(d, fd, l)
 	s.look(fd, "", l.Path)
 	switch l.Role {
 	case overlaymount.Upper:
@@ -43,6 +43,25 @@ func (r *Reader) attributes(d *overlaymount.Directory, fd int, l overlaymount.La
 type scan struct {
 	directory *overlaymount.Directory
 	names     []byte
+
+	// mounts are the paths, as they are shown, of what is mounted in the layer: an
+	// overlay does not show that, and it can be a file system that does not answer.
+	mounts map[string]bool
+}
+
+func newScan(d *overlaymount.Directory, fd int, l overlaymount.Layer) scan {
+	s := scan{directory: d, names: make([]byte, 4096), mounts: map[string]bool{}}
+	if len(d.Submounts) == 0 {
+		return s
+	}
+	name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
+	if err != nil {
+		return s
+	}
+	for _, m := range d.Submounts {
+		s.mounts[path.Join(l.Path, strings.TrimPrefix(m, name))] = true
+	}
+	return s
 }
 
 func (s *scan) done() bool { return s.directory.Trusted != "" && s.directory.User != "" }
@@ -72,6 +91,9 @@ func (s *scan) entries(fd int, dir string, limit int) int {
 // look looks at one file. Links are not followed: they have attributes of their
 // own.
 func (s *scan) look(fd int, name, shown string) {
+	if s.mounts[shown] {
+		return
+	}
 	at := "/proc/self/fd/" + strconv.Itoa(fd) + "/" + name
 	n, err := unix.Llistxattr(at, s.names)
 	if err == unix.ERANGE {

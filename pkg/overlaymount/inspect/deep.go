@@ -21,7 +21,7 @@ func (r *Reader) deep(d *overlaymount.Directory, fd int, l overlaymount.Layer) {
 	if d.Trusted != "" || d.Err != nil || !d.IsDirectory || l.Role == overlaymount.Work {
 		return
 	}
-	s := scan{directory: d, names: make([]byte, 4096)}
+	s := newScan(d, fd, l)
 	d.Partly = !r.walk(&s, fd, l.Path)
 }
 
@@ -34,6 +34,9 @@ func (r *Reader) walk(s *scan, fd int, dir string) (all bool) {
 		return unseen(err)
 	}
 	for _, name := range names {
+		if s.mounts[path.Join(dir, name)] {
+			continue
+		}
 		if r.left--; r.left < 0 {
 			return false
 		}

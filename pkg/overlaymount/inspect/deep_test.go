@@ -89,3 +89,26 @@ func TestDeeperThanFiles(t *testing.T) {
 		}
 	}
 }
+
+// What is mounted in a layer is not in the overlay, and nobody looks at it: it can be
+// written by another overlay, or on a file system that does not answer.
+func TestMountsInLayersAreNotLookedAt(t *testing.T) {
+	dir, other := ext4(t), t.TempDir()
+	layer := mkdir(t, dir, "layer")
+	setxattr(t, mkdir(t, other, "below"), "trusted.overlay.opaque")
+	setxattr(t, other, "trusted.overlay.impure")
+	mount(t, other, mkdir(t, layer, "mounted"), "", "")
+	mount(t, other, mkdir(t, layer, "a/b/mounted"), "", "")
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range []string{layer, link + "/layer"} {
+		for _, driver := range []overlaymount.Driver{overlaymount.Host, overlaymount.Sentry} {
+			d := Facts(overlaymount.Mount{Lower: []string{l}}, driver).Layers[l]
+			if d.Trusted != "" || d.Partly || len(d.Submounts) != 2 {
+				t.Errorf("%s, %s: %+v", l, driver, d)
+			}
+		}
+	}
+}

@@ -109,6 +109,8 @@ func TestOverlayOptionsRefused(t *testing.T) {
 			[]harness.Option{s.at("/ov", "gvisor.overlay=bad")}},
 		{nil, `mount option="directfs=off" (mount "/ov"): mount option not allowed; give it an entry of its own among the options, apart from those of the overlay`,
 			[]harness.Option{s.at("/ov", "index=off,directfs=off")}},
+		{nil, `mount option cache="exclusiv" (mount "/ov"): invalid value; allowed: shared, exclusive, default; write one of the allowed values or remove the key`,
+			[]harness.Option{s.at("/ov", "cache=exclusiv")}},
 		{[]string{"--directfs-hints=narrow", flag(false)}, `mount option directfs="on" (mount "/ov"): not permitted by --directfs-hints; allowed: off, false, default; ` +
 			`--directfs-hints=narrow lets a hint only take directfs away, and --directfs=false does not grant it: remove the hint, or ask the operator`,
 			[]harness.Option{s.at("/ov", "directfs=on")}},

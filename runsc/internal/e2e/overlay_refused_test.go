@@ -113,6 +113,28 @@ func TestOverlayRefusedByKernel(t *testing.T) {
 	s.checkUnlocked(t)
 }
 
+// The kernel mounts an overlay read-only if it cannot use the work directory, and says
+// nothing.
+func TestOverlayWorkThatCannotBeUsed(t *testing.T) {
+	lab := newLab(t)
+	s := newStack(t, lab, "s", 1)
+	dir, err := os.Open(s.work)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	immutable := func(set int) {
+		if err := unix.IoctlSetPointerInt(int(dir.Fd()), unix.FS_IOC_SETFLAGS, set); err != nil {
+			t.Fatal(err)
+		}
+	}
+	immutable(unix.STATX_ATTR_IMMUTABLE)
+	defer immutable(0)
+	message := fmt.Sprintf(`mount "/ov": overlay option workdir %q: cannot be used by the kernel, which mounted the overlay read-only: name an empty directory on the same mount`, s.work)
+	checkRefusedBy(t, lab, lab.Runtime, message, "create", "--bundle="+lab.Bundle(t, s.at("/ov"), harness.Args("serve")).Dir)
+	s.checkUnlocked(t)
+}
+
 // Directories that are exchanged while a container is created are noticed: it has
 // those that were decided about, or is refused.
 func TestOverlayLayersExchanged(t *testing.T) {

@@ -133,8 +133,8 @@ func TestOverlayRootlessRefused(t *testing.T) {
 	}{
 		{s.at("/ov", "redirect_dir=on"), `overlay option redirect_dir=on: conflicts with userxattr: in a user namespace the overlay needs userxattr, which allows neither redirects nor metacopy: remove one of them`},
 		{s.at("/ov", "metacopy=on"), `overlay option metacopy=on: conflicts with userxattr: in a user namespace the overlay needs userxattr, which allows neither redirects nor metacopy: remove one of them`},
-		{with.at("/ov"), fmt.Sprintf(`overlay option lowerdir %q: has a mount at %q, and in a user namespace no layer may have one: use a directory without mounts in it, or the sentry driver (gvisor.overlay=sentry)`,
-			with.lowers[1], with.lowers[1]+"/disk")},
+		{with.at("/ov"), fmt.Sprintf(`overlay option lowerdir %q: has a mount at %q, and in a user namespace no layer may have one: use a directory without mounts in it`, with.lowers[1], with.lowers[1]+"/disk")},
+		{with.at("/ov", bySentry), fmt.Sprintf(`overlay option lowerdir %q: has a mount at %q, and in a user namespace no layer may have one: use a directory without mounts in it`, with.lowers[1], with.lowers[1]+"/disk")},
 		{stack{s.lowers, foreign.upper, foreign.work}.at("/ov"), fmt.Sprintf(`overlay option upperdir %q: cannot be written by whoever mounts the overlay: remove upperdir and workdir for a read-only overlay, or use another volume`, foreign.upper)},
 	} {
 		b := lab.Bundle(t, harness.OwnedBy(nobodys), c.at, harness.Args("serve"))

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/directfs/runsc/pkg/overlaymount/inspect"
 	"github.com/directfs/runsc/runsc/harness"
 	"golang.org/x/sys/unix"
 )
@@ -110,4 +111,22 @@ func TestOverlaySentryHintsBySource(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The sentry's overlay has no use for a work directory, so that nobody else is kept from
+// it. The upper layer is locked.
+func TestOverlaySentryWorkIsFree(t *testing.T) {
+	lab := newLab(t)
+	s := newStack(t, lab, "s", 1)
+	c := lab.Serve(t, lab.Bundle(t, s.at("/ov", bySentry), harness.Args("serve", "/ov")))
+	checkOpsInside(t, readReport(t, c))
+	locked, err := inspect.HeldLocks(c.GoferPID)
+	if err != nil || len(locked) != 1 {
+		t.Errorf("the gofer has the locks %v, %v", locked, err)
+	}
+	stack{upper: s.work, work: s.work}.checkUnlocked(t)
+	if got := listing(t, s.work); got != "[]" {
+		t.Errorf("in the work directory: %s", got)
+	}
+	stop(t, lab, c)
 }

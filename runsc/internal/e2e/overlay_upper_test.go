@@ -29,6 +29,11 @@ func TestOverlayUpperInUse(t *testing.T) {
 		checkRefused(t, err, `create: mount "/ow": overlay option `+name+` "`+path+`": is in use by `+by+`: use a directory of its own`)
 		lab.CheckGone(t, id)
 	}
+	// The kernel refuses it as a lower layer only with an index.
+	other := newStack(t, lab, "l", 1)
+	other.lowers = []string{s.upper}
+	_, err := lab.Create(harness.Context(t), lab.ID(), lab.Bundle(t, other.at("/ow", "index=on"), harness.Args("serve")))
+	checkRefused(t, err, `create: mount "/ow": overlay option lowerdir "`+s.upper+`": is in use by `+by+`: use a copy, or end the other overlay first: fsconfig(2) create: device or resource busy`)
 	stop(t, lab, c)
 	s.checkUnlocked(t)
 	c = lab.Serve(t, lab.Bundle(t, s.at("/ov"), harness.Args("serve", "/ov")))

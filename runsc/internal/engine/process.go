@@ -46,8 +46,11 @@ func AddFirstProcess(conf *config.Config, spec *specs.Spec, p directfspolicy.Pla
 	return func() { spec.Process = user }, nil
 }
 
-// leastAddressSpace is what a program of Go needs to start.
-const leastAddressSpace = 1 << 30
+// What a program of Go needs to start. It raises its soft RLIMIT_NOFILE to the hard one.
+const (
+	leastAddressSpace = 1 << 30
+	leastFiles        = 8
+)
 
 // CheckFirstProcess refuses a spec with which a container cannot have a first
 // process: the engine takes the seccomp profile and the limits of what exec starts
@@ -75,6 +78,9 @@ func CheckFirstProcess(conf *config.Config, spec *specs.Spec, p directfspolicy.P
 	for _, l := range spec.Process.Rlimits {
 		if l.Type == "RLIMIT_AS" && l.Soft < leastAddressSpace {
 			return refuse("process.rlimits: RLIMIT_AS=%d: the process that mounts the sandbox's overlays needs at least %d bytes: raise it", l.Soft, uint64(leastAddressSpace))
+		}
+		if l.Type == "RLIMIT_NOFILE" && l.Hard < leastFiles {
+			return refuse("process.rlimits: hard RLIMIT_NOFILE=%d: the process that mounts the sandbox's overlays needs at least %d: raise it", l.Hard, leastFiles)
 		}
 	}
 	for _, o := range sentryOverlays(p) {

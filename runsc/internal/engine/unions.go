@@ -61,16 +61,14 @@ func partsOf(destination string, all []directfspolicy.Decision) (left, parts []d
 
 func lowerOverlay(m specs.Mount, parts []directfspolicy.Decision) []specs.Mount {
 	if len(parts) == 0 {
-		m.Options = ociconfig.EngineOptions(m)
+		m.Options, m.Source = ociconfig.EngineOptions(m), ociconfig.EngineSource(m)
 		m.Type = bindType
-		if m.Source == "" {
-			m.Source = "overlay"
-		}
 		return []specs.Mount{m}
 	}
 	// The first process works in the directory, which must not be read-only.
 	attributes := slices.DeleteFunc(ociconfig.EngineOptions(m), func(o string) bool { return o == "ro" })
-	out := []specs.Mount{{Destination: m.Destination, Type: tmpfsType, Source: tmpfsType, Options: attributes}}
+	// It has no source, by which an annotation would share it with other containers.
+	out := []specs.Mount{{Destination: m.Destination, Type: tmpfsType, Options: attributes}}
 	for _, d := range parts {
 		part := specs.Mount{Destination: d.Mount, Type: bindType, Source: d.Sources[0].Path, Options: []string{"bind"}}
 		if k := d.Layer.Kind; k == directfspolicy.LowerLayer || k == directfspolicy.ProgramFile {

@@ -64,14 +64,14 @@ func TestLowerOverlays(t *testing.T) {
 		got = append(got, s)
 	}
 	want := []string{
-		"/ov tmpfs tmpfs [nosuid]",
+		"/ov tmpfs  [nosuid]",
 		"/ov/.overlay/lower0 bind /a [bind ro] -> /ov/l0",
 		"/ov/.overlay/lower1 bind /b [bind ro] -> /ov/l1",
 		"/ov/.overlay/upper bind /u [bind] -> /ov/u",
 		"/ov/.overlay/program bind /bin/runsc [bind ro] -> /ov/runsc-first-process",
 		"/ov/.overlay/report bind report of the first process [bind] -> /ov/report",
 		"/ov/data bind /data [] -> /ov/m0",
-		"/ov/deep tmpfs tmpfs [] -> /ov/m1",
+		"/ov/deep tmpfs  [] -> /ov/m1",
 		"/ov/deep/.overlay/lower0 bind /a [bind ro] -> /ov/deep/l0",
 		"/ov/deep/.overlay/lower1 bind /b [bind ro] -> /ov/deep/l1",
 		"/ov/deep/tmp tmpfs tmpfs [] -> /ov/deep/m0",
@@ -138,6 +138,9 @@ func TestCheckFirstProcess(t *testing.T) {
 		"no process":        func(s *specs.Spec, _ *config.Config) { s.Process = nil },
 		"a small address space": func(s *specs.Spec, _ *config.Config) {
 			s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_AS", Soft: 1 << 29, Hard: 1 << 29}}
+		},
+		"few files": func(s *specs.Spec, _ *config.Config) {
+			s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 3, Hard: 7}}
 		},
 		"a mount at its place": func(s *specs.Spec, _ *config.Config) {
 			s.Mounts = append(s.Mounts, specs.Mount{Destination: "/ov/", Type: "bind", Source: "/o"})

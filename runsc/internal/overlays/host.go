@@ -30,6 +30,12 @@ func mountHost(d directfspolicy.Decision, layers []layer) (*os.File, error) {
 		return nil, err
 	}
 	fd, err := overlayfs.Mount(spec)
+	if errors.Is(err, overlayfs.ErrReadOnly) {
+		return nil, &overlaymount.Finding{
+			Code: overlaymount.CodeReadOnly, Option: string(overlaymount.Work), Path: mountOf(d).Work,
+			Problem: "cannot be used by the kernel, which mounted the overlay read-only", Fix: "name an empty directory on the same mount",
+		}
+	}
 	if err != nil {
 		var refused *overlayfs.Error
 		var log []string
@@ -44,7 +50,15 @@ func mountHost(d directfspolicy.Decision, layers []layer) (*os.File, error) {
 // factsOf are those of an overlay whose upper and work directory this process has
 // locked: nobody else has.
 func factsOf(d directfspolicy.Decision) overlaymount.Facts {
-	return inspect.NewReader().WithoutLocks().Facts(mountOf(d), overlaymount.Host)
+	m := mountOf(d)
+	facts := inspect.NewReader().Facts(m, overlaymount.Host)
+	for _, own := range []string{m.Upper, m.Work} {
+		if l, ok := facts.Layers[own]; ok {
+			l.LockedBy = ""
+			facts.Layers[own] = l
+		}
+	}
+	return facts
 }
 
 func optionsOf(d directfspolicy.Decision) (all []overlaymount.Option) {

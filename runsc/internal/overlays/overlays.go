@@ -137,7 +137,17 @@ func lockAll(d directfspolicy.Decision, layers []layer, taken taken) (locks []*o
 // layer is an open directory (O_PATH).
 type layer struct {
 	directfspolicy.Source
-	fd int
+	kind directfspolicy.LayerKind
+	fd   int
+}
+
+// kindOf is what a source of the decision is in an overlay: for the sentry's the
+// decision says it, and for the host's the source.
+func kindOf(d directfspolicy.Decision, s directfspolicy.Source) directfspolicy.LayerKind {
+	if d.Layer != nil {
+		return d.Layer.Kind
+	}
+	return s.Layer
 }
 
 func closeAll(layers []layer) {
@@ -155,15 +165,15 @@ func openLayers(d directfspolicy.Decision) (layers []layer, err error) {
 	for _, s := range d.Sources {
 		fd, err := unix.Open(s.Path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err != nil {
-			return layers, fmt.Errorf("%v layer %q: %w", s.Layer, s.Path, err)
+			return layers, fmt.Errorf("%v layer %q: %w", kindOf(d, s), s.Path, err)
 		}
-		layers = append(layers, layer{s, fd})
+		layers = append(layers, layer{s, kindOf(d, s), fd})
 		var st unix.Stat_t
 		if err := unix.Fstat(fd, &st); err != nil {
-			return layers, fmt.Errorf("%v layer %q: %w", s.Layer, s.Path, err)
+			return layers, fmt.Errorf("%v layer %q: %w", kindOf(d, s), s.Path, err)
 		}
 		if s.Inode == 0 || s.Device != st.Dev || s.Inode != st.Ino {
-			return layers, fmt.Errorf("%v layer %q: %w; create the container again", s.Layer, s.Path, ErrLayerChanged)
+			return layers, fmt.Errorf("%v layer %q: %w; create the container again", kindOf(d, s), s.Path, ErrLayerChanged)
 		}
 	}
 	return layers, nil
@@ -174,7 +184,7 @@ func openLayers(d directfspolicy.Decision) (layers []layer, err error) {
 // nothing above or around the directory can be reached by it, and that is read-only:
 // whoever has the FD cannot write past the overlay.
 func lockDirectory(l layer) (*os.File, error) {
-	wrap := func(err error) error { return fmt.Errorf("%v layer %q: locking it: %w", l.Layer, l.Path, err) }
+	wrap := func(err error) error { return fmt.Errorf("%v layer %q: locking it: %w", l.kind, l.Path, err) }
 	tree, err := unix.OpenTree(l.fd, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
 	if err != nil {
 		return nil, wrap(err)

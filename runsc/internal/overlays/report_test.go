@@ -90,9 +90,15 @@ func TestWaitInVain(t *testing.T) {
 }
 
 func TestWatchNothing(t *testing.T) {
-	if r, err := WatchReport(filepath.Join(t.TempDir(), "none")); err == nil {
-		r.Close()
-		t.Error("a report that is not there is watched")
+	dir := t.TempDir()
+	if err := os.Symlink("/etc/passwd", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"none", "link"} {
+		if r, err := WatchReport(filepath.Join(dir, name)); err == nil {
+			r.Close()
+			t.Errorf("%s: a report that is not there is watched", name)
+		}
 	}
 }
 
