@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"context"
 	"net"
 	"os"
 	"path/filepath"
@@ -41,7 +42,14 @@ func startOnTerminal(t *testing.T, lab *harness.Lab, b *harness.Bundle) *os.File
 	defer listener.Close()
 	id := lab.ID()
 	command(t, lab.Runtime, "create", "--bundle="+b.Dir, "--console-socket="+socket, id)
-	t.Cleanup(func() { command(t, lab.Runtime, "delete", "--force", id) })
+	t.Cleanup(func() {
+		// The test's own context is over.
+		ctx, cancel := context.WithTimeout(context.Background(), harness.Deadline)
+		defer cancel()
+		if res, err := lab.Command(ctx, "delete", "--force", id); err != nil || res.ExitCode != 0 {
+			t.Errorf("delete: %+v, %v", res, err)
+		}
+	})
 	console := acceptFile(t, listener)
 	t.Cleanup(func() { console.Close() })
 	command(t, lab.Runtime, "start", id)

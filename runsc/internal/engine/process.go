@@ -46,11 +46,19 @@ func AddFirstProcess(conf *config.Config, spec *specs.Spec, p directfspolicy.Pla
 	return func() { spec.Process = user }, nil
 }
 
-// What a program of Go needs to start. It raises its soft RLIMIT_NOFILE to the hard one.
-const (
-	leastAddressSpace = 1 << 30
-	leastFiles        = 8
-)
+// leastLimits are what a program of Go needs to start.
+var leastLimits = []struct {
+	resource string
+	least    uint64
+	of       func(specs.POSIXRlimit) uint64
+}{
+	{"RLIMIT_AS", 1 << 30, func(l specs.POSIXRlimit) uint64 { return l.Soft }},
+	// Its first thread has the stack that the engine gives it.
+	{"RLIMIT_STACK", 64 << 10, func(l specs.POSIXRlimit) uint64 { return l.Soft }},
+	// Three are open, and packages open a file and what waits for files
+	// (runtime/netpoll_epoll.go). It raises the soft limit itself.
+	{"RLIMIT_NOFILE", 8, func(l specs.POSIXRlimit) uint64 { return l.Hard }},
+}
 
 // CheckFirstProcess refuses a spec with which a container cannot have a first
 // process: the engine takes the seccomp profile and the limits of what exec starts
@@ -76,11 +84,10 @@ func CheckFirstProcess(conf *config.Config, spec *specs.Spec, p directfspolicy.P
 		return refuse("linux.seccomp with --oci-seccomp: the profile would hold for the process that mounts the sandbox's overlays: remove it")
 	}
 	for _, l := range spec.Process.Rlimits {
-		if l.Type == "RLIMIT_AS" && l.Soft < leastAddressSpace {
-			return refuse("process.rlimits: RLIMIT_AS=%d: the process that mounts the sandbox's overlays needs at least %d bytes: raise it", l.Soft, uint64(leastAddressSpace))
-		}
-		if l.Type == "RLIMIT_NOFILE" && l.Hard < leastFiles {
-			return refuse("process.rlimits: hard RLIMIT_NOFILE=%d: the process that mounts the sandbox's overlays needs at least %d: raise it", l.Hard, leastFiles)
+		for _, n := range leastLimits {
+			if value := n.of(l); l.Type == n.resource && value < n.least {
+				return refuse("process.rlimits: %s=%d: the process that mounts the sandbox's overlays needs at least %d: raise it", l.Type, value, n.least)
+			}
 		}
 	}
 	for _, o := range sentryOverlays(p) {

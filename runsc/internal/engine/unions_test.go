@@ -139,8 +139,11 @@ func TestCheckFirstProcess(t *testing.T) {
 		"a small address space": func(s *specs.Spec, _ *config.Config) {
 			s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_AS", Soft: 1 << 29, Hard: 1 << 29}}
 		},
+		"a small stack": func(s *specs.Spec, _ *config.Config) {
+			s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_STACK", Soft: 8 << 10, Hard: 1 << 23}}
+		},
 		"few files": func(s *specs.Spec, _ *config.Config) {
-			s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 3, Hard: 7}}
+			s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 4, Hard: 7}}
 		},
 		"a mount at its place": func(s *specs.Spec, _ *config.Config) {
 			s.Mounts = append(s.Mounts, specs.Mount{Destination: "/ov/", Type: "bind", Source: "/o"})

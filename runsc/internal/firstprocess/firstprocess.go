@@ -57,21 +57,21 @@ func run(c Config, args, env []string, err error) int {
 		return fail(nil, fmt.Errorf("open report: %w", err))
 	}
 	if err := mountAll(root, c.Overlays); err != nil {
-		return fail(&r, err)
+		return fail(r, err)
 	}
 	if err := makeCwd(c.Cwd); err != nil {
-		return fail(&r, err)
+		return fail(r, err)
 	}
 	if err := id.assume(c.Capabilities); err != nil {
-		return fail(&r, err)
+		return fail(r, err)
 	}
-	return fail(&r, become(c, id, r, restore, args, withHome(env, id.uid)))
+	return fail(r, become(c, id, r, restore, args, withHome(env, id.uid)))
 }
 
-func reportOf(c Config) (report, error) {
+func reportOf(c Config) (*report, error) {
 	staging, err := openStaging(c.Overlays[0].Target)
 	if err != nil {
-		return -1, err
+		return nil, err
 	}
 	defer unix.Close(staging)
 	return openReport(staging)
@@ -90,7 +90,7 @@ func makeCwd(dir string) error {
 }
 
 // become executes the container's program. It returns only with an error.
-func become(c Config, id identity, r report, restore func() error, args, env []string) error {
+func become(c Config, id identity, r *report, restore func() error, args, env []string) error {
 	// The user must be able to find the working directory, but need not be able
 	// to search it (pkg/sentry/kernel/kernel.go, CreateProcess).
 	fd, err := unix.Open(c.Cwd, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -106,7 +106,7 @@ func become(c Config, id identity, r report, restore func() error, args, env []s
 	if err != nil {
 		return fmt.Errorf("exec %q: %w", file, err)
 	}
-	if err := r.say(executing); err != nil {
+	if err := r.sayExecuting(); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	if err := restore(); err != nil {

@@ -2,13 +2,14 @@ package firstprocess
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// executing is the report's line before execve(2). If that fails, an error
-// follows.
+// executing is the report's line before execve(2). If that fails, an error is in its
+// place.
 const executing = "exec\n"
 
 // errorMark begins the report of an error, which goes on to the end.
@@ -22,11 +23,13 @@ var ErrUnfinished = errors.New("the container's first process did not mount its 
 // error is nil if it has become the container's process, and [ErrUnfinished] if
 // nothing is known yet.
 //
+// What follows the text, up to [maxLate], is zeros.
+//
 // It is true only when the report has been closed by whoever serves it to the
 // container (inotify(7), IN_CLOSE_WRITE): the first process keeps it open until
 // it is gone or has become another.
 func ReadReport(data []byte) error {
-	text := string(data)
+	text := strings.TrimRight(string(data), "\x00")
 	if _, message, found := strings.Cut(text, errorMark); found {
 		return errors.New(strings.TrimSuffix(message, "\n"))
 	}
@@ -36,19 +39,42 @@ func ReadReport(data []byte) error {
 	return nil
 }
 
-// report is the open report.
-type report int
+// maxLate is how long a report is when the program is executed, and so how much can
+// be said afterwards.
+const maxLate = 8 << 10
 
-func openReport(dir int) (report, error) {
-	fd, err := unix.Openat(dir, ReportName, unix.O_WRONLY|unix.O_APPEND|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
-	return report(fd), err
+// report is the open report.
+type report struct {
+	fd int
+	// late is the file in memory, once the limits of the container hold. To write in
+	// it takes no RLIMIT_FSIZE, which may forbid all else: even to make a file shorter,
+	// when it is 0 (pkg/sentry/vfs/permissions.go, CheckLimit).
+	late []byte
+}
+
+func openReport(dir int) (*report, error) {
+	fd, err := unix.Openat(dir, ReportName, unix.O_RDWR|unix.O_APPEND|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	return &report{fd: fd}, err
+}
+
+// sayExecuting is for the time before the limits of the container hold. It prepares
+// for a last word after that.
+func (r *report) sayExecuting() (err error) {
+	if err := r.say(executing + strings.Repeat("\x00", maxLate-len(executing))); err != nil {
+		return err
+	}
+	r.late, err = unix.Mmap(r.fd, 0, maxLate, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return fmt.Errorf("map: %w", err)
+	}
+	return nil
 }
 
 // say writes so that those outside see it: a file may be kept in memory until it
 // is synchronised.
-func (r report) say(text string) error {
+func (r *report) say(text string) error {
 	for b := []byte(text); len(b) > 0; {
-		n, err := unix.Write(int(r), b)
+		n, err := unix.Write(r.fd, b)
 		if err == unix.EINTR {
 			continue
 		}
@@ -57,16 +83,15 @@ func (r report) say(text string) error {
 		}
 		b = b[n:]
 	}
-	return unix.Fsync(int(r))
+	return unix.Fsync(r.fd)
 }
 
-// sayError writes an error, or takes back what was said before: under the container's
-// RLIMIT_FSIZE a file can be made shorter, and not longer (setrlimit(2)). What remains
-// is as of a process that ended without a word.
-func (r report) sayError(err error) error {
-	failed := r.say(errorMark + err.Error() + "\n")
-	if failed != nil {
-		_ = unix.Ftruncate(int(r), 0)
+// sayError writes an error, in the place of what was said before.
+func (r *report) sayError(err error) error {
+	text := errorMark + err.Error() + "\n"
+	if r.late == nil {
+		return r.say(text)
 	}
-	return failed
+	clear(r.late[copy(r.late, text):])
+	return unix.Msync(r.late, unix.MS_SYNC)
 }

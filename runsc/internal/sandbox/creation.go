@@ -86,6 +86,8 @@ func (c *creation) run(name string, execute func() subcommands.ExitStatus) subco
 		}
 		failed(reasons)
 		err = errors.Join(err, c.abandon())
+	} else if err == nil {
+		err = c.journal.Abandon() // unless it came and went between two looks, this does nothing
 	}
 	c.children.Close()
 	c.held.Close()

@@ -55,6 +55,9 @@ func TestSilentSandboxProcessOfRun(t *testing.T) {
 		if (code != subcommands.ExitSuccess) != silent {
 			t.Errorf("silent: %t, exit status %v", silent, code)
 		}
+		if left, err := os.ReadDir(c.conf.RootDir); err != nil || !silent && len(left) > 0 {
+			t.Errorf("silent: %t, left: %v, %v", silent, left, err)
+		}
 	}
 }
 
