@@ -57,6 +57,11 @@ func (b *Boot) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcom
 	if err := dropAsNobody(f, conf); err != nil {
 		util.Fatalf("%v", err)
 	}
+	if makesSentry(f) {
+		if err := endWithGofer(f); err != nil {
+			util.Fatalf("gofer: %v", err)
+		}
+	}
 	return b.Boot.Execute(ctx, f, args...)
 }
 
@@ -162,7 +167,7 @@ func lowerMounts(f *flag.FlagSet, raised bool) (directfspolicy.Plan, error) {
 }
 
 // makesSentry reports whether the engine's command will not execute the process
-// again (runsc/cmd/sentry/sentrycmd/boot.go:316). Nothing but time depends on it.
+// again (runsc/cmd/sentry/sentrycmd/boot.go:316).
 func makesSentry(f *flag.FlagSet) bool {
 	is := func(name, value string) bool { fl := f.Lookup(name); return fl != nil && fl.Value.String() == value }
 	return is("sync-userns-fd", "-1") && (is("apply-caps", "true") || is("setup-root", "false"))

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/directfs/runsc/runsc/harness"
+	"golang.org/x/sys/unix"
 )
 
 // A container that has a file of an overlay open is restored with it, under
@@ -109,4 +110,33 @@ func TestOverlayRestorePod(t *testing.T) {
 		t.Errorf("the open files have %q", got)
 	}
 	stop(t, lab, pause, member)
+}
+
+// A restored container ends with its gofer, as one that was started does: the lock
+// of its upper layer is the gofer's.
+func TestOverlayGoferOfRestoredKilled(t *testing.T) {
+	for _, driver := range identityDrivers {
+		for _, directfs := range []bool{true, false} {
+			for name, again := range map[string]func(*testing.T, *harness.Lab, *harness.Bundle, string) *harness.Container{"new": restore, "created": restoreCreated} {
+				t.Run(driver+","+flag(directfs)+","+name, func(t *testing.T) {
+					lab := newLab(t, flag(directfs))
+					s := newStack(t, lab, "s", 2)
+					b := lab.Bundle(t, s.at("/ov", byDriver(driver)), harness.Args("counter", "/ov/lines"))
+					c := lab.Serve(t, b)
+					expectLine(t, c, "0")
+					c = again(t, lab, b, checkpoint(t, lab, c))
+					count(t, c, "1")
+					if err := unix.Kill(c.GoferPID, unix.SIGKILL); err != nil {
+						t.Fatal(err)
+					}
+					if code, err := c.Wait(harness.Context(t)); err != nil || code != 137 {
+						t.Errorf("exit code %d, %v", code, err)
+					}
+					command(t, lab.Runtime, "delete", c.ID)
+					lab.CheckGone(t, c.ID)
+					s.checkUnlocked(t)
+				})
+			}
+		}
+	}
 }
