@@ -25,7 +25,8 @@ type planFile struct {
 // LoadPlan returns the Plan that a container was created with. Errors are
 // engine.ErrNoPlan, or wrap directfspolicy.ErrPlanVersion or ErrInvalidPlan.
 func LoadPlan(c *container.Container) (directfspolicy.Plan, error) {
-	for _, read := range []func(string, ID) (json.RawMessage, time.Time, error){readPlan, readCreating} {
+	// Between the first two the client can have stored the Plan.
+	for _, read := range []func(string, ID) (json.RawMessage, time.Time, error){readPlan, readCreating, readPlan} {
 		raw, created, err := read(c.Saver.RootDir, c.Saver.ID)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
