@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -216,5 +217,34 @@ func TestOverlaySentryKilledFirstProcess(t *testing.T) {
 		remove(t, lab, c)
 		lab.CheckGone(t, c.ID)
 		s.checkUnlocked(t)
+	}
+}
+
+// The container's arguments are those of an execve(2), with its limits; the engine
+// starts a process without.
+func TestOverlaySentryLongArguments(t *testing.T) {
+	lab := newLab(t)
+	s := newStack(t, lab, "s", 1)
+	long := strings.Repeat("a", 1<<10)
+	for name, c := range map[string]struct {
+		args  []string
+		fails bool
+	}{
+		"127 KiB": {[]string{strings.Repeat("a", 127<<10)}, false},
+		"130 KiB": {[]string{strings.Repeat("a", 130<<10)}, true},
+		"1.8 MiB": {slices.Repeat([]string{long}, 1800), false},
+		"3 MiB":   {slices.Repeat([]string{long}, 3<<10), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := lab.Bundle(t, s.at("/ov", bySentry), harness.Args(append([]string{"exit", "3"}, c.args...)...))
+			if c.fails {
+				s.checkStartFails(t, lab, b, "creating process: failed to load "+harness.GuestPath+": file name too long", 126)
+				return
+			}
+			res, err := lab.Run(harness.Context(t), lab.ID(), b)
+			if err != nil || !strings.Contains(res.Stderr, "guest exit: ") {
+				t.Errorf("%+v, %v", res, err)
+			}
+		})
 	}
 }
