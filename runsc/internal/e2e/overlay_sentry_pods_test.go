@@ -144,16 +144,7 @@ func TestOverlaySentryUpperInUse(t *testing.T) {
 	lab := newLab(t)
 	s := newStack(t, lab, "s", 2)
 	pause := servePod(t, lab, lab.Runtime, true, harness.PodSandbox())
-	var members []*harness.Container
-	for range 2 {
-		c, err := lab.Create(harness.Context(t), lab.ID(), lab.Bundle(t, harness.PodMember(pause.ID, "app"), s.at("/ov", bySentry), harness.Args("serve", "/ov")))
-		if err != nil {
-			t.Fatal(err)
-		}
-		lab.Keep(t, c)
-		members = append(members, c)
-	}
-	one, two := members[0], members[1]
+	one, two := createTwoMembers(t, lab, pause, s.at("/ov", bySentry), harness.Args("serve", "/ov"))
 	if err := one.Start(harness.Context(t)); err != nil {
 		t.Fatal(err)
 	}

@@ -53,22 +53,28 @@ mount "/ow": overlay option workdir "`+s.work+`": is in use by mount "/ov" of th
 	s.checkUnlocked(t)
 }
 
+// createTwoMembers creates two containers of a pod with the same options.
+func createTwoMembers(t *testing.T, lab *harness.Lab, pause *harness.Container, options ...harness.Option) (one, two *harness.Container) {
+	t.Helper()
+	var members [2]*harness.Container
+	for i := range members {
+		c, err := lab.Create(harness.Context(t), lab.ID(), lab.Bundle(t, append(options, harness.PodMember(pause.ID, "app"))...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lab.Keep(t, c)
+		members[i] = c
+	}
+	return members[0], members[1]
+}
+
 // A container of a pod takes its upper layer when it starts. One that came too
 // late can be started when the other one is gone.
 func TestOverlayUpperInUseInPod(t *testing.T) {
 	lab := newLab(t)
 	s := newStack(t, lab, "s", 1)
 	pause := servePod(t, lab, lab.Runtime, true, harness.PodSandbox())
-	var members []*harness.Container
-	for range 2 {
-		c, err := lab.Create(harness.Context(t), lab.ID(), lab.Bundle(t, harness.PodMember(pause.ID, "app"), s.at("/ov"), harness.Args("serve")))
-		if err != nil {
-			t.Fatal(err)
-		}
-		lab.Keep(t, c)
-		members = append(members, c)
-	}
-	one, two := members[0], members[1]
+	one, two := createTwoMembers(t, lab, pause, s.at("/ov"), harness.Args("serve"))
 	if err := one.Start(harness.Context(t)); err != nil {
 		t.Fatal(err)
 	}
