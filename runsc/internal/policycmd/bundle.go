@@ -116,6 +116,7 @@ func readBundle(dir string, conf *config.Config) (spec *specs.Spec, own *config.
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("bundle %q: %w", dir, err)
 	}
+	ociconfig.FromShim(spec)
 	if err := engine.NameOverlays(spec, abs); err != nil {
 		return nil, nil, nil, err
 	}
