@@ -22,8 +22,14 @@ BLOB        := pkg/volume/blob
 BLOBPURE    := . ./internal/crc64nvme ./internal/disk ./internal/ids ./internal/names ./internal/volumed/metrics
 BLOBLDFLAGS := -s -w -X github.com/directfs/runsc/pkg/volume/blob/internal/volumed.Version=$(VERSION)
 
-# The module of tests with real container engines.
+# The containerd shim's module, whose dependencies are its own.
+SHIM        := runsc/shim
+SHIMLDFLAGS := -s -w -X github.com/containerd/containerd/v2/version.Version=$(VERSION) -X github.com/containerd/containerd/v2/version.Package=github.com/directfs/runsc/runsc/shim
+
+# The module of tests with real container engines, and that of the engines which
+# are built for them.
 CLIENTS     := runsc/internal/clients
+CONTAINERD  := $(CLIENTS)/tools/containerd
 
 # One set of flags for all that links the engine, so that it is compiled once.
 # The version comes from git describe above; Go need not ask git again, which
@@ -38,9 +44,9 @@ export RUNSC_BIN := $(CURDIR)/bin/runsc
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: check-go bin/runsc bin/volumed ## build bin/runsc and bin/volumed, static
+build: check-go bin/runsc bin/volumed bin/containerd-shim-runsc-v1 ## build bin/runsc, bin/volumed and bin/containerd-shim-runsc-v1, static
 
-.PHONY: bin/runsc bin/volumed
+.PHONY: bin/runsc bin/volumed bin/containerd-shim-runsc-v1
 bin/runsc:
 	@echo "building bin/runsc (the first time takes some minutes)"
 	@go build -ldflags '$(LDFLAGS)' -o bin/runsc ./runsc
@@ -48,6 +54,17 @@ bin/runsc:
 bin/volumed:
 	@echo "building bin/volumed"
 	@go build -C $(BLOB) -ldflags '$(BLOBLDFLAGS)' -o $(CURDIR)/bin/volumed ./cmd/volumed
+
+bin/containerd-shim-runsc-v1:
+	@echo "building bin/containerd-shim-runsc-v1"
+	@go build -C $(SHIM) -ldflags '$(SHIMLDFLAGS)' -o $(CURDIR)/bin/containerd-shim-runsc-v1 .
+
+# containerd 2, its clients and the clients of its CRI, built once.
+bin/clients/containerd: $(CONTAINERD)/go.mod $(CONTAINERD)/go.sum
+	@echo "building containerd and crictl (the first time takes some minutes)"
+	@mkdir -p bin/clients
+	@go build -C $(CONTAINERD) -tags 'no_btrfs no_devmapper no_zfs' -o $(CURDIR)/bin/clients/ $$(cd $(CONTAINERD) && go list tool)
+	@touch $@
 
 demo: check-machine build ## run containers with mixed decisions and look at their sandboxes (root)
 	@go run ./runsc/internal/e2e/demo $(DEMOFLAGS)
@@ -62,11 +79,12 @@ test: check-machine check-tools build ## all tests: vet, unit with -race, fuzz s
 	cd $(BLOB) && go vet ./...
 	$(call race,$(BLOBPURE),$(BLOB))
 	cd $(BLOB) && go test ./...
+	cd $(SHIM) && go vet ./... && go test ./...
 	cd benchmarks && go vet ./... && go test ./...
 	go test -count=1 -timeout 20m $$(go list ./... | grep -vxF "$$(go list $(PURE))")
 
 # Packages of different engines do not run at once: each is a machine of its own.
-test-clients: check-machine check-engines build ## tests with real container engines, which are installed from Debian (root)
+test-clients: check-machine check-engines build bin/clients/containerd ## tests with real container engines, which are installed from Debian (root)
 	cd $(CLIENTS) && go vet ./... && go test -count=1 -p 1 -timeout 30m ./...
 
 test-faults: check-machine build ## the long tests of faults: KILLS kills (default 300) of what serves a bucket, five minutes (root)
@@ -78,6 +96,7 @@ lint: check-go ## gofmt, go vet, staticcheck
 	go run $(STATICCHECK) ./...
 	cd $(BLOB) && go vet ./... && go run $(STATICCHECK) ./...
 	cd benchmarks && go vet ./... && go run $(STATICCHECK) ./...
+	cd $(SHIM) && go vet ./... && go run $(STATICCHECK) ./...
 	cd $(CLIENTS) && go vet ./... && go run $(STATICCHECK) ./...
 
 fuzz-short: check-go ## every fuzz target with FUZZCOUNT inputs (default 3000)
