@@ -22,6 +22,9 @@ BLOB        := pkg/volume/blob
 BLOBPURE    := . ./internal/crc64nvme ./internal/disk ./internal/ids ./internal/names ./internal/volumed/metrics
 BLOBLDFLAGS := -s -w -X github.com/directfs/runsc/pkg/volume/blob/internal/volumed.Version=$(VERSION)
 
+# The module of tests with real container engines.
+CLIENTS     := runsc/internal/clients
+
 # One set of flags for all that links the engine, so that it is compiled once.
 # The version comes from git describe above; Go need not ask git again, which
 # fails in a checkout that belongs to another user.
@@ -30,7 +33,7 @@ export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false -t
 export RUNSC_BIN := $(CURDIR)/bin/runsc
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-blob test test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays clean check-go check-machine check-tools
+.PHONY: help build demo demo-blob test test-clients test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays clean check-go check-machine check-tools check-engines
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +65,10 @@ test: check-machine check-tools build ## all tests: vet, unit with -race, fuzz s
 	cd benchmarks && go vet ./... && go test ./...
 	go test -count=1 -timeout 20m $$(go list ./... | grep -vxF "$$(go list $(PURE))")
 
+# Packages of different engines do not run at once: each is a machine of its own.
+test-clients: check-machine check-engines build ## tests with real container engines, which are installed from Debian (root)
+	cd $(CLIENTS) && go vet ./... && go test -count=1 -p 1 -timeout 30m ./...
+
 test-faults: check-machine build ## the long tests of faults: KILLS kills (default 300) of what serves a bucket, five minutes (root)
 	cd $(BLOB) && RUNSC_TEST_BLOB_KILLS=$(KILLS) go test -count=1 -timeout 2h -v -run '^TestKill$$' . ./internal/e2e
 
@@ -71,6 +78,7 @@ lint: check-go ## gofmt, go vet, staticcheck
 	go run $(STATICCHECK) ./...
 	cd $(BLOB) && go vet ./... && go run $(STATICCHECK) ./...
 	cd benchmarks && go vet ./... && go run $(STATICCHECK) ./...
+	cd $(CLIENTS) && go vet ./... && go run $(STATICCHECK) ./...
 
 fuzz-short: check-go ## every fuzz target with FUZZCOUNT inputs (default 3000)
 	@.ci/fuzz-short $(FUZZCOUNT)
@@ -108,6 +116,10 @@ check-machine: check-go
 # What makes file systems for the tests.
 check-tools: check-go
 	@go run ./runsc/internal/e2e/demo --check-tools
+
+# The container engines that the tests of clients run.
+check-engines:
+	@.ci/engines
 
 # -race needs cgo, which Go turns off where there is no C compiler.
 # In a directory, by default this one.
