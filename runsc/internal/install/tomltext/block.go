@@ -143,3 +143,17 @@ func CheckAdded(old, changed []byte, body string) error {
 	}
 	return nil
 }
+
+// States reports whether a runtime's block has a key.
+func States(text, runtime string, key ...string) bool {
+	b, ok, err := Find([]byte(text), runtime)
+	if !ok || err != nil {
+		return false
+	}
+	values, err := Parse([]byte(b.Body))
+	if err != nil {
+		return false
+	}
+	_, ok = Get(values, key...)
+	return ok
+}
