@@ -84,11 +84,11 @@ func (t *task) dockerRuntime(text jsontext.Text, conf files.File, rec *record) (
 	case taken && sameJSON(old, value):
 		return text, nil
 	case taken && !t.clobber:
-		t.notef("the runtime %q is configured already, as %s, and stays: --clobber=false", t.runtime, old)
+		t.notef("the runtime %q is configured already, as %s, and stays: --clobber=false", t.runtime, oneLine(old))
 		return text, nil
 	case taken:
-		if !slices.Contains(rec.Entries[t.runtime], old) {
-			t.notef("the runtime %q in line %d of %s is replaced; it was %s", t.runtime, text.Line(runtimes, t.runtime), conf.Path, old)
+		if !rec.isOurs(t.runtime, old) {
+			t.notef("the runtime %q in line %d of %s is replaced; it was %s", t.runtime, text.Line(runtimes, t.runtime), conf.Path, oneLine(old))
 			// What is changed in ours does not come back.
 			if _, ours := rec.Entries[t.runtime]; !ours {
 				rec.Replaced[t.runtime] = old
@@ -106,8 +106,7 @@ func (t *task) dockerRuntime(text jsontext.Text, conf files.File, rec *record) (
 	if err != nil {
 		return nil, err
 	}
-	written, _ := text.Get(runtimes, t.runtime)
-	rec.Entries[t.runtime] = []string{written}
+	rec.Entries[t.runtime] = []entry{value}
 	return text, nil
 }
 
@@ -126,7 +125,7 @@ func (t *task) dockerSettings(text jsontext.Text, rec *record) (jsontext.Text, e
 	var opts []any
 	if old, ok := text.Get("exec-opts"); ok {
 		if err := json.Unmarshal([]byte(old), &opts); err != nil {
-			return nil, fmt.Errorf("line %d: exec-opts is %s: not a list; correct it first", text.Line("exec-opts"), old)
+			return nil, fmt.Errorf("line %d: exec-opts is %s: not a list; correct it first", text.Line("exec-opts"), oneLine(old))
 		}
 	}
 	driver := regexp.MustCompile(`^native.cgroupdriver=`)
@@ -178,10 +177,10 @@ func (t *task) dockerRemove(text jsontext.Text, current string, conf files.File,
 		return none, fmt.Errorf("line %d: default-runtime is %q, and dockerd would not start without that runtime; change default-runtime first",
 			text.Line("default-runtime"), t.runtime)
 	}
-	ours, recorded := rec.Entries[t.runtime]
-	if recorded && !slices.Contains(ours, current) && !t.discardEdits {
+	_, recorded := rec.Entries[t.runtime]
+	if recorded && !rec.isOurs(t.runtime, current) && !t.discardEdits {
 		return none, fmt.Errorf("line %d: somebody has changed the runtime %q since runsc install wrote it: %s; --discard-edits removes it nevertheless",
-			text.Line(runtimes, t.runtime), t.runtime, current)
+			text.Line(runtimes, t.runtime), t.runtime, oneLine(current))
 	}
 	var err error
 	if before, ok := rec.Replaced[t.runtime]; ok {
@@ -197,6 +196,15 @@ func (t *task) dockerRemove(text jsontext.Text, current string, conf files.File,
 		return files.Change{File: conf, New: text}, nil
 	}
 	return rec.end(text, conf)
+}
+
+// oneLine is a JSON text for a message.
+func oneLine(text string) string {
+	var b bytes.Buffer
+	if err := json.Compact(&b, []byte(text)); err != nil {
+		return text
+	}
+	return b.String()
 }
 
 // sameJSON reports whether a JSON text is a value.

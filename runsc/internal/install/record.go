@@ -15,8 +15,8 @@ import (
 // runtimes that daemon.json does not have are those of runs that were killed.
 type record struct {
 	Comment string `json:"comment"`
-	// Entries are the texts of our runtimes by name; two while one is changed.
-	Entries map[string][]string `json:"entries"`
+	// Entries are our runtimes by name; two while one is changed.
+	Entries map[string][]entry `json:"entries"`
 	// Replaced are those that were there before ours, by name.
 	Replaced map[string]string `json:"replaced,omitempty"`
 	// Settings are other members that were set.
@@ -51,7 +51,7 @@ func readRecord(f files.File) (*record, error) {
 func (r *record) fill() {
 	r.Comment = recordComment
 	if r.Entries == nil {
-		r.Entries = map[string][]string{}
+		r.Entries = map[string][]entry{}
 	}
 	if r.Replaced == nil {
 		r.Replaced = map[string]string{}
@@ -89,6 +89,11 @@ func (r *record) begin(conf files.File) (jsontext.Text, error) {
 		r.fill()
 	}
 	return text, nil
+}
+
+// isOurs reports whether a runtime's text is what we wrote.
+func (r *record) isOurs(name, text string) bool {
+	return slices.ContainsFunc(r.Entries[name], func(e entry) bool { return sameJSON(text, e) })
 }
 
 // forget drops runtimes that are gone from the text, but for one.

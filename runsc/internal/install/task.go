@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/directfs/runsc/runsc/internal/install/files"
 	"github.com/directfs/runsc/runsc/internal/plain"
@@ -203,7 +204,13 @@ func (t *task) show(changes []files.Change) {
 		text := diff.Diff(from, first[path].Text, to, after)
 		// Its first line is a command, which is not part of the format.
 		_, text, _ = bytes.Cut(text, []byte("\n"))
-		fmt.Fprint(t.out, plain.Lines(string(text)))
+		// Tabs stay, so that a patch of it fits.
+		for i, part := range strings.Split(string(text), "\t") {
+			if i > 0 {
+				fmt.Fprint(t.out, "\t")
+			}
+			fmt.Fprint(t.out, plain.Lines(part))
+		}
 	}
 	if len(changes) == 0 {
 		t.notef("nothing to change")
