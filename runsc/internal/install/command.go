@@ -176,6 +176,9 @@ func (c *uninstallCommand) Execute(_ context.Context, f *flag.FlagSet, args ...a
 		err = t.common(&c.selectors, f, c.engine.ConfigFile)
 	}
 	if err == nil {
+		t.program, err = os.Executable()
+	}
+	if err == nil {
 		err = t.uninstall(files.Disk{})
 	}
 	return finish("uninstall", err, args)

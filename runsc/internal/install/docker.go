@@ -53,7 +53,7 @@ func (docker) install(t *task, read []files.File) ([]files.Change, error) {
 	}
 	text, err := rec.begin(conf)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w; correct it first (dockerd does not start with it either)", conf.Path, err)
+		return nil, fmt.Errorf("%s: %w; correct it first", conf.Path, err)
 	}
 	old := rec.clone()
 	if text, err = t.dockerRuntime(text, conf, rec); err != nil {
@@ -66,7 +66,8 @@ func (docker) install(t *task, read []files.File) ([]files.Change, error) {
 		return nil, fmt.Errorf("%s: %w", conf.Path, err)
 	}
 	if conf.Exists && bytes.Equal(conf.Text, text) {
-		return nil, nil
+		// The record may be that of a run that was killed.
+		return []files.Change{rec.change(read[1])}, nil
 	}
 	// Until daemon.json is written, either text of the runtime is ours.
 	both := rec.clone()
@@ -82,6 +83,9 @@ func (t *task) dockerRuntime(text jsontext.Text, conf files.File, rec *record) (
 	var err error
 	switch {
 	case taken && sameJSON(old, value):
+		if rec.isOurs(t.runtime, old) {
+			rec.Entries[t.runtime] = []entry{value}
+		}
 		return text, nil
 	case taken && !t.clobber:
 		t.notef("the runtime %q is configured already, as %s, and stays: --clobber=false", t.runtime, oneLine(old))
@@ -104,7 +108,7 @@ func (t *task) dockerRuntime(text jsontext.Text, conf files.File, rec *record) (
 		}
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; correct it first", err)
 	}
 	rec.Entries[t.runtime] = []entry{value}
 	return text, nil
@@ -157,10 +161,15 @@ func (docker) uninstall(t *task, read []files.File) ([]files.Change, error) {
 	current, there := text.Get(runtimes, t.runtime)
 	_, recorded := rec.Entries[t.runtime]
 	change := files.Change{File: conf, New: conf.Text, Remove: !conf.Exists}
-	switch {
+	switch before, replaced := rec.Replaced[t.runtime]; {
 	case !there && !recorded:
 		return nil, fmt.Errorf("runtime %q: %w in %s", t.runtime, errNotInstalled, conf.Path)
-	case there:
+	case !there || replaced && current == before:
+		// A run that was killed has done it, but for the record.
+	case !recorded && !t.discardEdits && !t.isThis(current):
+		return nil, fmt.Errorf("runtime %q: %w in %s; what line %d has is another, %s: --discard-edits removes it nevertheless",
+			t.runtime, errNotInstalled, conf.Path, text.Line(runtimes, t.runtime), oneLine(current))
+	default:
 		if change, err = t.dockerRemove(text, current, conf, rec); err != nil {
 			return nil, fmt.Errorf("%s: %w", conf.Path, err)
 		}
@@ -196,6 +205,13 @@ func (t *task) dockerRemove(text jsontext.Text, current string, conf files.File,
 		return files.Change{File: conf, New: text}, nil
 	}
 	return rec.end(text, conf)
+}
+
+// isThis reports whether an entry is this program, as upstream's install writes
+// it too.
+func (t *task) isThis(text string) bool {
+	var e entry
+	return json.Unmarshal([]byte(text), &e) == nil && e.Path == t.program
 }
 
 // oneLine is a JSON text for a message.
