@@ -7,12 +7,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/directfs/runsc/runsc/cli"
+	"github.com/directfs/runsc/runsc/internal/install"
 	"github.com/rogpeppe/go-internal/testscript"
+	"gvisor.dev/gvisor/runsc/cmd"
 )
 
 // update makes the scripts' golden parts, and the documentation's examples, what
@@ -124,3 +127,34 @@ func makeTools(dir string) error {
 	}
 	return os.MkdirAll(filepath.Join(dir, "none"), 0o755)
 }
+
+// Every flag of the engine's commands has a place here: a new one would be
+// accepted and do nothing.
+func TestFlagsOfTheEngine(t *testing.T) {
+	ours := "client dry-run discard-edits"
+	for _, c := range []struct {
+		engine, ours interface{ SetFlags(*flag.FlagSet) }
+		known        string
+	}{
+		{new(cmd.Install), install.Install(), "config_file runtime experimental clobber cgroupdriver download-sidecars require-sidecars sidecar-url"},
+		{new(cmd.Uninstall), install.Uninstall(), "config_file runtime"},
+	} {
+		theirs := names(c.engine.SetFlags)
+		if !slices.Equal(theirs, sorted(c.known)) {
+			t.Errorf("the engine has the flags %v; look at what those do that are not in %q", theirs, c.known)
+		}
+		if got := names(c.ours.SetFlags); !slices.Equal(got, sorted(c.known+" "+ours)) {
+			t.Errorf("flags %v", got)
+		}
+	}
+}
+
+func names(setFlags func(*flag.FlagSet)) []string {
+	f := flag.NewFlagSet("", flag.ContinueOnError)
+	setFlags(f)
+	var all []string
+	f.VisitAll(func(fl *flag.Flag) { all = append(all, fl.Name) })
+	return all
+}
+
+func sorted(words string) []string { return slices.Sorted(slices.Values(strings.Fields(words))) }
