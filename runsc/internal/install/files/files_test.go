@@ -43,6 +43,17 @@ func names(t *testing.T, dir string) string {
 	return strings.Join(all, " ")
 }
 
+func TestApplyKeepsTheMode(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "f")
+	write(t, file, "old", 0o604)
+	if err := (Disk{}).Apply(Change{File: read(t, file), New: []byte("new")}); err != nil {
+		t.Fatal(err)
+	}
+	if f := read(t, file); f.info.Mode() != 0o604 {
+		t.Errorf("mode %v", f.info.Mode())
+	}
+}
+
 func TestApplyKeepsWhatBelongsToAFile(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "real")

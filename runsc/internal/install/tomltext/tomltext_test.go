@@ -93,6 +93,14 @@ func TestCheckAddedRefuses(t *testing.T) {
 	}
 }
 
+// A key of the body lands in the table before it.
+func TestCheckAddedCompares(t *testing.T) {
+	const body = "version = 3\n"
+	if err := CheckAdded([]byte("[x]\n"), Append([]byte("[x]\n"), "runsc", body), body); !errors.Is(err, ErrByHand) {
+		t.Error(err)
+	}
+}
+
 func TestCommentOut(t *testing.T) {
 	path := []string{"plugins", "io.x", "runtimes", "runsc"}
 	const old = "version = 3 # three\n[plugins.'io.x'.runtimes.runsc] # mine\n  # why\n  type = \"\"\"\n[x]\n\"\"\"\n" +
