@@ -24,7 +24,15 @@ var update = flag.Bool("update", false, "update the golden output in testdata/sc
 
 // TestMain makes this program the runtime where a script calls it runsc.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"runsc": cli.Main})
+	testscript.Main(tidy{m}, map[string]func(){"runsc": cli.Main})
+}
+
+// tidy removes the tools behind the tests.
+type tidy struct{ *testing.M }
+
+func (t tidy) Run() int {
+	defer func() { os.RemoveAll(toolsDir) }()
+	return t.M.Run()
 }
 
 func TestScripts(t *testing.T) {
@@ -70,23 +78,23 @@ func maskCommand(ts *testscript.TestScript, neg bool, args []string) {
 
 // clientTools makes a directory with programs for tests: shims by whose they
 // are, and clients that only say their version.
-var clientTools = func() func(testing.TB) string {
-	var once sync.Once
-	var dir string
-	var err error
-	return func(t testing.TB) string {
-		t.Helper()
-		once.Do(func() {
-			if dir, err = os.MkdirTemp("", "install-tools"); err == nil {
-				err = makeTools(dir)
-			}
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return dir
+func clientTools(t *testing.T) string {
+	t.Helper()
+	if err := toolsMade(); err != nil {
+		t.Fatal(err)
 	}
-}()
+	return toolsDir
+}
+
+var (
+	toolsDir  string
+	toolsMade = sync.OnceValue(func() (err error) {
+		if toolsDir, err = os.MkdirTemp("", "install-tools"); err != nil {
+			return err
+		}
+		return makeTools(toolsDir)
+	})
+)
 
 func makeTools(dir string) error {
 	const shim = "containerd-shim-runsc-v1"
