@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,7 +15,7 @@ import (
 const MaxBody = 8 << 20
 
 // Handler answers AdmissionReviews over HTTP: with 400, 405, 413 or 415 and words
-// what is none.
+// what is none, and with 503 what there is no room for.
 type Handler struct {
 	Reviewer Reviewer
 
@@ -22,6 +23,11 @@ type Handler struct {
 	// memory of several times its size; others wait for their turn. Nil: any
 	// number.
 	Concurrent chan struct{}
+
+	// MaxHeld bounds the bytes of the reviews that are read, wait or are computed;
+	// who comes when there are more is turned away with 503. 0: any number.
+	MaxHeld int64
+	held    atomic.Int64
 
 	// Observe, if it is there, learns of every review. err is why there was no
 	// answer, and the time is that of reading, waiting and deciding.
@@ -56,6 +62,11 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) ([]byte, Verdic
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
 		return nil, Verdict{}, &httpError{http.StatusUnsupportedMediaType, fmt.Errorf("Content-Type=%q; allowed: application/json", shorten(r.Header.Get("Content-Type"), 100))}
 	}
+	size, err := h.hold(r)
+	if err != nil {
+		return nil, Verdict{}, err
+	}
+	defer h.held.Add(-size)
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	if err != nil {
 		var tooLarge *http.MaxBytesError
@@ -73,6 +84,19 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) ([]byte, Verdic
 		}
 	}
 	return h.Reviewer.Review(body)
+}
+
+// hold reserves what a review will need, before anything of it is read.
+func (h *Handler) hold(r *http.Request) (size int64, err error) {
+	// The API server says how much comes. Who does not may send all there can be.
+	if size = r.ContentLength; size < 0 || size > MaxBody {
+		size = MaxBody
+	}
+	if now := h.held.Add(size); h.MaxHeld > 0 && now > h.MaxHeld {
+		h.held.Add(-size)
+		return 0, &httpError{http.StatusServiceUnavailable, fmt.Errorf("busy: %d bytes of reviews are waiting; allowed: %d", now-size, h.MaxHeld)}
+	}
+	return size, nil
 }
 
 // httpError is an error with the status of its answer.

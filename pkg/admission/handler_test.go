@@ -1,6 +1,7 @@
 package admission_test
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -45,5 +46,47 @@ func TestHandler(t *testing.T) {
 	}
 	if len(seen) != 2 || seen[0].Name != "p" || seen[0].Namespace != "n" || seen[0].Outcome != admission.Refused {
 		t.Errorf("seen: %+v", seen)
+	}
+}
+
+// What is there at once is bounded, and room comes back.
+func TestBusy(t *testing.T) {
+	body := ask("CREATE", pod("runsc", ""), "", "")
+	h := &admission.Handler{Reviewer: reviewer, MaxHeld: int64(len(body)) + 10}
+	post := func(body io.Reader) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest("POST", "/validate", body)
+		r.Header.Set("Content-Type", "application/json")
+		h.ServeHTTP(w, r)
+		return w
+	}
+	in, out := io.Pipe()
+	first := make(chan int)
+	go func() {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest("POST", "/validate", in)
+		r.Header.Set("Content-Type", "application/json")
+		r.ContentLength = int64(len(body))
+		h.ServeHTTP(w, r)
+		first <- w.Code
+	}()
+	if _, err := io.WriteString(out, body[:1]); err != nil { // it reads, so it has reserved
+		t.Fatal(err)
+	}
+	if w := post(strings.NewReader(body)); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "busy: ") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if _, err := io.WriteString(out, body[1:]); err != nil {
+		t.Fatal(err)
+	}
+	out.Close()
+	if code := <-first; code != http.StatusOK {
+		t.Error(code)
+	}
+	if w := post(strings.NewReader(body)); w.Code != http.StatusOK {
+		t.Errorf("room did not come back: %d %s", w.Code, w.Body)
+	}
+	if w := post(struct{ io.Reader }{strings.NewReader(body)}); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("of unknown length: %d", w.Code)
 	}
 }

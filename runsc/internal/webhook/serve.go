@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -37,6 +39,16 @@ const (
 	// maxConnections bounds the memory that clients can make this process need
 	// before anything is known of them.
 	maxConnections = 128
+
+	// maxHeld are the bytes of all reviews that are there at once. The API server
+	// has 200 requests that write at once, so this is for who is none.
+	maxHeld = 64 << 20
+
+	// maxStreams are the requests of one HTTP/2 connection.
+	maxStreams = 250
+
+	// memoryLimit is where collecting garbage becomes eager.
+	memoryLimit = 256 << 20
 )
 
 // server answers the API server.
@@ -57,12 +69,21 @@ func serve(ctx context.Context, o options, conf *config.Config, log *slog.Logger
 	if err != nil {
 		return fmt.Errorf("--listen=%s: %w", o.listen, err)
 	}
+	// What a review needs is garbage right after it. With the little that lives on,
+	// the default would collect many times a second.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(800)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
 	s := &server{log: log, cert: cert, metrics: newMetrics()}
 	h := &http.Server{
 		Handler:           s.routes(o.classes, conf),
 		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: cert.get},
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader,
+		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	log.Info("serving", "address", l.Addr().String(), "classes", o.classes.String(), "options", runtimeOptions())
@@ -110,6 +131,7 @@ func (s *server) routes(classes []string, conf *config.Config) http.Handler {
 			Checker:        policycmd.NewPodChecker(conf, volumes.Unasked()),
 		},
 		Concurrent: make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
+		MaxHeld:    maxHeld,
 		Observe:    s.observe,
 	})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
