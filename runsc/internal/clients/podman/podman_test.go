@@ -21,7 +21,7 @@ func engine(tb testing.TB, flags ...string) *suite.Engine {
 	}
 	e := &suite.Engine{
 		Lab: l, Client: command, StateRoot: "/run/runsc", Keeper: "conmon",
-		NoSuchCommand: 126, Annotations: true, Forgets: true,
+		Remove: []string{"rm", "-f", "-t", "0"}, NoSuchCommand: 126, Annotations: true, Forgets: true,
 		// It is there while a container is mounted, and longer.
 		Own: []string{"mount tmpfs on /var/lib/containers/storage/overlay"},
 	}

@@ -37,6 +37,9 @@ type Engine struct {
 	// asking the runtime to. What is left, but no process, is for "delete".
 	Forgets bool
 
+	// Remove are the arguments that remove a running container at once.
+	Remove []string
+
 	// Own are lines of lab.Snapshot for what the engine makes at any time.
 	Own []string
 }
@@ -87,7 +90,7 @@ func (e *Engine) Start(tb testing.TB, args ...string) string {
 	if len(id) != 64 {
 		tb.Fatalf("the id of a container is %q", id)
 	}
-	tb.Cleanup(func() { e.Ask("rm", "-f", id) })
+	tb.Cleanup(func() { e.Ask(append(e.Remove[:len(e.Remove):len(e.Remove)], id)...) })
 	return id
 }
 

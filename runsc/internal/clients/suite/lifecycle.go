@@ -74,7 +74,7 @@ func many(t *testing.T, e *Engine) {
 			return nil
 		})
 	})
-	at(func(i int) { e.Do(t, "rm", "-f", ids[i]) })
+	at(func(i int) { e.Do(t, append(e.Remove[:len(e.Remove):len(e.Remove)], ids[i])...) })
 }
 
 // Whatever process of a container is killed, the engine notices that the
