@@ -23,6 +23,9 @@ type Engine struct {
 	// StateRoot is the directory that the engine gives to the runtime as --root.
 	StateRoot string
 
+	// Elsewhere: that is where no engine has it by default.
+	Elsewhere bool
+
 	// Keeper is the name of the engine's process for each container.
 	Keeper string
 
