@@ -30,6 +30,7 @@ var runtimes = map[string][]string{
 	"runsc":       nil,
 	"runsc-off":   {"--directfs=false"},
 	"runsc-plain": {"--overlay2=none"},
+	"runsc-wrong": {"--directfs-hints=some"},
 }
 
 // start starts a dockerd. The configuration is added to its own, in JSON.
