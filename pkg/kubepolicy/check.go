@@ -29,14 +29,17 @@ type Finding struct {
 	Text  string
 }
 
-// Check says what will become of the pod's hints: what the gVisor containerd
-// shim makes of them, and what ociconfig.Plan then decides for each container.
+// Check says what will become of the pod's hints: what the containerd shim of
+// this runtime makes of them, and what ociconfig.Plan then decides for each container.
 // The options are those of the runtime, without a Pod. If the pod's volumes are
 // not known, it checks what the annotations alone tell.
 func Check(p Pod, o ociconfig.Options) []Finding {
 	c := checker{pod: p, o: o, seen: map[string]bool{}}
 	for _, name := range p.typed() {
 		c.typedName(name)
+	}
+	for _, name := range ociconfig.Unsourced(p.annotations) {
+		c.untypedName(name)
 	}
 	o.Sources = p.sources
 	c.o = o
@@ -88,7 +91,7 @@ func (c *checker) typedName(name string) {
 	typeKey, sourceKey := ociconfig.MountKey(name, "type"), ociconfig.MountKey(name, "source")
 	typ := fmt.Sprintf("%s=%q", typeKey, c.pod.annotations[typeKey])
 	if t := c.pod.annotations[typeKey]; t != "bind" && t != "tmpfs" {
-		c.add(Warning, "%s: invalid value; allowed: bind, tmpfs; the gVisor shim gives it to every container's mount of the volume all the same", typ)
+		c.add(Warning, "%s: invalid value; allowed: bind, tmpfs; the shim gives it to every container's mount of the volume all the same", typ)
 	}
 	if s, ok := c.pod.annotations[sourceKey]; ok {
 		c.replacedSource(name, fmt.Sprintf("%s=%q", sourceKey, s))
@@ -96,14 +99,38 @@ func (c *checker) typedName(name string) {
 	v, ok := c.pod.volumeOf(name)
 	switch {
 	case !c.pod.known:
-	case !ok && !slices.ContainsFunc(c.pod.volumes, volume.claimed):
-		c.add(Refused, "pod: %s: the pod has no volume %q, and the gVisor shim refuses a pod in which it finds no directory of that name; write the name of a volume, or remove .type and give .source", typ, name)
+	case !ok && !c.pod.claims():
+		c.add(Refused, "pod: %s: the pod has no volume %q, and the shim refuses a pod in which it finds no directory of that name; write the name of a volume, or remove .type and give .source", typ, name)
 	case !ok:
-		c.add(Warning, "%s: the pod has no volume %q; unless that is the name of a PersistentVolume, the gVisor shim finds no directory and refuses the pod; write the name of a volume", typ, name)
+		c.add(Warning, "%s: the pod has no volume %q; unless that is the name of a PersistentVolume, the shim finds no directory and refuses the pod; write the name of a volume", typ, name)
 	case v.HostPath != nil:
-		c.add(Refused, "pod: %s: the volume is a hostPath, for which there is no directory of the pod, so the gVisor shim refuses the pod; remove .type and .share and set %s=%q", typ, sourceKey, v.HostPath.Path)
-	case v.claimed():
-		c.add(Refused, "pod: %s: the volume is a claim, and its directory has the name of the PersistentVolume: the gVisor shim finds none called %q and refuses the pod; remove .type, or give the PersistentVolume that name", typ, name)
+		c.add(Refused, "pod: %s: the volume is a hostPath, for which there is no directory of the pod, so the shim refuses the pod; remove .type and .share and set %s=%q", typ, sourceKey, v.HostPath.Path)
+	default:
+		c.claimed(typ, name, v)
+	}
+}
+
+// untypedName checks a name of a hint for which the shim looks for a volume's
+// directory, too. Where there is none, the runtime refuses the hint.
+func (c *checker) untypedName(name string) {
+	v, ok := c.pod.volumeOf(name)
+	key := ociconfig.MountKey(name, "source")
+	switch {
+	case !c.pod.known:
+	case ok:
+		c.claimed(key, name, v)
+	case c.pod.claims():
+		c.add(Warning, "%s: the pod has no volume %q; unless that is the name of a PersistentVolume, the shim finds no directory and the hint is refused; write the name of a volume, or add the source", key, name)
+	}
+}
+
+// claimed reports a volume whose directory has another name, or may have.
+func (c *checker) claimed(key, name string, v volume) {
+	switch {
+	case v.Ephemeral != nil:
+		c.add(Refused, "pod: %s: the volume is ephemeral, and its directory has the name of the PersistentVolume that is made for it: the shim finds none called %q, and the pod is refused; remove the annotations of this name", key, name)
+	case v.Claim != nil:
+		c.add(Warning, "%s: the volume is a claim, and its directory has the name of the PersistentVolume: unless that is %q too, the shim finds none and the pod is refused; write the PersistentVolume's name", key, name)
 	}
 }
 
@@ -111,7 +138,7 @@ func (c *checker) typedName(name string) {
 // pod's first container only; the others keep what they have, and of two
 // sources for one hint neither wins.
 func (c *checker) replacedSource(name, source string) {
-	text := fmt.Sprintf("%s: because of .type the gVisor shim sets the source to the directory of the volume %q", source, name)
+	text := fmt.Sprintf("%s: because of .type the shim sets the source to the directory of the volume %q", source, name)
 	hinted := slices.ContainsFunc(directfspolicy.Knobs(), func(k directfspolicy.Knob) bool {
 		_, ok := c.pod.annotations[ociconfig.MountKey(name, string(k))]
 		return ok

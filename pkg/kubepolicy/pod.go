@@ -56,6 +56,9 @@ type volume struct {
 // calls its directory by the PersistentVolume's name.
 func (v volume) claimed() bool { return v.Claim != nil || v.Ephemeral != nil }
 
+// claims reports whether a PersistentVolume is behind any volume.
+func (p Pod) claims() bool { return slices.ContainsFunc(p.volumes, volume.claimed) }
+
 // ErrNotAPod: the input is neither a Pod nor its annotations.
 var ErrNotAPod = errors.New("neither a Pod nor an object of annotations")
 

@@ -10,9 +10,9 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// This file does to a pod what the gVisor containerd shim and the kubelet will
-// do to it before the runtime sees its containers: pkg/shim/v1/utils/volumes.go
-// of the gVisor module, UpdateVolumeAnnotations. Paths that depend on the node
+// This file does to a pod what the containerd shim and the kubelet will do to it
+// before the runtime sees its containers: ociconfig.ForShim, and then
+// pkg/shim/v1/utils/volumes.go of the gVisor module, UpdateVolumeAnnotations. Paths that depend on the node
 // have placeholders in them; only whether two of them are equal matters.
 
 const (
@@ -24,10 +24,12 @@ const (
 )
 
 // sandboxSpec is the spec of the pod's first container when the shim is done
-// with it. The shim looks for a volume by the name of every mount annotation
-// that has a type, and for no other.
+// with it. By the name of every mount annotation that has a type, the shim looks
+// for a volume that must be there, and for one that may be by that of every other
+// hint without a source.
 func (p Pod) sandboxSpec() *specs.Spec {
 	spec := p.spec(directfspolicy.PodSandbox)
+	spec.Annotations, _, _ = ociconfig.ForShim(spec.Annotations, p.directory)
 	for _, name := range p.typed() {
 		spec.Annotations[ociconfig.MountKey(name, "source")] = volumesDir + name
 		v, _ := p.volumeOf(name)
@@ -60,13 +62,23 @@ func (p Pod) containerSpec(c container) *specs.Spec {
 	return spec
 }
 
+// directory implements ociconfig.VolumeFunc. It has what there may be: every name
+// where the volumes are not known, or where it can be a PersistentVolume's.
+func (p Pod) directory(name string) (string, bool, error) {
+	v, ok := p.volumeOf(name)
+	if p.known && (ok && (v.HostPath != nil || v.Ephemeral != nil) || !ok && !p.claims()) {
+		return "", false, nil
+	}
+	return p.mountSource(name), true, nil
+}
+
 // mountSource is the path on the node that the kubelet gives a container for a
 // volume.
 func (p Pod) mountSource(name string) string {
 	switch v, _ := p.volumeOf(name); {
 	case v.HostPath != nil:
 		return v.HostPath.Path
-	case v.claimed():
+	case v.Ephemeral != nil:
 		return volumesDir + "PERSISTENTVOLUME-OF-" + name
 	case v.CSI != nil:
 		return volumesDir + name + "/mount"
