@@ -19,7 +19,7 @@ import (
 const ImageName = "localhost/guest:latest"
 
 // Applets are the commands in the image, links to busybox.
-var Applets = []string{"cat", "chmod", "dd", "echo", "env", "false", "head", "id", "kill", "ln", "ls", "mkdir", "mount", "mv", "ps", "rm", "rmdir",
+var Applets = []string{"cat", "chmod", "dd", "echo", "env", "false", "grep", "head", "id", "kill", "ln", "ls", "mkdir", "mount", "mv", "ps", "rm", "rmdir",
 	"sh", "sleep", "sort", "stat", "sync", "tail", "touch", "true", "uname", "wc"}
 
 // Rootfs makes a directory with a static busybox in it.
