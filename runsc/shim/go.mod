@@ -10,6 +10,7 @@ require (
 	github.com/containerd/go-runc v1.1.0
 	github.com/directfs/runsc v0.0.0-00010101000000-000000000000
 	github.com/opencontainers/runtime-spec v1.2.1
+	google.golang.org/protobuf v1.36.11
 	gvisor.dev/gvisor v0.0.0-20260905035102-160fafc42237
 )
 
@@ -55,5 +56,4 @@ require (
 	golang.org/x/time v0.15.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260401024825-9d38bb4040a9 // indirect
 	google.golang.org/grpc v1.80.0 // indirect
-	google.golang.org/protobuf v1.36.11 // indirect
 )
