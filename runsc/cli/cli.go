@@ -60,7 +60,7 @@ func Main() {
 	flag.Var(&engine.Hints, "directfs-hints", "hints about directfs and cache modes that may count: all (default), narrow (none that asks for directfs where --directfs=false) or none")
 	flag.Var(&engine.Overlay, "overlay-driver", "who makes one tree of a mount of type overlay, where the mount does not say: host, sentry or auto")
 	flag.Var(volumes.Daemons, "volume-daemon", "a daemon that serves volumes, NAME=unix:PATH; may be repeated, or have several with commas between them")
-	flag.CommandLine.SetOutput(&badFlag{out: os.Stderr, args: os.Args[1:]})
+	reportFlagErrors()
 	enginecli.Run(nil, commands(), []subcommands.Command{new(cmd.Platforms), new(cmd.Syscalls)})
 }
 
