@@ -13,7 +13,6 @@ import (
 	"github.com/directfs/runsc/runsc/internal/boot"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/gofer"
-	"github.com/directfs/runsc/runsc/internal/policycmd"
 	"github.com/directfs/runsc/runsc/internal/preinit"
 	"github.com/directfs/runsc/runsc/internal/sandbox"
 	"github.com/directfs/runsc/runsc/internal/supervise"
@@ -71,6 +70,8 @@ func startsProcesses(arg string) bool {
 	return slices.Contains([]string{"create", "run", "restore", "do"}, arg)
 }
 
+const internalGroup = "internal use only"
+
 // commands is every command by its group, as the engine has them in
 // runsc/cli/maincli.
 func commands() map[util.SubCommand]string {
@@ -86,11 +87,12 @@ func commands() map[util.SubCommand]string {
 		new(cmd.Pause), new(cmd.Resume), new(cmd.Spec), new(cmd.Update), new(cmd.Wait),
 		new(cmd.FSCheckpoint), new(cmd.PortForward), new(cmd.Read), new(cmd.Tar))
 	add("helpers", new(cmd.Install), new(cmd.Mitigate), new(cmd.Uninstall), new(nvproxy.Nvproxy), new(trace.Trace),
-		new(cmd.CPUFeatures), new(cmd.Features), policycmd.Command())
+		new(cmd.CPUFeatures), new(cmd.Features))
+	addCompletion(add, table)
 	add("debug", new(cmd.Debug), new(profile.Profile), new(cmd.Statefile), new(cmd.Symbolize), new(cmd.Usage),
 		new(cmd.ReadControl), new(cmd.WriteControl))
 	add("metrics", new(cmd.MetricMetadata), new(cmd.MetricExport), new(cmd.MetricServer))
-	add("internal use only", new(boot.Boot), new(gofer.Command), new(sentrycmd.Umount))
+	add(internalGroup, new(boot.Boot), new(gofer.Command), new(sentrycmd.Umount))
 	for c, group := range alias.Commands() {
 		table[c] = group
 	}
