@@ -19,17 +19,19 @@ func TestShells(t *testing.T) {
 	if got := fish("runsc policy explain --form"); !strings.Contains(got, "--format") {
 		t.Errorf("fish offers %q", got)
 	}
-	// zsh completes at a terminal alone; its own pseudo terminal is one.
+	// zsh completes at a terminal alone; its own pseudo terminal is one. There
+	// runsc says what it was called with.
 	const script = `zmodload zsh/zpty
 zpty z zsh -f -i
-zpty -w z "PS1=; fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -D; echo rea''dy"
+zpty -w z "PS1=; fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -D; runsc() { print -r -- \"GOT:\$*:\" }; echo rea''dy"
 zpty -r -m z ready '*ready*'
-zpty -w -n z $2$'\t'$3
-zpty -r -m z out "*$4*"
+zpty -w z "$2"
+zpty -r -m z out '*GOT:*:*'
 print -r -- $out
 zpty -d z`
-	c := exec.Command("timeout", "60", "zsh", "-f", "-c", script, "zsh", share+"/zsh/vendor-completions", "runsc --network=none poli", "expl\t --fo\tj\t", "policy explain --format=json")
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Errorf("zsh: %v\n%s", err, out)
+	const want = "GOT:--network=none policy explain --format=json :"
+	c := exec.Command("timeout", "60", "zsh", "-f", "-c", script, "zsh", share+"/zsh/vendor-completions", "runsc --network=none poli\texpl\t--fo\tj\t\"\"")
+	if out, err := c.CombinedOutput(); err != nil || !strings.Contains(string(out), want) {
+		t.Errorf("zsh: %v, want %s in\n%s", err, want, out)
 	}
 }
