@@ -10,7 +10,8 @@ FUZZCOUNT ?= 3000
 # How often make test-faults kills in each of its tests.
 KILLS ?= 300
 
-VERSION := $(shell git describe --always --dirty 2>/dev/null || echo devel)
+# The length of the hash does not depend on what else is in the clone.
+VERSION := $(shell git describe --always --dirty --abbrev=12 --match 'v[0-9]*' 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X github.com/directfs/runsc/runsc/cli.Version=$(VERSION)
 
 # Packages that do not link the engine: building them with -race is cheap.
@@ -40,26 +41,43 @@ export CGO_ENABLED := 0
 export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false -trimpath)
 export RUNSC_BIN := $(CURDIR)/bin/runsc
 
+# PROGRAMS are all that are built and packaged, and BIN is where they go.
+BIN      := bin
+PROGRAMS := runsc volumed containerd-shim-runsc-v1
+
+# What make package builds for, and the time that all files in a package have.
+ARCHES ?= amd64 arm64
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
+
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-blob test test-clients manifests test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays bench-webhook clean check-go check-machine check-tools check-engines
+.PHONY: help build demo demo-blob test test-clients manifests test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays bench-webhook package test-package clean check-go check-machine check-tools check-engines
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: check-go bin/runsc bin/volumed bin/containerd-shim-runsc-v1 ## build bin/runsc, bin/volumed and bin/containerd-shim-runsc-v1, static
+build: check-go $(PROGRAMS:%=$(BIN)/%) ## build bin/runsc, bin/volumed and bin/containerd-shim-runsc-v1, static
 
-.PHONY: bin/runsc bin/volumed bin/containerd-shim-runsc-v1
-bin/runsc:
-	@echo "building bin/runsc (the first time takes some minutes)"
-	@go build -ldflags '$(LDFLAGS)' -o bin/runsc ./runsc
+.PHONY: $(PROGRAMS:%=$(BIN)/%)
+$(BIN)/runsc:
+	@echo "building $@ (the first time takes some minutes)"
+	@go build -ldflags '$(LDFLAGS)' -o $@ ./runsc
 
-bin/volumed:
-	@echo "building bin/volumed"
-	@go build -C $(BLOB) -ldflags '$(BLOBLDFLAGS)' -o $(CURDIR)/bin/volumed ./cmd/volumed
+$(BIN)/volumed:
+	@echo "building $@"
+	@go build -C $(BLOB) -ldflags '$(BLOBLDFLAGS)' -o $(abspath $@) ./cmd/volumed
 
-bin/containerd-shim-runsc-v1:
-	@echo "building bin/containerd-shim-runsc-v1"
-	@go build -C $(SHIM) -ldflags '$(SHIMLDFLAGS)' -o $(CURDIR)/bin/containerd-shim-runsc-v1 .
+package: check-go ## Debian packages, tarballs and SBOMs in dist, for ARCHES (default amd64 arm64)
+	@rm -rf dist
+	@for arch in $(ARCHES); do GOARCH=$$arch $(MAKE) --no-print-directory build BIN=dist/build/$$arch || exit; done
+	@go run -C runsc/packaging . -root '$(CURDIR)' -programs '$(CURDIR)/dist/build' -out '$(CURDIR)/dist' -version '$(VERSION)' -epoch '$(or $(SOURCE_DATE_EPOCH),-1)'
+	@rm -rf dist/build
+
+test-package: check-go ## build packages twice, compare, and install one in a clean Debian (root; ten minutes)
+	cd runsc/packaging && go test -count=1 -timeout 1h -v ./packagetest
+
+$(BIN)/containerd-shim-runsc-v1:
+	@echo "building $@"
+	@go build -C $(SHIM) -ldflags '$(SHIMLDFLAGS)' -o $(abspath $@) .
 
 # containerd 2, its clients and the clients of its CRI, built once.
 bin/clients/containerd: $(CONTAINERD)/go.mod $(CONTAINERD)/go.sum
@@ -83,6 +101,7 @@ test: check-machine check-tools build ## all tests: vet, unit with -race, fuzz s
 	cd $(BLOB) && go test ./...
 	cd $(SHIM) && go vet ./... && go test ./...
 	cd benchmarks && go vet ./... && go test ./...
+	cd runsc/packaging && go vet ./... && go test .
 	go test -count=1 -timeout 20m $$(go list ./... | grep -vxF "$$(go list $(PURE))")
 
 # Packages of different engines do not run at once: each is a machine of its own.
@@ -111,6 +130,7 @@ lint: check-go ## gofmt, go vet, staticcheck
 	cd benchmarks && go vet ./... && go run $(STATICCHECK) ./...
 	cd $(SHIM) && go vet ./... && go run $(STATICCHECK) ./...
 	cd $(CLIENTS) && go vet ./... && go run $(STATICCHECK) ./...
+	cd runsc/packaging && go vet ./... && go run $(STATICCHECK) ./...
 
 fuzz-short: check-go ## every fuzz target with FUZZCOUNT inputs (default 3000)
 	@.ci/fuzz-short $(FUZZCOUNT)
@@ -137,8 +157,8 @@ bench-webhook: build ## the admission webhook at 1000 reviews a second, a minute
 	@go build -C benchmarks -o ../bin/bench .
 	@bin/bench webhook $(BENCHFLAGS)
 
-clean: ## remove what make build leaves
-	rm -rf bin
+clean: ## remove what make build and make package leave
+	rm -rf bin dist
 
 check-go:
 	@command -v go >/dev/null || { echo "go is not in PATH; install Go $(MIN_GO) or newer from https://go.dev/dl/ (under sudo: sudo env \"PATH=\$$PATH\" make ...)" >&2; exit 1; }

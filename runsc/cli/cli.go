@@ -15,7 +15,6 @@ import (
 	"github.com/directfs/runsc/runsc/internal/gofer"
 	"github.com/directfs/runsc/runsc/internal/install"
 	"github.com/directfs/runsc/runsc/internal/node"
-	"github.com/directfs/runsc/runsc/internal/policycmd"
 	"github.com/directfs/runsc/runsc/internal/preinit"
 	"github.com/directfs/runsc/runsc/internal/sandbox"
 	"github.com/directfs/runsc/runsc/internal/supervise"
@@ -75,6 +74,8 @@ func startsProcesses(arg string) bool {
 	return slices.Contains([]string{"create", "run", "restore", "do"}, arg)
 }
 
+const internalGroup = "internal use only"
+
 // commands is every command by its group, as the engine has them in
 // runsc/cli/maincli.
 func commands() map[util.SubCommand]string {
@@ -90,12 +91,13 @@ func commands() map[util.SubCommand]string {
 		new(cmd.Pause), new(cmd.Resume), new(cmd.Spec), new(cmd.Update), new(cmd.Wait),
 		new(cmd.FSCheckpoint), new(cmd.PortForward), new(cmd.Read), new(cmd.Tar))
 	add("helpers", install.Install(), new(cmd.Mitigate), install.Uninstall(), new(nvproxy.Nvproxy), new(trace.Trace),
-		new(cmd.CPUFeatures), new(cmd.Features), policycmd.Command())
+		new(cmd.CPUFeatures), new(cmd.Features))
+	addCompletion(add, table)
 	add("debug", new(cmd.Debug), new(profile.Profile), new(cmd.Statefile), new(cmd.Symbolize), new(cmd.Usage),
 		new(cmd.ReadControl), new(cmd.WriteControl))
 	add("metrics", new(cmd.MetricMetadata), new(cmd.MetricExport), new(cmd.MetricServer))
 	add("kubernetes", webhook.Command(), node.Command())
-	add("internal use only", new(boot.Boot), new(gofer.Command), new(sentrycmd.Umount))
+	add(internalGroup, new(boot.Boot), new(gofer.Command), new(sentrycmd.Umount))
 	for c, group := range alias.Commands() {
 		table[c] = group
 	}
