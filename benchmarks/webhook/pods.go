@@ -31,7 +31,6 @@ type spec struct {
 	wrong                      bool
 }
 
-
 func review(s spec) []byte {
 	var notes, volumes, containers, env, mounts []string
 	value := "off"
