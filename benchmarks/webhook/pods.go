@@ -4,6 +4,8 @@ package webhook
 import (
 	"fmt"
 	"strings"
+
+	"github.com/directfs/runsc/pkg/ociconfig"
 )
 
 // Pod is a kind of review, and how many of a hundred are of it.
@@ -29,8 +31,6 @@ type spec struct {
 	wrong                      bool
 }
 
-const prefix = "dev.gvisor.spec.mount."
-
 func review(s spec) []byte {
 	var notes, volumes, containers, env, mounts []string
 	value := "off"
@@ -40,8 +40,8 @@ func review(s spec) []byte {
 	for i := range s.volumes {
 		volumes = append(volumes, fmt.Sprintf(`{"name":"volume-%d","configMap":{"name":"configuration-%d","defaultMode":420}}`, i, i))
 		mounts = append(mounts, fmt.Sprintf(`{"name":"volume-%d","mountPath":"/etc/volumes/%d","readOnly":true}`, i, i))
-		if i < s.hints {
-			notes = append(notes, fmt.Sprintf(`"%svolume-%d.type":"bind","%svolume-%d.directfs":%q`, prefix, i, prefix, i, value))
+		if volume := fmt.Sprintf("volume-%d", i); i < s.hints {
+			notes = append(notes, fmt.Sprintf(`%q:"bind",%q:%q`, ociconfig.MountKey(volume, "type"), ociconfig.MountKey(volume, "directfs"), value))
 		}
 	}
 	for i := range 10 {
