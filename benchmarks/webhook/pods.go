@@ -40,8 +40,8 @@ func review(s spec) []byte {
 	for i := range s.volumes {
 		volumes = append(volumes, fmt.Sprintf(`{"name":"volume-%d","configMap":{"name":"configuration-%d","defaultMode":420}}`, i, i))
 		mounts = append(mounts, fmt.Sprintf(`{"name":"volume-%d","mountPath":"/etc/volumes/%d","readOnly":true}`, i, i))
-		if i < s.hints {
-			notes = append(notes, fmt.Sprintf(`%q:%q`, ociconfig.MountKey(fmt.Sprintf("volume-%d", i), "directfs"), value))
+		if volume := fmt.Sprintf("volume-%d", i); i < s.hints {
+			notes = append(notes, fmt.Sprintf(`%q:"bind",%q:%q`, ociconfig.MountKey(volume, "type"), ociconfig.MountKey(volume, "directfs"), value))
 		}
 	}
 	for i := range 10 {
