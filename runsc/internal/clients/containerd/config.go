@@ -1,17 +1,22 @@
 package containerd
 
 import (
+	"cmp"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"testing"
 )
 
 // Handler is a runtime handler of the CRI.
 type Handler struct {
 	Name string
 
-	// Flags are those of the runtime.
+	// Flags are those of the runtime. In their values $DIR is the lab's
+	// directory.
 	Flags map[string]string
 
 	// Text, if not empty, is the shim's configuration file in place of what the
@@ -21,9 +26,12 @@ type Handler struct {
 	// Type is the shim, io.containerd.runsc.v1 if it is empty.
 	Type string
 
-	// BaseSpec, if not empty, is a file with the spec that every container of
-	// the handler is derived from.
-	BaseSpec string
+	// Mounts, as in a spec, are those of the spec that every container of the
+	// handler is derived from. In them $DIR is the lab's directory.
+	Mounts string
+
+	// Program is the runtime, the one under test if it is empty.
+	Program string
 }
 
 const config = `version = 3
@@ -44,6 +52,7 @@ disabled_plugins = ["io.containerd.tracing.processor.v1.otlp", "io.containerd.in
 const handlerConfig = `  [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.%s]
     runtime_type = %q
     pod_annotations = ["dev.gvisor.*"]
+    container_annotations = ["dev.gvisor.*"]
     base_runtime_spec = %q
     [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.%[1]s.options]
       TypeUrl = "io.containerd.runsc.v1.options"
@@ -56,17 +65,31 @@ const cni = `{"cniVersion":"1.0.0","name":"lab","plugins":[
 `
 
 // configure writes the files of the daemon.
-func (d *Daemon) configure(handlers []Handler) {
+func (d *Daemon) configure(tb testing.TB, handlers []Handler) {
+	tb.Helper()
 	text := fmt.Sprintf(config, d.Path("root"), d.Path("state"), d.Address, d.Path("cni"))
 	for _, h := range handlers {
-		kind := h.Type
-		if kind == "" {
-			kind = "io.containerd.runsc.v1"
-		}
-		text += fmt.Sprintf(handlerConfig, h.Name, kind, h.BaseSpec, d.Configure(h))
+		text += fmt.Sprintf(handlerConfig, h.Name, cmp.Or(h.Type, "io.containerd.runsc.v1"), d.baseSpec(tb, h), d.Configure(h))
 	}
 	d.Write(text, "config.toml")
 	d.Write(fmt.Sprintf(cni, d.Path("ipam")), "cni/10-lab.conflist")
+}
+
+// baseSpec writes the spec that containers of a handler are derived from, if they
+// are from one that is not containerd's own.
+func (d *Daemon) baseSpec(tb testing.TB, h Handler) string {
+	tb.Helper()
+	if h.Mounts == "" {
+		return ""
+	}
+	var spec map[string]any
+	var mounts []any
+	err := errors.Join(json.Unmarshal([]byte(d.Do(tb, "oci", "spec")), &spec), json.Unmarshal([]byte(strings.ReplaceAll(h.Mounts, "$DIR", d.Dir)), &mounts))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	spec["mounts"] = append(spec["mounts"].([]any), mounts...)
+	return d.writeJSON(tb, h.Name+".json", spec)
 }
 
 // Configure writes the shim's configuration file of a handler and returns its
@@ -74,9 +97,9 @@ func (d *Daemon) configure(handlers []Handler) {
 func (d *Daemon) Configure(h Handler) string {
 	text := h.Text
 	if text == "" {
-		lines := []string{fmt.Sprintf("binary_name = %q", d.Runsc), "[runsc_config]"}
+		lines := []string{fmt.Sprintf("binary_name = %q", cmp.Or(h.Program, d.Runsc)), "[runsc_config]"}
 		for _, k := range slices.Sorted(maps.Keys(h.Flags)) {
-			lines = append(lines, fmt.Sprintf("  %q = %q", k, h.Flags[k]))
+			lines = append(lines, fmt.Sprintf("  %q = %q", k, strings.ReplaceAll(h.Flags[k], "$DIR", d.Dir)))
 		}
 		text = strings.Join(lines, "\n") + "\n"
 	}

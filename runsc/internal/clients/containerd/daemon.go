@@ -67,7 +67,7 @@ func Prepare(tb testing.TB, handlers ...Handler) *Daemon {
 	l.Setenv("CONTAINER_RUNTIME_ENDPOINT", "unix://"+d.Address)
 	l.Setenv("IMAGE_SERVICE_ENDPOINT", "unix://"+d.Address)
 	l.Write("timeout: 60\n", "home/.crictl/crictl.yaml")
-	d.configure(append([]Handler{{Name: "runsc"}}, handlers...))
+	d.configure(tb, append([]Handler{{Name: "runsc"}}, handlers...))
 	return d
 }
 
