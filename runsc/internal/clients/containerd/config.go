@@ -18,7 +18,8 @@ type Handler struct {
 	// flags make of it.
 	Text string
 
-	// Type is the shim, io.containerd.runsc.v1 if it is empty.
+	// Type is the shim, io.containerd.runsc.v1 if it is empty. Another one gets no
+	// configuration.
 	Type string
 
 	// BaseSpec, if not empty, is a file with the spec that every container of
@@ -45,25 +46,29 @@ const handlerConfig = `  [plugins."io.containerd.cri.v1.runtime".containerd.runt
     runtime_type = %q
     pod_annotations = ["dev.gvisor.*"]
     base_runtime_spec = %q
-    [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.%[1]s.options]
-      TypeUrl = "io.containerd.runsc.v1.options"
-      ConfigPath = %[4]q
 `
 
-// cni is a bridge of the machine's own network.
+const shimConfig = `    [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.%s.options]
+      TypeUrl = "io.containerd.runsc.v1.options"
+      ConfigPath = %q
+`
+
+// cni is a bridge of the machine's own network, with ports of the host.
 const cni = `{"cniVersion":"1.0.0","name":"lab","plugins":[
-{"type":"bridge","bridge":"cni-lab","isGateway":true,"ipam":{"type":"host-local","dataDir":%q,"ranges":[[{"subnet":"198.51.100.0/24"}]],"routes":[{"dst":"0.0.0.0/0"}]}}]}
+{"type":"bridge","bridge":"cni-lab","isGateway":true,"ipam":{"type":"host-local","dataDir":%q,"ranges":[[{"subnet":"198.51.100.0/24"}]],"routes":[{"dst":"0.0.0.0/0"}]}},
+{"type":"portmap","capabilities":{"portMappings":true}}]}
 `
 
 // configure writes the files of the daemon.
 func (d *Daemon) configure(handlers []Handler) {
 	text := fmt.Sprintf(config, d.Path("root"), d.Path("state"), d.Address, d.Path("cni"))
 	for _, h := range handlers {
-		kind := h.Type
-		if kind == "" {
-			kind = "io.containerd.runsc.v1"
+		if h.Type != "" {
+			text += fmt.Sprintf(handlerConfig, h.Name, h.Type, h.BaseSpec)
+			continue
 		}
-		text += fmt.Sprintf(handlerConfig, h.Name, kind, h.BaseSpec, d.Configure(h))
+		text += fmt.Sprintf(handlerConfig, h.Name, "io.containerd.runsc.v1", h.BaseSpec)
+		text += fmt.Sprintf(shimConfig, h.Name, d.Configure(h))
 	}
 	d.Write(text, "config.toml")
 	d.Write(fmt.Sprintf(cni, d.Path("ipam")), "cni/10-lab.conflist")

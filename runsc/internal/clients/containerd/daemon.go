@@ -167,7 +167,7 @@ func (d *Daemon) Leaks(tb testing.TB) {
 	if err := os.MkdirAll("/run/containerd/s", 0o711); err != nil {
 		tb.Fatal(err)
 	}
-	lab.Leaks(tb, "/run/containerd", d.Path("state"), d.Path("tmp"))
+	lab.Leaks(tb, nil, "/run/containerd", d.Path("state"), d.Path("tmp"))
 	tb.Cleanup(func() {
 		if tb.Failed() {
 			tb.Log(fmt.Sprint("the end of the log:\n", d.Log()))
