@@ -91,7 +91,7 @@ func commands() map[util.SubCommand]string {
 		new(cmd.Pause), new(cmd.Resume), new(cmd.Spec), new(cmd.Update), new(cmd.Wait),
 		new(cmd.FSCheckpoint), new(cmd.PortForward), new(cmd.Read), new(cmd.Tar))
 	add("helpers", install.Install(), new(cmd.Mitigate), install.Uninstall(), new(nvproxy.Nvproxy), new(trace.Trace),
-		new(cmd.CPUFeatures), new(cmd.Features))
+		new(cmd.CPUFeatures), new(features))
 	addCompletion(add, table)
 	add("debug", new(cmd.Debug), new(profile.Profile), new(cmd.Statefile), new(cmd.Symbolize), new(cmd.Usage),
 		new(cmd.ReadControl), new(cmd.WriteControl))
