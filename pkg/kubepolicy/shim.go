@@ -51,7 +51,7 @@ func (p Pod) containerSpec(c container) *specs.Spec {
 	for i, vm := range c.VolumeMounts {
 		m := specs.Mount{Destination: vm.MountPath, Type: "bind", Source: p.mountSource(vm.Name), Options: []string{"rbind"}}
 		if vm.hasSubPath() {
-			m.Source = p.subPathSource(c, i)
+			m.Source = subPathSource(c, i)
 		}
 		if vm.ReadOnly {
 			m.Options = append(m.Options, "ro")
@@ -66,7 +66,7 @@ func (p Pod) containerSpec(c container) *specs.Spec {
 // where the volumes are not known, or where it can be a PersistentVolume's.
 func (p Pod) directory(name string) (string, bool, error) {
 	v, ok := p.volumeOf(name)
-	if p.known && (ok && (v.HostPath != nil || v.Ephemeral != nil) || !ok && !p.claims()) {
+	if p.known && (ok && (v.HostPath != nil || v.Ephemeral != nil) || !ok && !p.claims) {
 		return "", false, nil
 	}
 	return p.mountSource(name), true, nil
@@ -92,20 +92,15 @@ func (p Pod) sources(file string, _ bool) ([]directfspolicy.Source, error) {
 	const node = "the node's"
 	file = path.Clean(file)
 	s := directfspolicy.Source{Path: file, Filesystem: node, Within: file}
-	for _, c := range p.containers {
-		for i, vm := range c.VolumeMounts {
-			if vm.hasSubPath() && file == p.subPathSource(c, i) {
-				// What an expression becomes is not known; it is in the volume.
-				s.Within = path.Join(p.mountSource(vm.Name), "/"+vm.SubPath+vm.SubPathExpr)
-			}
-		}
+	if within, ok := p.subPaths[file]; ok {
+		s.Within = within
 	}
 	return []directfspolicy.Source{s}, nil
 }
 
 // subPathSource is where the kubelet mounts what a container has of a volume by
 // a subPath.
-func (p Pod) subPathSource(c container, i int) string {
+func subPathSource(c container, i int) string {
 	return path.Join(subPathsDir, c.VolumeMounts[i].Name, c.Name, strconv.Itoa(i))
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/directfs/runsc/runsc/internal/sandbox"
 	"github.com/directfs/runsc/runsc/internal/supervise"
 	"github.com/directfs/runsc/runsc/internal/volumes"
+	"github.com/directfs/runsc/runsc/internal/webhook"
 	"github.com/google/subcommands"
 	enginecli "gvisor.dev/gvisor/runsc/cli"
 	"gvisor.dev/gvisor/runsc/cmd"
@@ -86,7 +87,7 @@ func commands() map[util.SubCommand]string {
 		new(cmd.Pause), new(cmd.Resume), new(cmd.Spec), new(cmd.Update), new(cmd.Wait),
 		new(cmd.FSCheckpoint), new(cmd.PortForward), new(cmd.Read), new(cmd.Tar))
 	add("helpers", new(cmd.Install), new(cmd.Mitigate), new(cmd.Uninstall), new(nvproxy.Nvproxy), new(trace.Trace),
-		new(cmd.CPUFeatures), new(cmd.Features), policycmd.Command())
+		new(cmd.CPUFeatures), new(cmd.Features), policycmd.Command(), webhook.Command())
 	add("debug", new(cmd.Debug), new(profile.Profile), new(cmd.Statefile), new(cmd.Symbolize), new(cmd.Usage),
 		new(cmd.ReadControl), new(cmd.WriteControl))
 	add("metrics", new(cmd.MetricMetadata), new(cmd.MetricExport), new(cmd.MetricServer))
