@@ -48,8 +48,8 @@ func read(t *testing.T, dir string) (annotations map[string]string, news string)
 func TestPrepareBundle(t *testing.T) {
 	pods := kubelet(t, "kubernetes.io~empty-dir/data")
 	dir := bundle(t, map[string]string{sandboxType: "sandbox", "io.kubernetes.cri.sandbox-uid": "u1", "dev.gvisor.spec.mount.data.directfs": "off"})
-	if err := prepareBundle(dir, pods); err != nil {
-		t.Fatal(err)
+	if first, err := prepareBundle(dir, pods); err != nil || !first {
+		t.Fatal(first, err)
 	}
 	got, news := read(t, dir)
 	want := map[string]string{
@@ -66,8 +66,8 @@ func TestPrepareBundle(t *testing.T) {
 
 func TestPrepareStandalone(t *testing.T) {
 	dir := bundle(t, nil)
-	if err := prepareBundle(dir, t.TempDir()); err != nil {
-		t.Fatal(err)
+	if first, err := prepareBundle(dir, t.TempDir()); err != nil || !first {
+		t.Fatal(first, err)
 	}
 	if got, _ := read(t, dir); got[sandboxType] != "sandbox" || len(got) != 2 {
 		t.Errorf("got %v", got)
@@ -80,8 +80,8 @@ func TestPrepareMember(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "config.json"), 0o400); err != nil {
 		t.Fatal(err)
 	}
-	if err := prepareBundle(dir, t.TempDir()); err != nil {
-		t.Fatal(err)
+	if first, err := prepareBundle(dir, t.TempDir()); err != nil || first {
+		t.Fatal(first, err)
 	}
 	if info, err := os.Stat(filepath.Join(dir, "config.json")); err != nil || info.Mode() != 0o400 {
 		t.Errorf("%v, %v", info.Mode(), err)
@@ -91,10 +91,10 @@ func TestPrepareMember(t *testing.T) {
 func TestPrepareFails(t *testing.T) {
 	pods := kubelet(t, "kubernetes.io~empty-dir/data", "kubernetes.io~nfs/data")
 	dir := bundle(t, map[string]string{sandboxType: "sandbox", "io.kubernetes.cri.sandbox-uid": "u1", "dev.gvisor.spec.mount.data.directfs": "off"})
-	if err := prepareBundle(dir, pods); err == nil || !strings.Contains(err.Error(), "kubernetes.io~nfs/data") {
+	if _, err := prepareBundle(dir, pods); err == nil || !strings.Contains(err.Error(), "kubernetes.io~nfs/data") {
 		t.Errorf("two directories: %v", err)
 	}
-	if err := prepareBundle(t.TempDir(), pods); err == nil {
+	if _, err := prepareBundle(t.TempDir(), pods); err == nil {
 		t.Error("no config.json: no error")
 	}
 	for _, spec := range []string{"{", `{"annotations":{"a":1}}`} {
@@ -102,7 +102,7 @@ func TestPrepareFails(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(spec), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if err := prepareBundle(dir, pods); err == nil {
+		if _, err := prepareBundle(dir, pods); err == nil {
 			t.Errorf("%s: no error", spec)
 		}
 	}

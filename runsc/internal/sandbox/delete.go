@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/directfs/runsc/runsc/internal/statedir"
@@ -92,7 +94,7 @@ func destroy(conf *config.Config, c *container.Container) error {
 		log.Warningf("Looking for files behind overlays of container %q: %v", c.ID, err)
 	}
 	stop := watchEnd(c)
-	err = c.Destroy()
+	err = withoutGoneFilestores(c.Destroy())
 	stop()
 	if err != nil && isDestroyed(c, err) {
 		err = removeCgroup(c)
@@ -101,6 +103,27 @@ func destroy(conf *config.Config, c *container.Container) error {
 		return err
 	}
 	return files.Remove()
+}
+
+// withoutGoneFilestores drops complaints about files behind overlays that are no
+// longer there. An engine that lost the process which would have called "delete"
+// removes the rootfs, and that file in it, first. All else was done.
+func withoutGoneFilestores(err error) error {
+	if err == nil {
+		return nil
+	}
+	lines := strings.Split(err.Error(), "\n")
+	kept := slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
+		return strings.HasPrefix(line, "failed to delete filestore file ") && // runsc/container/container.go:1023
+			strings.HasSuffix(line, ": "+syscall.ENOENT.Error())
+	})
+	switch len(kept) {
+	case len(lines):
+		return err
+	case 0:
+		return nil
+	}
+	return errors.New(strings.Join(kept, "\n"))
 }
 
 // isDestroyed reports whether all that is wrong with destroying a container is

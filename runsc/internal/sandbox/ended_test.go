@@ -34,3 +34,25 @@ func TestLostSandbox(t *testing.T) {
 		}
 	}
 }
+
+func TestWithoutGoneFilestores(t *testing.T) {
+	const gone = `failed to delete filestore file "/r/.gvisor.filestore.a": remove /r/.gvisor.filestore.a: no such file or directory`
+	const denied = `failed to delete filestore file "/r/.gvisor.filestore.a": remove /r/.gvisor.filestore.a: permission denied`
+	const other = "stopping container: x: no such file or directory"
+	for text, want := range map[string]string{
+		"": "", gone: "", gone + "\n" + gone: "", denied: denied, other: other,
+		gone + "\n" + other: other, other + "\n" + gone + "\n" + denied: other + "\n" + denied,
+	} {
+		var err error
+		if text != "" {
+			err = errors.New(text)
+		}
+		got := ""
+		if err := withoutGoneFilestores(err); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

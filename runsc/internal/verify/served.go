@@ -154,7 +154,8 @@ func (r *Report) servedRows(m member) {
 		}
 		r.attributes(item, e, mt.tree)
 		if len(mt.tree.mounts) > 0 && mt.err == nil && mt.tree.id != mt.id {
-			r.compare(CheckMounts, mt.decision.Mount+" files", mt.source, "another file or directory")
+			r.add(Row{Check: CheckMounts, Item: mt.decision.Mount + " files", Planned: mt.source, Actual: "another file or directory",
+				Verdict: Differs, Detail: elsewhere(m.gofer.process.pid)})
 		}
 		r.overlayRows(mt)
 	}

@@ -19,7 +19,7 @@ import (
 const ImageName = "localhost/guest:latest"
 
 // Applets are the commands in the image, links to busybox.
-var Applets = []string{"cat", "chmod", "dd", "echo", "env", "false", "head", "id", "kill", "ln", "ls", "mkdir", "mount", "mv", "ps", "rm", "rmdir",
+var Applets = []string{"cat", "chmod", "dd", "echo", "env", "false", "grep", "head", "id", "kill", "ln", "ls", "mkdir", "mount", "mv", "ps", "rm", "rmdir",
 	"sh", "sleep", "sort", "stat", "sync", "tail", "touch", "true", "uname", "wc"}
 
 // Rootfs makes a directory with a static busybox in it.
@@ -50,6 +50,14 @@ func (l *Lab) Rootfs(tb testing.TB, name string) string {
 // docker archive and an OCI layout.
 func (l *Lab) Image(tb testing.TB, rootfs string) string {
 	tb.Helper()
+	return l.NamedImage(tb, rootfs, "image.tar", ImageName, "sh")
+}
+
+// NamedImage is Image with another name and command, in a file of the lab's
+// directory. An engine that has an image by a name of a registry does not ask
+// the registry.
+func (l *Lab) NamedImage(tb testing.TB, rootfs, file, name string, command ...string) string {
+	tb.Helper()
 	var layer bytes.Buffer
 	w := tar.NewWriter(&layer)
 	if err := w.AddFS(linkFS{os.DirFS(rootfs), rootfs}); err != nil {
@@ -61,25 +69,24 @@ func (l *Lab) Image(tb testing.TB, rootfs string) string {
 	files := map[string][]byte{}
 	config := blob(files, encode(tb, map[string]any{
 		"architecture": runtime.GOARCH, "os": "linux",
-		"config": map[string]any{"Env": []string{"PATH=/bin"}, "Cmd": []string{"sh"}},
+		"config": map[string]any{"Env": []string{"PATH=/bin"}, "Cmd": command},
 		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{digest(layer.Bytes())}},
 	}), "application/vnd.oci.image.config.v1+json")
 	manifest := blob(files, encode(tb, map[string]any{
 		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
 		"config": config, "layers": []any{blob(files, layer.Bytes(), "application/vnd.oci.image.layer.v1.tar")},
 	}), "application/vnd.oci.image.manifest.v1+json")
-	manifest["annotations"] = map[string]string{"io.containerd.image.name": ImageName, "org.opencontainers.image.ref.name": "latest"}
+	manifest["annotations"] = map[string]string{"io.containerd.image.name": name, "org.opencontainers.image.ref.name": "latest"}
 	files["oci-layout"] = []byte(`{"imageLayoutVersion":"1.0.0"}`)
 	files["index.json"] = encode(tb, map[string]any{"schemaVersion": 2, "manifests": []any{manifest}})
 	files["manifest.json"] = encode(tb, []any{map[string]any{
-		"Config": path(config), "RepoTags": []string{ImageName}, "Layers": []string{blobPath(digest(layer.Bytes()))},
+		"Config": path(config), "RepoTags": []string{name}, "Layers": []string{blobPath(digest(layer.Bytes()))},
 	}})
-	return l.archive(tb, files)
+	return l.archive(tb, l.Path(file), files)
 }
 
-func (l *Lab) archive(tb testing.TB, files map[string][]byte) string {
+func (l *Lab) archive(tb testing.TB, name string, files map[string][]byte) string {
 	tb.Helper()
-	name := l.Path("image.tar")
 	f, err := os.Create(name)
 	if err != nil {
 		tb.Fatal(err)

@@ -108,12 +108,16 @@ func (s Snapshot) rules() error {
 const settle = 20 * time.Second
 
 // Leaks fails the test if there is something on the machine at its end that was
-// not there at the time of the call. What is being taken down gets some seconds.
-func Leaks(tb testing.TB, directories ...string) {
+// not there at the time of the call, but for lines in own. What is being taken
+// down gets some seconds.
+func Leaks(tb testing.TB, own []string, directories ...string) {
 	tb.Helper()
 	before, err := Take(directories...)
 	if err != nil {
 		tb.Fatal(err)
+	}
+	for _, line := range own {
+		before[line] = true
 	}
 	tb.Cleanup(func() {
 		leaks, err := before.Left(directories...)

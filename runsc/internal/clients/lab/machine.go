@@ -13,7 +13,7 @@ import (
 
 // overlaid are the directories that look as on the host, but whose changes are
 // the machine's. A package's own files, below /usr, are the host's.
-var overlaid = []string{"/etc", "/usr/local", "/opt", "/var", "/srv"}
+var overlaid = []string{"/etc", "/home", "/usr/local", "/opt", "/var", "/srv"}
 
 // empty are the directories that start empty. Engines keep layers in those
 // below /var, and a file system on an overlay could not be an upper layer.

@@ -1,0 +1,42 @@
+package verify
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestElsewhere(t *testing.T) {
+	if got, err := parentOf(os.Getpid()); err != nil || got != os.Getppid() {
+		t.Errorf("parent: %d, %v, want %d", got, err, os.Getppid())
+	}
+	// Its child is in its mount namespace, and neither is in ours.
+	shell := exec.Command("sh", "-c", "sleep 1000 & echo $!; wait")
+	shell.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS, Setpgid: true}
+	out, err := shell.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := shell.Start(); err != nil {
+		t.Skipf("no mount namespace: %v", err)
+	}
+	defer func() {
+		_ = unix.Kill(-shell.Process.Pid, unix.SIGKILL)
+		_ = shell.Wait() // killed
+	}()
+	var child int
+	if _, err := fmt.Fscan(out, &child); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := elsewhere(child), fmt.Sprintf("nsenter --mount --target %d ", shell.Process.Pid); !strings.Contains(got, want) {
+		t.Errorf("%q does not say %q", got, want)
+	}
+	if got := elsewhere(shell.Process.Pid); got != "" {
+		t.Errorf("with a parent in our namespace: %q", got)
+	}
+}
