@@ -30,6 +30,8 @@ SHIMLDFLAGS := -s -w -X github.com/containerd/containerd/v2/version.Version=$(VE
 # are built for them.
 CLIENTS     := runsc/internal/clients
 CONTAINERD  := $(CLIENTS)/tools/containerd
+# Programs of Kubernetes for them, which are built once.
+KUBERNETES  := bin/clients/etcd bin/clients/kube-apiserver bin/clients/kubectl
 
 # One set of flags for all that links the engine, so that it is compiled once.
 # The version comes from git describe above; Go need not ask git again, which
@@ -39,7 +41,7 @@ export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false -t
 export RUNSC_BIN := $(CURDIR)/bin/runsc
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-blob test test-clients test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays clean check-go check-machine check-tools check-engines
+.PHONY: help build demo demo-blob test test-clients manifests test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays clean check-go check-machine check-tools check-engines
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,8 +86,19 @@ test: check-machine check-tools build ## all tests: vet, unit with -race, fuzz s
 	go test -count=1 -timeout 20m $$(go list ./... | grep -vxF "$$(go list $(PURE))")
 
 # Packages of different engines do not run at once: each is a machine of its own.
-test-clients: check-machine check-engines build bin/clients/containerd ## tests with real container engines, which are installed from Debian (root)
+test-clients: check-machine check-engines build bin/clients/containerd $(KUBERNETES) ## tests with real container engines, which are installed from Debian (root)
 	cd $(CLIENTS) && go vet ./... && go test -count=1 -p 1 -timeout 30m ./...
+
+bin/clients/etcd: PROGRAM := go.etcd.io/etcd/server/v3
+bin/clients/%: PROGRAM = k8s.io/kubernetes/cmd/$*
+# The version is what the API server says that it can emulate.
+$(KUBERNETES) bin/clients/kubelet: bin/clients/%: $(CLIENTS)/tools/kubernetes/go.mod
+	@echo "building $@ (minutes)"
+	@go build -C $(<D) -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$$(go list -C $(<D) -m -f '{{.Version}}' k8s.io/kubernetes)" -o $(CURDIR)/$@ $(PROGRAM)
+
+manifests: bin/clients/kubectl ## the plain YAML of runsc/deploy/kubernetes, from its overlays
+	@cd runsc/deploy/kubernetes && for o in own-certificate cert-manager; do \
+	 { echo "# Generated from overlays/$$o by make manifests; change that."; $(CURDIR)/bin/clients/kubectl kustomize overlays/$$o; } >runsc-$$o.yaml; done
 
 test-faults: check-machine build ## the long tests of faults: KILLS kills (default 300) of what serves a bucket, five minutes (root)
 	cd $(BLOB) && RUNSC_TEST_BLOB_KILLS=$(KILLS) go test -count=1 -timeout 2h -v -run '^TestKill$$' . ./internal/e2e
