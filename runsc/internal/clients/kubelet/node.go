@@ -138,19 +138,36 @@ func (n *Node) KubeletLog() string {
 	return string(b[max(0, len(b)-20000):])
 }
 
-// Events are the messages of the events about a pod.
+// Events are those about a pod that the kubelet would send.
 func (n *Node) Events(pod string) string {
 	b, err := os.ReadFile(n.Path("kubelet.log"))
 	if err != nil {
 		return err.Error()
 	}
 	var found strings.Builder
+	more := false // a message of several lines ends with one that is " >"
 	for line := range strings.Lines(string(b)) {
 		if strings.Contains(line, `"Event occurred"`) && strings.Contains(line, `object="default/`+pod+`-node"`) {
+			more = strings.HasSuffix(line, "message=<\n")
+			found.WriteString(line)
+			continue
+		}
+		more = more && line != " >\n"
+		if more {
 			found.WriteString(line)
 		}
 	}
 	return found.String()
+}
+
+// event is the last one with the reason, "" if there is none.
+func (n *Node) event(pod, reason string) string {
+	all := strings.Split(n.Events(pod), `reason="`+reason+`" `)
+	if len(all) == 1 {
+		return ""
+	}
+	last, _, _ := strings.Cut(all[len(all)-1], `"Event occurred"`)
+	return strings.ReplaceAll(last, `\"`, `"`)
 }
 
 // get reads what the kubelet answers.
