@@ -41,7 +41,7 @@ export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false -t
 export RUNSC_BIN := $(CURDIR)/bin/runsc
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-blob test test-clients manifests test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays clean check-go check-machine check-tools check-engines
+.PHONY: help build demo demo-blob test test-clients manifests test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays bench-webhook clean check-go check-machine check-tools check-engines
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -132,6 +132,10 @@ bench-volumes: check-machine build ## compare our object store volumes with FUSE
 bench-overlays: check-machine ## compare our overlay mounts with overlays mounted by hand, upstream's runsc and runc (root; BENCHFLAGS)
 	@go build -C benchmarks -o ../bin/bench .
 	@bin/bench overlays $(BENCHFLAGS)
+
+bench-webhook: build ## the admission webhook at 1000 reviews a second, a minute (BENCHFLAGS)
+	@go build -C benchmarks -o ../bin/bench .
+	@bin/bench webhook $(BENCHFLAGS)
 
 clean: ## remove what make build leaves
 	rm -rf bin

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ type Reviewer struct {
 	Checker Checker
 }
 
-// Checker says what becomes of a pod: [kubepolicy.Check] and
+// Checker says what becomes of a pod: [kubepolicy.Problems] and
 // [kubepolicy.CheckUpdate] with the options of the nodes' runtime. It is called
 // by several goroutines at once.
 type Checker interface {
@@ -143,20 +144,20 @@ func (r *request) isPod() bool {
 }
 
 func (r Reviewer) pod(req *request, v *Verdict) error {
-	after, meta, err := parsePod("object", req.Object)
+	after, err := parsePod("object", req.Object)
 	if err != nil {
 		return err
 	}
-	v.Name = meta.name(v.Name)
+	v.Name = cmp.Or(v.Name, after.Name())
 	// A pod that is being deleted may lose its finalizers, whatever else is wrong.
-	if !r.reviewed(after) || meta.Deletion != "" {
+	if !r.reviewed(after) || after.Deleted() {
 		return nil
 	}
 	if req.Operation == "CREATE" {
 		v.conclude(r.Checker.Check(after))
 		return nil
 	}
-	before, _, err := parsePod("oldObject", req.OldObject)
+	before, err := parsePod("oldObject", req.OldObject)
 	if err != nil {
 		return err
 	}
@@ -171,41 +172,18 @@ func (r Reviewer) reviewed(p kubepolicy.Pod) bool {
 	return slices.Contains(r.RuntimeClasses, p.RuntimeClass())
 }
 
-// metadata is what is read of an object's besides its annotations.
-type metadata struct {
-	Name         string `json:"name"`
-	GenerateName string `json:"generateName"`
-	Deletion     string `json:"deletionTimestamp"`
-}
-
-func (m metadata) name(given string) string {
-	for _, n := range []string{given, m.Name, m.GenerateName} {
-		if n != "" {
-			return n
-		}
-	}
-	return ""
-}
-
-func parsePod(field string, b json.RawMessage) (kubepolicy.Pod, metadata, error) {
-	var o struct {
-		Metadata metadata        `json:"metadata"`
-		Spec     json.RawMessage `json:"spec"`
-	}
+func parsePod(field string, b json.RawMessage) (kubepolicy.Pod, error) {
 	if len(b) == 0 || bytes.Equal(b, []byte("null")) {
-		return kubepolicy.Pod{}, o.Metadata, fmt.Errorf("request.%s is missing", field)
-	}
-	if err := json.Unmarshal(b, &o); err != nil {
-		return kubepolicy.Pod{}, o.Metadata, fmt.Errorf("request.%s: %w", field, err)
-	}
-	if len(o.Spec) == 0 {
-		return kubepolicy.Pod{}, o.Metadata, fmt.Errorf("request.%s has no spec", field)
+		return kubepolicy.Pod{}, fmt.Errorf("request.%s is missing", field)
 	}
 	p, err := kubepolicy.ParsePodObject(b)
 	if err != nil {
-		return p, o.Metadata, fmt.Errorf("request.%s: %w", field, err)
+		return p, fmt.Errorf("request.%s: %w", field, err)
 	}
-	return p, o.Metadata, nil
+	if !p.HasSpec() {
+		return p, fmt.Errorf("request.%s has no spec", field)
+	}
+	return p, nil
 }
 
 // conclude takes what was found of a pod.

@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -27,14 +28,18 @@ var templates = map[groupKind][]string{
 // business.
 func (r Reviewer) template(req *request, path []string, v *Verdict) error {
 	var o struct {
-		Metadata metadata `json:"metadata"`
+		Metadata struct {
+			Name              string `json:"name"`
+			GenerateName      string `json:"generateName"`
+			DeletionTimestamp string `json:"deletionTimestamp"`
+		} `json:"metadata"`
 	}
 	if err := json.Unmarshal(req.Object, &o); err != nil {
 		return fmt.Errorf("request.object: %w", err)
 	}
-	v.Name = o.Metadata.name(v.Name)
+	v.Name = cmp.Or(v.Name, o.Metadata.Name, o.Metadata.GenerateName)
 	after, ok, err := templateOf(req.Object, path)
-	if err != nil || !ok || !r.reviewed(after) || o.Metadata.Deletion != "" {
+	if err != nil || !ok || !r.reviewed(after) || o.Metadata.DeletionTimestamp != "" {
 		return err
 	}
 	// Controllers write often, and nobody reads what they are warned of.

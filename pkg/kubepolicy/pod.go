@@ -1,6 +1,7 @@
 package kubepolicy
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 
 // Pod is what matters here of a Kubernetes Pod.
 type Pod struct {
+	meta metadata
+
 	annotations map[string]string
 
 	// known is set if the volumes and containers are known and not the
@@ -25,6 +28,22 @@ type Pod struct {
 	// is there.
 	subPaths map[string]string
 }
+
+// metadata is what is read of a Pod's besides its annotations.
+type metadata struct {
+	Name              string `json:"name"`
+	GenerateName      string `json:"generateName"`
+	DeletionTimestamp string `json:"deletionTimestamp"`
+}
+
+// Name is the pod's name, or what one is to be generated from.
+func (p Pod) Name() string { return cmp.Or(p.meta.Name, p.meta.GenerateName) }
+
+// Deleted reports whether the pod is on its way out.
+func (p Pod) Deleted() bool { return p.meta.DeletionTimestamp != "" }
+
+// HasSpec reports whether more is known than annotations.
+func (p Pod) HasSpec() bool { return p.known }
 
 // RuntimeClass is the name of the pod's RuntimeClass; empty if it has none, or
 // if only its annotations are known.
@@ -93,6 +112,7 @@ func ParsePodObject(b []byte) (Pod, error) {
 	var pod struct {
 		Kind     string `json:"kind"`
 		Metadata struct {
+			metadata
 			Annotations map[string]string `json:"annotations"`
 		} `json:"metadata"`
 		Spec *podSpec `json:"spec"`
@@ -103,7 +123,7 @@ func ParsePodObject(b []byte) (Pod, error) {
 	if pod.Kind != "" && pod.Kind != "Pod" {
 		return Pod{}, fmt.Errorf("%w: kind=%q; allowed: Pod; give one pod, such as the output of kubectl get pod NAME -o json", ErrNotAPod, pod.Kind)
 	}
-	p := Pod{annotations: pod.Metadata.Annotations}
+	p := Pod{meta: pod.Metadata.metadata, annotations: pod.Metadata.Annotations}
 	if pod.Spec != nil {
 		p.learn(*pod.Spec)
 	}

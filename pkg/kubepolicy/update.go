@@ -10,17 +10,17 @@ import (
 )
 
 // CheckUpdate says what a change of a pod's annotations or containers brings
-// about, as far as it was not so before. A pod that is not bound to a node has
-// no sandbox, so Check tells all. The sandbox of one that is bound keeps the
+// about, as far as it was not so before, without notes. A pod that is not bound to a node has
+// no sandbox, so Problems tells all. The sandbox of one that is bound keeps the
 // annotations with which it was started, and a container that starts in it later
 // has the new ones; a new sandbox, as after the node's restart, has them too.
 func CheckUpdate(before, after Pod, o ociconfig.Options) []Finding {
-	found := Check(after, o)
+	found := Problems(after, o)
 	if _, tooMuch := after.tooMuch(); before.node != "" && !tooMuch {
 		found = append(found, joinRunning(before, after, o)...)
 	}
 	old := map[Finding]bool{}
-	for _, f := range Check(before, o) {
+	for _, f := range Problems(before, o) {
 		old[f] = true
 	}
 	return slices.DeleteFunc(found, func(f Finding) bool { return old[f] })
@@ -30,7 +30,7 @@ func CheckUpdate(before, after Pod, o ociconfig.Options) []Finding {
 // with the old ones.
 func joinRunning(before, after Pod, o ociconfig.Options) []Finding {
 	if maps.Equal(before.annotations, after.annotations) || !before.known || !after.known {
-		return nil // Check has looked at the containers
+		return nil // Problems has looked at the containers
 	}
 	c := newChecker(after, o)
 	sandbox := before.sandboxSpec()

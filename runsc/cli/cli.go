@@ -13,6 +13,7 @@ import (
 	"github.com/directfs/runsc/runsc/internal/boot"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/gofer"
+	"github.com/directfs/runsc/runsc/internal/node"
 	"github.com/directfs/runsc/runsc/internal/policycmd"
 	"github.com/directfs/runsc/runsc/internal/preinit"
 	"github.com/directfs/runsc/runsc/internal/sandbox"
@@ -87,10 +88,11 @@ func commands() map[util.SubCommand]string {
 		new(cmd.Pause), new(cmd.Resume), new(cmd.Spec), new(cmd.Update), new(cmd.Wait),
 		new(cmd.FSCheckpoint), new(cmd.PortForward), new(cmd.Read), new(cmd.Tar))
 	add("helpers", new(cmd.Install), new(cmd.Mitigate), new(cmd.Uninstall), new(nvproxy.Nvproxy), new(trace.Trace),
-		new(cmd.CPUFeatures), new(cmd.Features), policycmd.Command(), webhook.Command())
+		new(cmd.CPUFeatures), new(cmd.Features), policycmd.Command())
 	add("debug", new(cmd.Debug), new(profile.Profile), new(cmd.Statefile), new(cmd.Symbolize), new(cmd.Usage),
 		new(cmd.ReadControl), new(cmd.WriteControl))
 	add("metrics", new(cmd.MetricMetadata), new(cmd.MetricExport), new(cmd.MetricServer))
+	add("kubernetes", webhook.Command(), node.Command())
 	add("internal use only", new(boot.Boot), new(gofer.Command), new(sentrycmd.Umount))
 	for c, group := range alias.Commands() {
 		table[c] = group

@@ -100,7 +100,7 @@ func (c *check) pod(conf *config.Config, r io.Reader) subcommands.ExitStatus {
 		return fail(c.Name(), usagef("stdin: %w", err))
 	}
 	var refused []error
-	for _, f := range NewPodChecker(conf, volumes.Gofers("", "")).Check(pod) {
+	for _, f := range NewPodChecker(conf, volumes.Gofers("", "")).CheckAndNote(pod) {
 		if f.Level == kubepolicy.Refused {
 			refused = append(refused, errors.New(f.Text))
 			continue

@@ -22,8 +22,14 @@ func NewPodChecker(conf *config.Config, gofers map[string]ociconfig.GoferFunc) *
 	return &PodChecker{conf, gofers}
 }
 
-// Check is kubepolicy.Check, with what the engine refuses before.
+// Check is kubepolicy.Problems, with what the engine refuses before.
 func (c *PodChecker) Check(pod kubepolicy.Pod) []kubepolicy.Finding {
+	found, o := c.engine(pod)
+	return append(found, kubepolicy.Problems(pod, o)...)
+}
+
+// CheckAndNote is Check with notes.
+func (c *PodChecker) CheckAndNote(pod kubepolicy.Pod) []kubepolicy.Finding {
 	found, o := c.engine(pod)
 	return append(found, kubepolicy.Check(pod, o)...)
 }

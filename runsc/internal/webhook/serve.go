@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -56,6 +58,11 @@ func serve(ctx context.Context, o options, conf *config.Config, log *slog.Logger
 	l, err := net.Listen("tcp", o.listen)
 	if err != nil {
 		return fmt.Errorf("--listen=%s: %w", o.listen, err)
+	}
+	// What a review needs is garbage right after it. With the little that lives on,
+	// the default would collect many times a second. A limit comes from GOMEMLIMIT.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(800)
 	}
 	s := &server{log: log, cert: cert, metrics: newMetrics()}
 	h := &http.Server{

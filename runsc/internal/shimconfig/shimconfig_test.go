@@ -1,12 +1,14 @@
-package webhook
+package shimconfig_test
 
 import (
 	"maps"
 	"strings"
 	"testing"
+
+	"github.com/directfs/runsc/runsc/internal/shimconfig"
 )
 
-func TestParseConfig(t *testing.T) {
+func TestParse(t *testing.T) {
 	for name, tt := range map[string]struct {
 		in   string
 		want map[string]string
@@ -38,7 +40,7 @@ binary_name = "/usr/local/bin/runsc"
 		"an array of tables": {"[[runsc_config]]\na = 'b'", nil, "no header"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := parseConfig(tt.in)
+			got, err := shimconfig.Parse(tt.in)
 			if (err != nil) != (tt.err != "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 				t.Errorf("got %v, want %q", err, tt.err)
 			}
