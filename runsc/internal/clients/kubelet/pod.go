@@ -164,7 +164,7 @@ func (n *Node) Outcome(tb testing.TB, pod string) (s Status, refused string) {
 			running = running && c.State.Running != nil
 		}
 		if refused == "" && !running {
-			return fmt.Errorf("%+v\n%s", s.Status, n.Events(pod))
+			return fmt.Errorf("%+v\n%s", s.Status, tail(n.Events(pod)))
 		}
 		return nil
 	})
@@ -191,7 +191,7 @@ func (n *Node) Ready(tb testing.TB, pod string) Status {
 			ready = ready && c.Ready
 		}
 		if !ready {
-			return fmt.Errorf("%+v\n%s", s.Status, n.Events(pod))
+			return fmt.Errorf("%+v\n%s", s.Status, tail(n.Events(pod)))
 		}
 		return nil
 	})
@@ -260,3 +260,6 @@ func wait(tb testing.TB, what string, holds func() error) {
 	}
 	tb.Fatalf("%s: %v", what, err)
 }
+
+// tail is the end of a text.
+func tail(s string) string { return s[max(0, len(s)-2000):] }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/directfs/runsc/runsc/internal/clients/containerd"
 	"github.com/directfs/runsc/runsc/internal/clients/lab"
 )
 
@@ -150,6 +151,7 @@ func verdicts(t *testing.T, n *Node) {
 	file := HostPath("data", n.Write("text\n", "file"))
 	memory := Object{"name": "data", "emptyDir": Object{"medium": "Memory"}}
 	info := Object{"name": "data", "downwardAPI": Object{"items": []Object{{"path": "name", "fieldRef": Object{"fieldPath": "metadata.name"}}}}}
+	image := Object{"name": "data", "image": Object{"reference": containerd.ImageName, "pullPolicy": "Never"}}
 	again := Mount("data", "/again")
 	judge(t, n, nil, map[string]verdict{
 		"none":           runs(one(data, nil), "a / directfs", "a /data directfs"),
@@ -172,7 +174,10 @@ func verdicts(t *testing.T, n *Node) {
 		"host-type":      isRefused(one(host, annotations("data.directfs", "off", "data.type", "bind")), ""),
 		"other-volume":   isRefused(one(data, annotations("other.directfs", "off")), `dev.gvisor.spec.mount.other.directfs="off": hint names no mount source`),
 		"other-type":     isRefused(one(data, annotations("other.directfs", "off", "other.type", "bind")), ""),
-		"unmounted":      runs(Pod{Annotations: annotations("data.directfs", "off"), Volumes: []Object{data}, Containers: []Object{Container("a")}}),
+		"unmounted":      isRefused(Pod{Annotations: annotations("data.directfs", "off"), Volumes: []Object{data}, Containers: []Object{Container("a")}}, "the name of one of the pod's volumes that a container mounts"),
+		"unmounted-type": isRefused(Pod{Annotations: annotations("data.directfs", "off", "data.type", "bind"), Volumes: []Object{data}, Containers: []Object{Container("a")}}, ""),
+		"image":          isRefused(one(image, annotations("data.directfs", "off")), "hint names no mount source"),
+		"image-none":     runs(one(image, nil), "a /data directfs"),
 		"type":           runs(one(data, annotations("data.type", "bind", "data.directfs", "off")), "a /data lisafs"),
 		"type-only":      runs(one(data, annotations("data.type", "bind")), "a /data directfs"),
 		"type-bad":       runs(one(info, annotations("data.type", "nfs"))),
@@ -192,8 +197,10 @@ func verdicts(t *testing.T, n *Node) {
 		"many":           isRefused(one(data, annotations("data.directfs", "Off", "data.cache", "never", "other.directfs", "off")), `data.directfs="Off"`, `data.cache="never"`, "dev.gvisor.spec.mount.other.directfs"),
 		"everything":     runs(one(data, annotations("x.source", "/", "x.directfs", "off"), again), "a /data lisafs", "b /again lisafs"),
 		"all-exclusive":  isRefused(one(data, annotations("x.source", "/var/lib/kubelet", "x.cache", "exclusive"), again), "another mount changes the same files"),
-		"no-volumes":     runs(Pod{Annotations: annotations("x.source", "/var/lib/kubelet", "x.cache", "exclusive"), Containers: []Object{Container("a"), Container("b")}}),
-		"subpath-expr":   runs(one(data, annotations("data.directfs", "off"), Mount("data", "/sub", "subPathExpr", "$(POD)/x")), "b /sub lisafs"),
+		"given":          isRefused(Pod{Annotations: annotations("x.source", "/var/lib/kubelet", "x.cache", "exclusive"), Containers: []Object{Container("a"), Container("b")}}, `dev.gvisor.spec.mount.x.cache="exclusive": another mount changes the same files: the hint is for mount "/etc/hosts"`),
+		"given-one":      runs(Pod{Annotations: annotations("x.source", "/var/lib/kubelet", "x.cache", "exclusive"), Containers: []Object{Container("a")}}),
+		"given-gofer":    isRefused(Pod{Annotations: annotations("x.source", "/var/lib/kubelet", "x.gofer", "blob/x"), Containers: []Object{Container("a")}}, "unknown gofer"),
+		"subpath-expr":   runs(Pod{Annotations: annotations("data.directfs", "off"), Volumes: []Object{data}, Containers: []Object{With(Container("a", Mount("data", "/sub", "subPathExpr", "$(D)/x")), "env", []Object{{"name": "D", "value": "d"}})}}, "a /sub lisafs"),
 	})
 }
 
