@@ -102,6 +102,7 @@ func TestReview(t *testing.T) {
 		"a hint that counts":        {ask("CREATE", pod("runsc", good), "", ""), admission.Allowed, ""},
 		"a word that is no value":   {ask("CREATE", pod("runsc", wrong), "", ""), admission.Refused, `v.directfs="maybe"`},
 		"a hint alone":              {ask("CREATE", pod("runsc", off), "", ""), admission.Allowed, ""},
+		"a hint of no volume":       {ask("CREATE", pod("runsc", strings.Replace(off, "mount.v.", "mount.w.", 1)), "", ""), admission.Refused, "w.type=bind"},
 		"the second class":          {ask("CREATE", pod("sandboxed", wrong), "", ""), admission.Refused, "maybe"},
 		"a class of others":         {ask("CREATE", pod("runc", wrong), "", ""), admission.Skipped, ""},
 		"no class":                  {ask("CREATE", pod("", wrong), "", ""), admission.Skipped, ""},

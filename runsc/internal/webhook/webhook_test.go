@@ -18,6 +18,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/directfs/runsc/runsc/cli"
 )
@@ -93,6 +94,18 @@ func start(t *testing.T, global []string, own ...string) *process {
 	return p
 }
 
+// next is the next line of the log.
+func (p *process) next() string {
+	p.t.Helper()
+	select {
+	case line := <-p.log:
+		return line
+	case <-time.After(time.Minute):
+		p.t.Fatal("nothing more in the log")
+		return ""
+	}
+}
+
 func (p *process) get(path string) (int, string) {
 	p.t.Helper()
 	r, err := p.client.Get("https://" + p.address + path)
@@ -154,7 +167,7 @@ func TestSameWordsAsPolicyCheck(t *testing.T) {
 	pods := []string{
 		strings.Replace(string(b), `"spec": {`, `"spec": {"runtimeClassName": "runsc",`, 1),
 		annotate(),
-		annotate("spec.mount.v.directfs=off"),
+		annotate("spec.mount.w.directfs=off"),
 		annotate("spec.mount.v.type=bind", "spec.mount.v.directfs=on", "spec.mount.h.source=/srv", "spec.mount.h.directfs=off", "spec.mount.x.source=/srv", "spec.mount.x.directfs=on"),
 		annotate("spec.mount.h.type=bind", "spec.mount.h.gofer=blob/x", "spec.mount.nothing.type=nfs", "spec.mount.v.x.y=z", "spec.rootfs.direct-fs=on"),
 		annotate("flag.directfs=false", "flag.nothing=1", "bundle.experimental-high-performance=yes", "internal.directfs-plan=x"),
@@ -235,8 +248,8 @@ func asExit(err error, e **exec.ExitError) (ok bool) { *e, ok = err.(*exec.ExitE
 
 func TestEndpoints(t *testing.T) {
 	p := start(t, nil, "--shutdown-delay=0s")
-	p.review(annotate("spec.mount.v.directfs=off"))
-	line := <-p.log
+	p.review(annotate("spec.mount.w.directfs=off"))
+	line := p.next()
 	for _, text := range []string{"msg=refused", "namespace=ns", "name=bad", "findings=1", "names no mount source"} {
 		if !strings.Contains(line, text) {
 			t.Errorf("no %q in the log: %s", text, line)
@@ -266,7 +279,7 @@ func TestShutdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	body := review(annotate("spec.mount.v.directfs=off"))
+	body := review(annotate("spec.mount.w.directfs=off"))
 	fmt.Fprintf(conn, "POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:10])
 	// The server has begun to read when it answers on another connection.
 	if code, _ := p.get("/readyz"); code != 200 {
@@ -275,7 +288,7 @@ func TestShutdown(t *testing.T) {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if line := <-p.log; !strings.Contains(line, "msg=ending") {
+	if line := p.next(); !strings.Contains(line, "msg=ending") {
 		t.Errorf("logged %s", line)
 	}
 	go func() {
