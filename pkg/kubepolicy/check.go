@@ -136,6 +136,10 @@ func (c *checker) typedName(name string) {
 		c.add(Warning, "%s: the pod has no volume %q; unless that is the name of a PersistentVolume, the shim finds no directory and refuses the pod; write the name of a volume", typ, name)
 	case v.HostPath != nil:
 		c.add(Refused, "pod: %s: the volume is a hostPath, for which there is no directory of the pod, so the shim refuses the pod; remove .type and .share and set %s=%q", typ, sourceKey, v.HostPath.Path)
+	case v.Image != nil:
+		c.add(Refused, "pod: %s: the volume is an image, for which there is no directory of the pod, so the shim refuses the pod; remove the annotations of this name", typ)
+	case !c.pod.mounted[name] && !c.pod.claims:
+		c.add(Refused, "pod: %s: no container mounts the volume, so there is no directory of it, and the shim refuses the pod; mount the volume, or remove the annotations of this name", typ)
 	default:
 		c.claimed(typ, name, v)
 	}
@@ -211,7 +215,9 @@ func (c *checker) containers(sandbox *specs.Spec, running directfspolicy.Plan, k
 func (c *checker) decisions(plans []directfspolicy.Plan) {
 	for i, ct := range c.pod.containers {
 		for _, d := range plans[i].Decisions() {
-			c.decision(ct.Name, d)
+			if d.Mount == "/" || ct.mounts(d.Mount) {
+				c.decision(ct.Name, d)
+			}
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"reflect"
+	"slices"
 )
 
 // Pod is what matters here of a Kubernetes Pod.
@@ -21,7 +22,8 @@ type Pod struct {
 	runtimeClass string
 	node         string // that it is bound to; its sandbox may be there already
 	volumes      map[string]volume
-	claims       bool // whether a PersistentVolume is behind one of them
+	mounted      map[string]bool // by some container; of others there is nothing on the node
+	claims       bool            // whether a PersistentVolume is behind one of them
 	containers   []container
 
 	// subPaths are the sources of mounts with a subPath, and what of the node
@@ -56,8 +58,17 @@ type container struct {
 	// RestartPolicy is Always for an init container that is a sidecar.
 	RestartPolicy string `json:"restartPolicy"`
 
+	SecurityContext struct {
+		ReadOnlyRootFilesystem bool `json:"readOnlyRootFilesystem"`
+	} `json:"securityContext"`
+
 	// ends is set for an init container that has ended when the next starts.
 	ends bool
+}
+
+// mounts reports whether the container has a volume there.
+func (c container) mounts(destination string) bool {
+	return slices.ContainsFunc(c.VolumeMounts, func(vm volumeMount) bool { return path.Clean("/"+vm.MountPath) == destination })
 }
 
 type volumeMount struct {
@@ -81,6 +92,7 @@ type volume struct {
 	Claim     *struct{} `json:"persistentVolumeClaim"`
 	Ephemeral *struct{} `json:"ephemeral"`
 	CSI       *struct{} `json:"csi"`
+	Image     *struct{} `json:"image"`
 }
 
 // claimed reports whether a PersistentVolume is behind the volume. The kubelet
@@ -155,9 +167,10 @@ func (p *Pod) learn(s podSpec) {
 	}
 	p.containers = append(p.containers, s.Containers...)
 	p.containers = append(p.containers, s.EphemeralContainers...)
-	p.subPaths = map[string]string{}
+	p.mounted, p.subPaths = map[string]bool{}, map[string]string{}
 	for _, c := range p.containers {
 		for i, vm := range c.VolumeMounts {
+			p.mounted[vm.Name] = true
 			if vm.hasSubPath() {
 				// What an expression becomes is not known; it is in the volume.
 				p.subPaths[subPathSource(c, i)] = path.Join(p.mountSource(vm.Name), "/"+vm.SubPath+vm.SubPathExpr)
