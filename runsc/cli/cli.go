@@ -87,8 +87,8 @@ func commands() map[util.SubCommand]string {
 	}
 	add("", sandbox.Create(), sandbox.Run(), sandbox.Start(), sandbox.Restore(), sandbox.Do(), sandbox.SandboxExec())
 	add("", sandbox.Delete(), sandbox.Kill(), sandbox.Clean(new(cmd.List)), sandbox.Clean(new(cmd.State)))
-	add("", new(cmd.Checkpoint), new(cmd.Events), sandbox.Exec(), new(cmd.PS),
-		new(cmd.Pause), new(cmd.Resume), new(cmd.Spec), new(cmd.Update), new(cmd.Wait),
+	add("", new(cmd.Checkpoint), sandbox.Tidy(new(cmd.Events)), sandbox.Tidy(sandbox.Exec()), sandbox.Tidy(new(cmd.PS)),
+		sandbox.Tidy(new(cmd.Pause)), sandbox.Tidy(new(cmd.Resume)), new(cmd.Spec), new(cmd.Update), sandbox.Tidy(new(cmd.Wait)),
 		new(cmd.FSCheckpoint), new(cmd.PortForward), new(cmd.Read), new(cmd.Tar))
 	add("helpers", install.Install(), new(cmd.Mitigate), install.Uninstall(), new(nvproxy.Nvproxy), new(trace.Trace),
 		new(cmd.CPUFeatures), new(features))

@@ -44,6 +44,7 @@ func (r *remove) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcom
 			util.Fatalf("%v", err)
 		}
 	}
+	statedir.SweepLocks(conf.RootDir, isDrawnID) // of containers that others delete meanwhile
 	return subcommands.ExitSuccess
 }
 
@@ -154,5 +155,26 @@ func Clean(c util.SubCommand) util.SubCommand { return cleaning{c} }
 // called of a command, and looks for the container already.
 func (c cleaning) FetchSpec(conf *config.Config, f *flag.FlagSet) (string, *specs.Spec, error) {
 	statedir.Sweep(conf.RootDir)
-	return c.SubCommand.FetchSpec(conf, f)
+	return fetchSpec(c.SubCommand, conf, f)
+}
+
+// tidy is a command that leaves nothing behind if its container is deleted while
+// it looks for it.
+type tidy struct{ util.SubCommand }
+
+// Tidy makes a command of the engine remove what it makes of a container that it
+// does not find.
+func Tidy(c util.SubCommand) util.SubCommand { return tidy{c} }
+
+// FetchSpec implements util.SubCommand.FetchSpec.
+func (c tidy) FetchSpec(conf *config.Config, f *flag.FlagSet) (string, *specs.Spec, error) {
+	return fetchSpec(c.SubCommand, conf, f)
+}
+
+func fetchSpec(c util.SubCommand, conf *config.Config, f *flag.FlagSet) (string, *specs.Spec, error) {
+	id, spec, err := c.FetchSpec(conf, f)
+	if err != nil {
+		statedir.SweepLocks(conf.RootDir, isDrawnID)
+	}
+	return id, spec, err
 }
