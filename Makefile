@@ -30,6 +30,7 @@ SHIMLDFLAGS := -s -w -X github.com/containerd/containerd/v2/version.Version=$(VE
 # are built for them.
 CLIENTS     := runsc/internal/clients
 CONTAINERD  := $(CLIENTS)/tools/containerd
+OCITOOLS    := $(CLIENTS)/tools/runtimetools
 
 # One set of flags for all that links the engine, so that it is compiled once.
 # The version comes from git describe above; Go need not ask git again, which
@@ -39,7 +40,7 @@ export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false -t
 export RUNSC_BIN := $(CURDIR)/bin/runsc
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-blob test test-clients test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays clean check-go check-machine check-tools check-engines
+.PHONY: help build demo demo-blob test test-clients conformance test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays clean check-go check-machine check-tools check-engines
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +67,22 @@ bin/clients/containerd: $(CONTAINERD)/go.mod $(CONTAINERD)/go.sum
 	@go build -C $(CONTAINERD) -tags 'no_btrfs no_devmapper no_zfs' -o $(CURDIR)/bin/clients/ $$(cd $(CONTAINERD) && go list tool)
 	@touch $@
 
+# The suites of conformance, and the runtime that this one is compared with.
+bin/clients/critest: $(CONTAINERD)/go.mod $(CONTAINERD)/go.sum
+	@echo "building critest"
+	@go test -C $(CONTAINERD) -c -o $(CURDIR)/$@ sigs.k8s.io/cri-tools/cmd/critest
+
+bin/clients/runsc-upstream: go.mod go.sum
+	@echo "building upstream's runsc"
+	@go build -ldflags '-s -w' -o $@ gvisor.dev/gvisor/runsc
+
+bin/clients/runtimetools/runtimetest: $(OCITOOLS)/go.mod $(OCITOOLS)/go.sum
+	@echo "building OCI runtime-tools"
+	@mkdir -p $(@D)
+	@go build -C $(OCITOOLS) -ldflags '-s -w' -o $(CURDIR)/$(@D)/ $$(cd $(OCITOOLS) && go list tool)
+	@install -m 644 $$(cd $(OCITOOLS) && go list -m -f '{{.Dir}}' github.com/opencontainers/runtime-tools)/rootfs-amd64.tar.gz bin/clients/runtimetools-rootfs.tar.gz
+	@touch $@
+
 demo: check-machine build ## run containers with mixed decisions and look at their sandboxes (root)
 	@go run ./runsc/internal/e2e/demo $(DEMOFLAGS)
 
@@ -85,7 +102,10 @@ test: check-machine check-tools build ## all tests: vet, unit with -race, fuzz s
 
 # Packages of different engines do not run at once: each is a machine of its own.
 test-clients: check-machine check-engines build bin/clients/containerd ## tests with real container engines, which are installed from Debian (root)
-	cd $(CLIENTS) && go vet ./... && go test -count=1 -p 1 -timeout 30m ./...
+	cd $(CLIENTS) && go vet ./... && go test -count=1 -p 1 -timeout 30m $$(go list ./... | grep -v /conformance$$)
+
+conformance: check-machine check-engines build bin/clients/containerd bin/clients/critest bin/clients/runsc-upstream bin/clients/runtimetools/runtimetest ## critest and OCI runtime-tools, with upstream's runsc and runc too, ten minutes (root)
+	cd $(CLIENTS) && go vet ./conformance/... && go test ./conformance/baseline && go test -count=1 -v -parallel 5 -timeout 40m ./conformance
 
 test-faults: check-machine build ## the long tests of faults: KILLS kills (default 300) of what serves a bucket, five minutes (root)
 	cd $(BLOB) && RUNSC_TEST_BLOB_KILLS=$(KILLS) go test -count=1 -timeout 2h -v -run '^TestKill$$' . ./internal/e2e
