@@ -29,7 +29,7 @@ const (
 )
 
 // testSupport are directories that only tests, and the demo, import.
-var testSupport = []string{"runsc/internal/e2e", "runsc/harness", "runsc/enginetest"}
+var testSupport = []string{"runsc/internal/e2e", "runsc/internal/clients", "runsc/harness", "runsc/enginetest"}
 
 // source is one Go file that is part of a program.
 type source struct {

@@ -13,11 +13,13 @@ import (
 	"github.com/directfs/runsc/runsc/internal/boot"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/gofer"
-	"github.com/directfs/runsc/runsc/internal/policycmd"
+	"github.com/directfs/runsc/runsc/internal/install"
+	"github.com/directfs/runsc/runsc/internal/node"
 	"github.com/directfs/runsc/runsc/internal/preinit"
 	"github.com/directfs/runsc/runsc/internal/sandbox"
 	"github.com/directfs/runsc/runsc/internal/supervise"
 	"github.com/directfs/runsc/runsc/internal/volumes"
+	"github.com/directfs/runsc/runsc/internal/webhook"
 	"github.com/google/subcommands"
 	enginecli "gvisor.dev/gvisor/runsc/cli"
 	"gvisor.dev/gvisor/runsc/cmd"
@@ -57,6 +59,7 @@ func Main() {
 	flag.Var(&engine.Hints, "directfs-hints", "hints about directfs and cache modes that may count: all (default), narrow (none that asks for directfs where --directfs=false) or none")
 	flag.Var(&engine.Overlay, "overlay-driver", "who makes one tree of a mount of type overlay, where the mount does not say: host, sentry or auto")
 	flag.Var(volumes.Daemons, "volume-daemon", "a daemon that serves volumes, NAME=unix:PATH; may be repeated, or have several with commas between them")
+	reportFlagErrors()
 	enginecli.Run(nil, commands(), []subcommands.Command{new(cmd.Platforms), new(cmd.Syscalls)})
 }
 
@@ -70,6 +73,8 @@ func RegisterVolumes(b volume.Backend) { volumes.Register(b) }
 func startsProcesses(arg string) bool {
 	return slices.Contains([]string{"create", "run", "restore", "do"}, arg)
 }
+
+const internalGroup = "internal use only"
 
 // commands is every command by its group, as the engine has them in
 // runsc/cli/maincli.
@@ -85,12 +90,14 @@ func commands() map[util.SubCommand]string {
 	add("", new(cmd.Checkpoint), new(cmd.Events), sandbox.Exec(), new(cmd.PS),
 		new(cmd.Pause), new(cmd.Resume), new(cmd.Spec), new(cmd.Update), new(cmd.Wait),
 		new(cmd.FSCheckpoint), new(cmd.PortForward), new(cmd.Read), new(cmd.Tar))
-	add("helpers", new(cmd.Install), new(cmd.Mitigate), new(cmd.Uninstall), new(nvproxy.Nvproxy), new(trace.Trace),
-		new(cmd.CPUFeatures), new(features), policycmd.Command())
+	add("helpers", install.Install(), new(cmd.Mitigate), install.Uninstall(), new(nvproxy.Nvproxy), new(trace.Trace),
+		new(cmd.CPUFeatures), new(features))
+	addCompletion(add, table)
 	add("debug", new(cmd.Debug), new(profile.Profile), new(cmd.Statefile), new(cmd.Symbolize), new(cmd.Usage),
 		new(cmd.ReadControl), new(cmd.WriteControl))
 	add("metrics", new(cmd.MetricMetadata), new(cmd.MetricExport), new(cmd.MetricServer))
-	add("internal use only", new(boot.Boot), new(gofer.Command), new(sentrycmd.Umount))
+	add("kubernetes", webhook.Command(), node.Command())
+	add(internalGroup, new(boot.Boot), new(gofer.Command), new(sentrycmd.Umount))
 	for c, group := range alias.Commands() {
 		table[c] = group
 	}

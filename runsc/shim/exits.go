@@ -12,6 +12,7 @@ import (
 
 	"github.com/containerd/containerd/v2/pkg/sys/reaper"
 	runc "github.com/containerd/go-runc"
+	"gvisor.dev/gvisor/pkg/shim/v1/proc"
 	"gvisor.dev/gvisor/pkg/shim/v1/runsccmd"
 )
 
@@ -36,27 +37,34 @@ type childReaper interface {
 type exits struct {
 	childReaper
 
+	// tell is told of containers that end and that nobody waits for.
+	tell func(proc.Exit)
+
 	mu      sync.Mutex
 	running map[int]*sandboxExit    // by PID
 	first   map[string]*sandboxExit // by the sandbox's first container
 }
 
 type sandboxExit struct {
+	id     string
 	ended  chan struct{}
 	status int
+
+	// awaited: the container is being started, or was, and is waited for.
+	awaited bool
 }
 
 // sandboxExits sets the monitor of the runtime's commands, when gVisor's shim has
 // set its own and before it runs any.
 var sandboxExits = sync.OnceValue(func() *exits {
-	e := watchExits(reaper.Default)
+	e := watchExits(reaper.Default, func(exit proc.Exit) { proc.ExitCh <- exit })
 	runsccmd.Monitor = &runsccmd.LogMonitor{Next: e}
 	return e
 })
 
 // watchExits learns from the reaper how the sandboxes end.
-func watchExits(r childReaper) *exits {
-	e := &exits{childReaper: r, running: map[int]*sandboxExit{}, first: map[string]*sandboxExit{}}
+func watchExits(r childReaper, tell func(proc.Exit)) *exits {
+	e := &exits{childReaper: r, tell: tell, running: map[int]*sandboxExit{}, first: map[string]*sandboxExit{}}
 	go func(reaped <-chan runc.Exit) {
 		for exit := range reaped {
 			e.reaped(exit)
@@ -67,11 +75,18 @@ func watchExits(r childReaper) *exits {
 
 func (e *exits) reaped(exit runc.Exit) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if s := e.running[exit.Pid]; s != nil {
-		delete(e.running, exit.Pid)
-		s.status = exit.Status
-		close(s.ended)
+	s := e.running[exit.Pid]
+	if s == nil {
+		e.mu.Unlock()
+		return
+	}
+	delete(e.running, exit.Pid)
+	s.status = exit.Status
+	close(s.ended)
+	awaited := s.awaited
+	e.mu.Unlock()
+	if !awaited {
+		e.tell(proc.Exit{Timestamp: exit.Timestamp, ID: s.id, Status: exit.Status})
 	}
 }
 
@@ -79,7 +94,30 @@ func (e *exits) reaped(exit runc.Exit) {
 func (e *exits) expect(id string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.first[id] = &sandboxExit{ended: make(chan struct{})}
+	e.first[id] = &sandboxExit{id: id, ended: make(chan struct{})}
+}
+
+// Start implements runsccmd.ProcessMonitor.
+func (e *exits) Start(cmd *exec.Cmd) (chan runc.Exit, error) {
+	if s := e.of(cmd); s != nil && subcommand(cmd) == "start" {
+		e.await(s, true)
+	}
+	return e.childReaper.Start(cmd)
+}
+
+// await says whether the container is waited for. If the sandbox has ended in the
+// meantime, and it is not, that is told now.
+func (e *exits) await(s *sandboxExit, awaited bool) {
+	e.mu.Lock()
+	s.awaited = awaited
+	e.mu.Unlock()
+	select {
+	case <-s.ended:
+		if !awaited {
+			e.tell(proc.Exit{Timestamp: time.Now(), ID: s.id, Status: s.status})
+		}
+	default:
+	}
 }
 
 // Wait implements runsccmd.ProcessMonitor.
@@ -88,23 +126,24 @@ func (e *exits) Wait(cmd *exec.Cmd, ch chan runc.Exit) (int, error) {
 	if err != nil {
 		return status, err
 	}
-	id := cmd.Args[len(cmd.Args)-1]
-	switch s, command := e.of(id), subcommand(cmd.Args); {
+	switch s, command := e.of(cmd), subcommand(cmd); {
 	case s == nil:
 	case command == "create" && status == 0:
 		e.created(s, cmd.Args)
+	case command == "start" && status != 0:
+		e.await(s, false)
 	case command == "wait" && status != 0:
-		return e.answer(cmd, id, s, status)
+		return e.answer(cmd, s, status)
 	case command == "delete" && status == 0:
-		e.forget(id)
+		e.forget(s)
 	}
 	return status, nil
 }
 
 // subcommand is the first argument that is no flag of the runtime. All of these
 // are one argument each.
-func subcommand(args []string) string {
-	for _, a := range args[1:] {
+func subcommand(cmd *exec.Cmd) string {
+	for _, a := range cmd.Args[1:] {
 		if !strings.HasPrefix(a, "-") {
 			return a
 		}
@@ -112,16 +151,18 @@ func subcommand(args []string) string {
 	return ""
 }
 
-func (e *exits) of(id string) *sandboxExit {
+// of finds the first container that the command is for: its id is the last
+// argument.
+func (e *exits) of(cmd *exec.Cmd) *sandboxExit {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.first[id]
+	return e.first[cmd.Args[len(cmd.Args)-1]]
 }
 
-func (e *exits) forget(id string) {
+func (e *exits) forget(s *sandboxExit) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.first, id)
+	delete(e.first, s.id)
 }
 
 // created notes the sandbox's PID. If the process is gone already, somebody has
@@ -139,12 +180,12 @@ func (e *exits) created(s *sandboxExit, args []string) {
 }
 
 // answer writes what the command would have written, if the sandbox has ended.
-func (e *exits) answer(cmd *exec.Cmd, id string, s *sandboxExit, status int) (int, error) {
+func (e *exits) answer(cmd *exec.Cmd, s *sandboxExit, status int) (int, error) {
 	select {
 	case <-s.ended:
 	case <-time.After(reapTime):
 		return status, nil
 	}
-	_, err := fmt.Fprintf(cmd.Stdout, `{"id":%q,"exitStatus":%d}`, id, s.status)
+	_, err := fmt.Fprintf(cmd.Stdout, `{"id":%q,"exitStatus":%d}`, s.id, s.status)
 	return 0, err
 }

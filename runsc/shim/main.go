@@ -19,7 +19,7 @@ import (
 const runtimeName = "io.containerd.runsc.v1"
 
 func main() {
-	extension.NewExtension = prepare
-	extension.NewPodExtension = prepare
+	extension.NewExtension = extend
+	extension.NewPodExtension = extend
 	containerd.Run(context.Background(), manager{gvisor.NewShimManager(runtimeName)})
 }

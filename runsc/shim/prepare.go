@@ -1,31 +1,27 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 
-	task "github.com/containerd/containerd/api/runtime/task/v2"
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/ociconfig"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"gvisor.dev/gvisor/pkg/shim/v1/extension"
 )
 
-// prepare is called before a container is created. It changes the annotations of
-// its bundle, which gVisor's shim and then the runtime read. There is no
-// extension, which would see all later calls.
-func prepare(_ context.Context, _ extension.TaskServiceExt, r *task.CreateTaskRequest) (extension.TaskServiceExt, error) {
-	first, err := prepareBundle(r.Bundle, kubeletPods)
+// prepare changes the annotations of a bundle, which gVisor's shim and then the
+// runtime read, before a container is created of it.
+func prepare(id, bundle string) error {
+	first, err := prepareBundle(bundle, kubeletPods)
 	if err != nil {
-		return nil, fmt.Errorf("container %q: %w", r.ID, err)
+		return fmt.Errorf("container %q: %w", id, err)
 	}
 	if first {
-		sandboxExits().expect(r.ID)
+		sandboxExits().expect(id)
 	}
-	return nil, nil
+	return nil
 }
 
 // prepareBundle returns whether the container is the first of a sandbox.

@@ -2,17 +2,269 @@ package containerd
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"testing"
-	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/directfs/runsc/runsc/internal/clients/lab"
+	"github.com/directfs/runsc/runsc/internal/clients/suite"
 )
 
-func TestCtr(t *testing.T) {
-	d := Start(t)
-	for i := range 5 {
-		t0 := time.Now()
-		r := d.Try("ctr", "run", "--rm", "--runtime", "io.containerd.runsc.v1", "--runtime-config-path", d.Path("runsc.toml"), ImageName, fmt.Sprint("c", i), "echo", "hello")
-		t.Logf("%+v", r)
-		t.Log(time.Since(t0))
+// lifecycle are the tests that every road passes.
+func lifecycle(t *testing.T, r *Road) {
+	for name, test := range map[string]func(*testing.T, *Road){
+		"Run": run, "Exec": execute, "Kill": killed, "Streams": streams, "Terminal": terminal,
+		"Pause": pause, "Volumes": volumes, "Mixed": mixed, "Options": options, "Refused": refused,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r.Leaks(t)
+			test(t, r)
+		})
 	}
-	t.Log(d.Log())
+}
+
+func TestGVisorShim(t *testing.T) { lifecycle(t, Start(t).GVisor(nil)) }
+
+func TestRuncShim(t *testing.T) { lifecycle(t, Start(t).Runc()) }
+
+// is fails the test if a command ended or wrote otherwise.
+func is(t *testing.T, r lab.Result, code int, stdout string) {
+	t.Helper()
+	if r.Code != code || r.Stdout != stdout {
+		t.Errorf("exit status %d, stdout %q, stderr %q; want %d, %q", r.Code, r.Stdout, r.Stderr, code, stdout)
+	}
+}
+
+func run(t *testing.T, r *Road) {
+	is(t, r.Run("echo", "hello"), 0, "hello\n")
+	is(t, r.Run("sh", "-c", "exit 7"), 7, "")
+	is(t, r.Run("sh", "-c", "kill -TERM $$"), 143, "")
+	is(t, r.Run("--env", "A=b", "--cwd", "/tmp", "--user", "5:6", "IMAGE", "sh", "-c", "echo $A $PWD; id -u; id -g"), 0, "b /tmp\n5\n6\n")
+	for _, command := range []string{"/no/such", "/etc"} {
+		if got := r.Run(command); got.Code == 0 || !strings.Contains(got.Stderr, command) {
+			t.Errorf("%s: %+v", command, got)
+		}
+	}
+}
+
+func execute(t *testing.T, r *Road) {
+	id := r.Start(t, "sleep", "1000")
+	is(t, r.Exec(id, "echo", "hello"), 0, "hello\n")
+	got := r.Exec(id, "sh", "-c", "echo err >&2; exit 5")
+	is(t, got, 5, "")
+	if !strings.HasPrefix(got.Stderr, "err\n") {
+		t.Errorf("stderr is %q", got.Stderr)
+	}
+	if got := r.Exec(id, "/no/such"); got.Code == 0 || !strings.Contains(got.Stderr, "/no/such") {
+		t.Errorf("%+v", got)
+	}
+	is(t, r.Exec(id, "echo", "still"), 0, "still\n")
+}
+
+func killed(t *testing.T, r *Road) {
+	dir := r.Mkdir("k")
+	const script = "trap 'exit 3' USR1; touch /v/ready; while :; do sleep 0.05; done"
+	for signal, code := range map[string]int{"SIGUSR1": 3, "SIGKILL": 137} {
+		f := r.Foreground(t, "--mount", "type=bind,src="+dir+",dst=/v,options=rbind:rw", "IMAGE", "sh", "-c", script)
+		lab.Eventually(t, "the handler", func() error { return os.Remove(dir + "/ready") })
+		r.Do(t, "task", "kill", "-s", signal, f.ID)
+		if got := f.Wait(); got != code {
+			t.Errorf("%s: exit status %d, want %d\n%s", signal, got, code, f.Output)
+		}
+	}
+	// A container that nobody waits for.
+	id := r.Start(t, "sleep", "1000")
+	r.Do(t, "task", "kill", "-s", "SIGKILL", id)
+	r.Await(t, id, "STOPPED")
+	if got := r.Ctr("task", "rm", id); !strings.Contains(got.Stderr, "exit code 137") {
+		t.Errorf("task rm: %+v", got)
+	}
+	r.Do(t, "container", "rm", id)
+}
+
+// Without a terminal nothing hangs, whatever the container does with its streams.
+func streams(t *testing.T, r *Road) {
+	is(t, r.Run("sh", "-c", "echo out; echo err >&2"), 0, "out\n")
+	// All of it, up to the last line.
+	got := r.Run("sh", "-c", "i=0; while [ $i -lt 2000 ]; do echo $i; i=$((i+1)); done")
+	if lines := strings.Fields(got.Stdout); got.Code != 0 || len(lines) != 2000 || lines[1999] != "1999" {
+		t.Errorf("exit status %d, %d lines, %s", got.Code, len(lines), got.Stderr)
+	}
+	stdin(t, r)
+	logFile(t, r)
+}
+
+// gVisor's shim writes to no log file, which runc's does.
+func logFile(t *testing.T, r *Road) {
+	log, id := r.Path("log"), r.ID()
+	got := r.Ctr(r.runArgs(id, []string{"-d", "--log-uri", "file://" + log, "IMAGE", "sh", "-c", "echo logged; exec sleep 1000"})...)
+	t.Cleanup(func() { r.Remove(id) })
+	if r.gvisor() {
+		if want := "failed to start io pipe copy: gvisor-containerd-shim: opening file://" + log + " failed"; got.Code == 0 || !strings.Contains(got.Stderr, want) {
+			t.Errorf("%+v, want %q", got, want)
+		}
+		return
+	}
+	lab.Eventually(t, "the log", func() error {
+		if text, err := os.ReadFile(log); err != nil || string(text) != "logged\n" {
+			return fmt.Errorf("%q, %v", text, err)
+		}
+		return nil
+	})
+}
+
+// A container reads what the client reads, and its end.
+func stdin(t *testing.T, r *Road) {
+	in, out := r.Path("in"), r.Path("out")
+	if err := unix.Mkfifo(in, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctr := append([]string{"ctr"}, r.runArgs(r.ID(), []string{"--rm", "IMAGE", "cat"})...)
+	done := make(chan lab.Result)
+	go func() {
+		done <- r.Try("sh", append([]string{"-c", `exec "$@" <` + in + ` >` + out, "sh"}, ctr...)...)
+	}()
+	w, err := os.OpenFile(in, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.WriteString("in\n"); err != nil {
+		t.Error(err)
+	}
+	lab.Eventually(t, "output", func() error {
+		if text, err := os.ReadFile(out); err != nil || string(text) != "in\n" {
+			return fmt.Errorf("%q, %v", text, err)
+		}
+		return nil
+	})
+	// Not before: ctr overlooks an end that it reads before the task is there.
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+	is(t, <-done, 0, "")
+}
+
+func terminal(t *testing.T, r *Road) {
+	script := func(args []string, command string) lab.Result {
+		return r.Try("script", "-qec", "ctr "+strings.Join(args, " ")+" sh -c '"+command+"' 2>/dev/null", "/dev/null")
+	}
+	const command = "[ -t 0 ] && [ -t 1 ] && echo terminal; exit 4"
+	got := script(r.runArgs(r.ID(), []string{"--rm", "-t", "IMAGE"}), command)
+	if got.Code != 4 || !strings.Contains(got.Stdout, "terminal") {
+		t.Errorf("run: %+v", got)
+	}
+	id := r.Start(t, "sleep", "1000")
+	got = script([]string{"task", "exec", "-t", "--exec-id", "x", id}, command)
+	if got.Code != 4 || !strings.Contains(got.Stdout, "terminal") {
+		t.Errorf("exec: %+v", got)
+	}
+}
+
+func pause(t *testing.T, r *Road) {
+	dir := r.Mkdir("p")
+	id := r.Start(t, "--mount", "type=bind,src="+dir+",dst=/v,options=rbind:rw", "IMAGE", "sh", "-c", "while :; do touch /v/f; sleep 0.02; done")
+	lab.Eventually(t, "the file", func() error { return os.Remove(dir + "/f") })
+	r.Do(t, "task", "pause", id)
+	r.Await(t, id, "PAUSED")
+	if err := ignoreAbsent(os.Remove(dir + "/f")); err != nil {
+		t.Error(err)
+	}
+	// That nothing happens cannot be waited for: another command takes its time.
+	r.State(t, id)
+	if _, err := os.Stat(dir + "/f"); err == nil {
+		t.Error("the paused container has written")
+	}
+	r.Do(t, "task", "resume", id)
+	lab.Eventually(t, "the file", func() error { return os.Remove(dir + "/f") })
+	r.Await(t, id, "RUNNING")
+}
+
+func volumes(t *testing.T, r *Road) {
+	dir := r.Mkdir("v")
+	file := r.Write("content\n", "file")
+	is(t, r.Run("--mount", "type=bind,src="+dir+",dst=/v,options=rbind:rw", "--mount", "type=bind,src="+file+",dst=/f,options=rbind:ro", "IMAGE", "sh", "-c",
+		"cat /f; echo new >/v/new; touch /f 2>/dev/null || echo read-only"), 0, "content\nread-only\n")
+	if text, err := os.ReadFile(dir + "/new"); err != nil || string(text) != "new\n" {
+		t.Errorf("on the host: %q, %v", text, err)
+	}
+}
+
+// A container with mounts of both kinds: what the guest says, what the sandbox
+// process holds, and what verify says.
+func mixed(t *testing.T, r *Road) {
+	a, b, c := r.Mkdir("a"), r.Mkdir("b"), r.Mkdir("c")
+	mount := func(src, dst, options string) []string {
+		return []string{"--mount", "type=bind,src=" + src + ",dst=" + dst + ",options=" + options}
+	}
+	args := append(mount(a, "/a", "rbind:rw"), mount(b, "/b", "rbind:rw:directfs=off")...)
+	args = append(args, mount(c, "/c", "rbind:rw:directfs=on:cache=shared")...)
+	args = append(args, "--annotation", "dev.gvisor.spec.mount.a.source="+a, "--annotation", "dev.gvisor.spec.mount.a.directfs=off")
+	id := r.Start(t, append(args, "IMAGE", "sleep", "1000")...)
+	mounts := r.Exec(id, "cat", "/proc/mounts").Stdout
+	for mount, want := range map[string]bool{"/a": false, "/b": false, "/c": true} {
+		if line := mountLine(mounts, mount); strings.Contains(line, ",directfs") != want || !strings.Contains(line, " 9p ") {
+			t.Errorf("%s: %q, want directfs: %v", mount, line, want)
+		}
+	}
+	is(t, r.Exec(id, "sh", "-c", "for m in a b c; do echo $m >/$m/f; done"), 0, "")
+	suite.HoldsOnly(t, r.Sandbox(t, id), c, a)
+	suite.HoldsOnly(t, r.Sandbox(t, id), c, b)
+	got := r.Try("runsc", "policy", "verify", id)
+	for _, want := range []string{"verdict: ok", "ok       /a access: lisafs", "ok       /b access: lisafs", "ok       /c access: directfs"} {
+		if got.Code != 0 || !strings.Contains(got.Stdout, want) {
+			t.Errorf("no %q in %+v", want, got)
+		}
+	}
+}
+
+// mountLine is the line of a mount in /proc/mounts, the last one at the place.
+func mountLine(mounts, place string) string {
+	found := ""
+	for line := range strings.Lines(mounts) {
+		if f := strings.Fields(line); len(f) > 2 && f[1] == place {
+			found = line
+		}
+	}
+	return found
+}
+
+// What ctr takes for the mounts of a container, and what the runtime says of it.
+func options(t *testing.T, r *Road) {
+	dir := r.Mkdir("o")
+	for option, want := range map[string]string{
+		"directfs=onn":  `create: mount option directfs="onn" (mount "/o"): invalid value; allowed: on, true, off, false, default; write one of the allowed values or remove the key`,
+		"direct-fs=off": `create: mount option="direct-fs=off" (mount "/o"): mount option not allowed; write one of directfs=on, directfs=true, directfs=off, directfs=false, directfs=default`,
+		"gofer=s3/x":    `create: mount option gofer="s3/x" (mount "/o"): unknown gofer; `,
+		"cache=none":    `create: mount option cache="none" (mount "/o"): invalid value; allowed: shared, exclusive, default; `,
+	} {
+		got := r.Run("--mount", "type=bind,src="+dir+",dst=/o,options=rbind:rw:"+option, "IMAGE", "true")
+		if got.Code == 0 || !strings.Contains(got.Stderr, want) {
+			t.Errorf("%s: %+v\nwant %s", option, got, want)
+		}
+	}
+}
+
+// All that is wrong is in the client's error, and nothing is left.
+func refused(t *testing.T, r *Road) {
+	dir := r.Mkdir("r")
+	id := r.ID()
+	got := r.Ctr(r.runArgs(id, []string{"-d", "--null-io",
+		"--annotation", "dev.gvisor.spec.rootfs.directfs=Off",
+		"--annotation", "dev.gvisor.spec.mount.none.directfs=off",
+		"--mount", "type=bind,src=" + dir + ",dst=/r,options=rbind:rw:cache=never", "IMAGE", "sleep", "1000"})...)
+	for _, want := range []string{
+		`dev.gvisor.spec.rootfs.directfs="Off" (mount "/"): invalid value; allowed: on, true, off, false, default; write one of the allowed values or remove the key`,
+		`dev.gvisor.spec.mount.none.directfs="off": hint names no mount source; add dev.gvisor.spec.mount.none.source with the source of the mount that is meant`,
+		`mount option cache="never" (mount "/r"): invalid value; allowed: shared, exclusive, default; write one of the allowed values or remove the key`,
+	} {
+		if got.Code == 0 || !strings.Contains(got.Stderr, want) {
+			t.Errorf("no %q in %+v", want, got)
+		}
+	}
+	if state := r.State(t, id); state != "" {
+		t.Errorf("the refused container has a task that is %s", state)
+	}
+	r.Do(t, "container", "rm", id)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -47,6 +48,12 @@ func Start(tb testing.TB, handlers ...Handler) *Daemon {
 	d := Prepare(tb, handlers...)
 	d.Up(tb)
 	d.Import(tb)
+	// What is made once, such as cgroups of a namespace, is there from now on.
+	for _, r := range []*Road{d.GVisor(nil), d.Runc()} {
+		if got := r.Run("true"); got.Code != 0 {
+			tb.Fatalf("%+v\n%s", got, d.Log())
+		}
+	}
 	return d
 }
 
@@ -60,7 +67,7 @@ func Prepare(tb testing.TB, handlers ...Handler) *Daemon {
 	l.Setenv("CONTAINER_RUNTIME_ENDPOINT", "unix://"+d.Address)
 	l.Setenv("IMAGE_SERVICE_ENDPOINT", "unix://"+d.Address)
 	l.Write("timeout: 60\n", "home/.crictl/crictl.yaml")
-	d.configure(append([]Handler{{Name: "runsc"}}, handlers...))
+	d.configure(tb, append([]Handler{{Name: "runsc"}}, handlers...))
 	return d
 }
 
@@ -160,17 +167,29 @@ func ignoreAbsent(err error) error {
 }
 
 // Leaks fails the test if there is something at its end that was not there at
-// the call. The daemon's own directories are not looked at: it removes what it
-// keeps of a container at its leisure.
+// the call. Of the daemon's own files these are the bundles: it removes others,
+// such as snapshots, at its leisure.
 func (d *Daemon) Leaks(tb testing.TB) {
 	tb.Helper()
-	if err := os.MkdirAll("/run/containerd/s", 0o711); err != nil {
-		tb.Fatal(err)
-	}
-	lab.Leaks(tb, nil, "/run/containerd", d.Path("state"), d.Path("tmp"))
+	before := d.bundles()
+	lab.Leaks(tb, nil, "/run/containerd", d.Path("tmp"))
 	tb.Cleanup(func() {
 		if tb.Failed() {
-			tb.Log(fmt.Sprint("the end of the log:\n", d.Log()))
+			tb.Log("the end of the log:\n" + d.Log())
 		}
 	})
+	tb.Cleanup(func() {
+		lab.Eventually(tb, "removal of bundles", func() error {
+			if left := slices.DeleteFunc(d.bundles(), func(b string) bool { return slices.Contains(before, b) }); len(left) > 0 {
+				return fmt.Errorf("left: %q", left)
+			}
+			return nil
+		})
+	})
+}
+
+// bundles are the directories that the daemon has for containers.
+func (d *Daemon) bundles() []string {
+	found, _ := filepath.Glob(d.Path("*", "io.containerd.runtime.v2.task", "*", "*")) // the pattern is right
+	return found
 }
