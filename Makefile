@@ -125,7 +125,7 @@ test: check-machine check-tools build ## all tests: vet, unit with -race, fuzz s
 test-clients: check-machine check-engines build bin/clients/containerd $(KUBERNETES) ## tests with real container engines, which are installed from Debian (root)
 	cd $(CLIENTS) && go vet ./... && go test -count=1 -p 1 -timeout 30m $$(go list ./... | grep -v /conformance$$)
 
-conformance: check-machine check-engines build bin/clients/containerd bin/clients/critest bin/clients/runsc-upstream bin/clients/runtimetools/runtimetest ## critest and OCI runtime-tools, with upstream's runsc and runc too, ten minutes (root)
+conformance: check-machine check-engines build bin/clients/containerd bin/clients/critest bin/clients/runsc-upstream bin/clients/runtimetools/runtimetest ## critest and OCI runtime-tools, with upstream's runsc and runc too, fifteen minutes (root)
 	cd $(CLIENTS) && go vet ./conformance/... && go test ./conformance/baseline && go test -count=1 -v -parallel 5 -timeout 40m ./conformance
 
 bin/clients/etcd: PROGRAM := go.etcd.io/etcd/server/v3
