@@ -31,6 +31,7 @@ SHIMLDFLAGS := -s -w -X github.com/containerd/containerd/v2/version.Version=$(VE
 # are built for them.
 CLIENTS     := runsc/internal/clients
 CONTAINERD  := $(CLIENTS)/tools/containerd
+OCITOOLS    := $(CLIENTS)/tools/runtimetools
 # Programs of Kubernetes for them, which are built once.
 KUBERNETES  := bin/clients/etcd bin/clients/kube-apiserver bin/clients/kubectl
 
@@ -50,7 +51,7 @@ ARCHES ?= amd64 arm64
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-blob test test-clients manifests test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays bench-webhook package test-package clean check-go check-machine check-tools check-engines
+.PHONY: help build demo demo-blob test test-clients conformance manifests test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays bench-webhook package test-package clean check-go check-machine check-tools check-engines
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +87,22 @@ bin/clients/containerd: $(CONTAINERD)/go.mod $(CONTAINERD)/go.sum
 	@go build -C $(CONTAINERD) -tags 'no_btrfs no_devmapper no_zfs' -o $(CURDIR)/bin/clients/ $$(cd $(CONTAINERD) && go list tool)
 	@touch $@
 
+# The suites of conformance, and the runtime that this one is compared with.
+bin/clients/critest: $(CONTAINERD)/go.mod $(CONTAINERD)/go.sum
+	@echo "building critest"
+	@go test -C $(CONTAINERD) -c -o $(CURDIR)/$@ sigs.k8s.io/cri-tools/cmd/critest
+
+bin/clients/runsc-upstream: go.mod go.sum
+	@echo "building upstream's runsc"
+	@go build -ldflags '-s -w' -o $@ gvisor.dev/gvisor/runsc
+
+bin/clients/runtimetools/runtimetest: $(OCITOOLS)/go.mod $(OCITOOLS)/go.sum
+	@echo "building OCI runtime-tools"
+	@mkdir -p $(@D)
+	@go build -C $(OCITOOLS) -ldflags '-s -w' -o $(CURDIR)/$(@D)/ $$(cd $(OCITOOLS) && go list tool)
+	@install -m 644 $$(cd $(OCITOOLS) && go list -m -f '{{.Dir}}' github.com/opencontainers/runtime-tools)/rootfs-amd64.tar.gz bin/clients/runtimetools-rootfs.tar.gz
+	@touch $@
+
 demo: check-machine build ## run containers with mixed decisions and look at their sandboxes (root)
 	@go run ./runsc/internal/e2e/demo $(DEMOFLAGS)
 
@@ -106,7 +123,10 @@ test: check-machine check-tools build ## all tests: vet, unit with -race, fuzz s
 
 # Packages of different engines do not run at once: each is a machine of its own.
 test-clients: check-machine check-engines build bin/clients/containerd $(KUBERNETES) ## tests with real container engines, which are installed from Debian (root)
-	cd $(CLIENTS) && go vet ./... && go test -count=1 -p 1 -timeout 30m ./...
+	cd $(CLIENTS) && go vet ./... && go test -count=1 -p 1 -timeout 30m $$(go list ./... | grep -v /conformance$$)
+
+conformance: check-machine check-engines build bin/clients/containerd bin/clients/critest bin/clients/runsc-upstream bin/clients/runtimetools/runtimetest ## critest and OCI runtime-tools, with upstream's runsc and runc too, fifteen minutes (root)
+	cd $(CLIENTS) && go vet ./conformance/... && go test ./conformance/baseline && go test -count=1 -v -parallel 5 -timeout 40m ./conformance
 
 bin/clients/etcd: PROGRAM := go.etcd.io/etcd/server/v3
 bin/clients/%: PROGRAM = k8s.io/kubernetes/cmd/$*
