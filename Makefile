@@ -23,6 +23,15 @@ BLOB        := pkg/volume/blob
 BLOBPURE    := . ./internal/crc64nvme ./internal/disk ./internal/ids ./internal/names ./internal/volumed/metrics
 BLOBLDFLAGS := -s -w -X github.com/directfs/runsc/pkg/volume/blob/internal/volumed.Version=$(VERSION)
 
+# The containerd shim's module, whose dependencies are its own.
+SHIM        := runsc/shim
+SHIMLDFLAGS := -s -w -X github.com/containerd/containerd/v2/version.Version=$(VERSION) -X github.com/containerd/containerd/v2/version.Package=github.com/directfs/runsc/runsc/shim
+
+# The module of tests with real container engines, and that of the engines which
+# are built for them.
+CLIENTS     := runsc/internal/clients
+CONTAINERD  := $(CLIENTS)/tools/containerd
+
 # One set of flags for all that links the engine, so that it is compiled once.
 # The version comes from git describe above; Go need not ask git again, which
 # fails in a checkout that belongs to another user.
@@ -32,19 +41,19 @@ export RUNSC_BIN := $(CURDIR)/bin/runsc
 
 # PROGRAMS are all that are built and packaged, and BIN is where they go.
 BIN      := bin
-PROGRAMS := runsc volumed
+PROGRAMS := runsc volumed containerd-shim-runsc-v1
 
 # What make package builds for, and the time that all files in a package have.
 ARCHES ?= amd64 arm64
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-blob test test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays package test-package clean check-go check-machine check-tools
+.PHONY: help build demo demo-blob test test-clients test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays package test-package clean check-go check-machine check-tools check-engines
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: check-go $(PROGRAMS:%=$(BIN)/%) ## build bin/runsc and bin/volumed, static
+build: check-go $(PROGRAMS:%=$(BIN)/%) ## build bin/runsc, bin/volumed and bin/containerd-shim-runsc-v1, static
 
 .PHONY: $(PROGRAMS:%=$(BIN)/%)
 $(BIN)/runsc:
@@ -53,7 +62,11 @@ $(BIN)/runsc:
 
 $(BIN)/volumed:
 	@echo "building $@"
-	@go build -C $(BLOB) -ldflags '$(BLOBLDFLAGS)' -o $(abspath $@) ./cmd/volumed
+	@go build -C $(BLOB) -ldflags '$(BLOBLDFLAGS)' -o '$(CURDIR)/$@' ./cmd/volumed
+
+$(BIN)/containerd-shim-runsc-v1:
+	@echo "building $@"
+	@go build -C $(SHIM) -ldflags '$(SHIMLDFLAGS)' -o '$(CURDIR)/$@' .
 
 package: check-go ## Debian packages, tarballs and SBOMs in dist, for ARCHES (default amd64 arm64)
 	@rm -rf dist
@@ -63,6 +76,13 @@ package: check-go ## Debian packages, tarballs and SBOMs in dist, for ARCHES (de
 
 test-package: check-go ## build packages twice, compare, and install one in a clean Debian (root; ten minutes)
 	cd runsc/packaging && go test -count=1 -timeout 1h -v ./packagetest
+
+# containerd 2, its clients and the clients of its CRI, built once.
+bin/clients/containerd: $(CONTAINERD)/go.mod $(CONTAINERD)/go.sum
+	@echo "building containerd and crictl (the first time takes some minutes)"
+	@mkdir -p bin/clients
+	@go build -C $(CONTAINERD) -tags 'no_btrfs no_devmapper no_zfs' -o $(CURDIR)/bin/clients/ $$(cd $(CONTAINERD) && go list tool)
+	@touch $@
 
 demo: check-machine build ## run containers with mixed decisions and look at their sandboxes (root)
 	@go run ./runsc/internal/e2e/demo $(DEMOFLAGS)
@@ -77,9 +97,14 @@ test: check-machine check-tools build ## all tests: vet, unit with -race, fuzz s
 	cd $(BLOB) && go vet ./...
 	$(call race,$(BLOBPURE),$(BLOB))
 	cd $(BLOB) && go test ./...
+	cd $(SHIM) && go vet ./... && go test ./...
 	cd benchmarks && go vet ./... && go test ./...
 	cd runsc/packaging && go vet ./... && go test .
 	go test -count=1 -timeout 20m $$(go list ./... | grep -vxF "$$(go list $(PURE))")
+
+# Packages of different engines do not run at once: each is a machine of its own.
+test-clients: check-machine check-engines build bin/clients/containerd ## tests with real container engines, which are installed from Debian (root)
+	cd $(CLIENTS) && go vet ./... && go test -count=1 -p 1 -timeout 30m ./...
 
 test-faults: check-machine build ## the long tests of faults: KILLS kills (default 300) of what serves a bucket, five minutes (root)
 	cd $(BLOB) && RUNSC_TEST_BLOB_KILLS=$(KILLS) go test -count=1 -timeout 2h -v -run '^TestKill$$' . ./internal/e2e
@@ -91,6 +116,8 @@ lint: check-go ## gofmt, go vet, staticcheck
 	cd $(BLOB) && go vet ./... && go run $(STATICCHECK) ./...
 	cd benchmarks && go vet ./... && go run $(STATICCHECK) ./...
 	cd runsc/packaging && go vet ./... && go run $(STATICCHECK) ./...
+	cd $(SHIM) && go vet ./... && go run $(STATICCHECK) ./...
+	cd $(CLIENTS) && go vet ./... && go run $(STATICCHECK) ./...
 
 fuzz-short: check-go ## every fuzz target with FUZZCOUNT inputs (default 3000)
 	@.ci/fuzz-short $(FUZZCOUNT)
@@ -128,6 +155,10 @@ check-machine: check-go
 # What makes file systems for the tests.
 check-tools: check-go
 	@go run ./runsc/internal/e2e/demo --check-tools
+
+# The container engines that the tests of clients run.
+check-engines:
+	@.ci/engines
 
 # -race needs cgo, which Go turns off where there is no C compiler.
 # In a directory, by default this one.

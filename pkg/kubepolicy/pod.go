@@ -4,7 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
+	"path"
+	"reflect"
 )
 
 // Pod is what matters here of a Kubernetes Pod.
@@ -13,10 +14,21 @@ type Pod struct {
 
 	// known is set if the volumes and containers are known and not the
 	// annotations alone.
-	known      bool
-	volumes    []volume
-	containers []container
+	known        bool
+	runtimeClass string
+	node         string // that it is bound to; its sandbox may be there already
+	volumes      map[string]volume
+	claims       bool // whether a PersistentVolume is behind one of them
+	containers   []container
+
+	// subPaths are the sources of mounts with a subPath, and what of the node
+	// is there.
+	subPaths map[string]string
 }
+
+// RuntimeClass is the name of the pod's RuntimeClass; empty if it has none, or
+// if only its annotations are known.
+func (p Pod) RuntimeClass() string { return p.runtimeClass }
 
 type container struct {
 	Name         string        `json:"name"`
@@ -67,7 +79,7 @@ func ParsePod(b []byte) (Pod, error) {
 		return Pod{}, fmt.Errorf("%w: %w; give the JSON of either", ErrNotAPod, err)
 	}
 	if _, ok := fields["metadata"]; ok {
-		return parsePodObject(b)
+		return ParsePodObject(b)
 	}
 	p := Pod{annotations: map[string]string{}}
 	if err := json.Unmarshal(b, &p.annotations); err != nil {
@@ -76,17 +88,14 @@ func ParsePod(b []byte) (Pod, error) {
 	return p, nil
 }
 
-func parsePodObject(b []byte) (Pod, error) {
+// ParsePodObject reads the JSON of a Pod, or of the template of one.
+func ParsePodObject(b []byte) (Pod, error) {
 	var pod struct {
 		Kind     string `json:"kind"`
 		Metadata struct {
 			Annotations map[string]string `json:"annotations"`
 		} `json:"metadata"`
-		Spec *struct {
-			Volumes        []volume    `json:"volumes"`
-			InitContainers []container `json:"initContainers"`
-			Containers     []container `json:"containers"`
-		} `json:"spec"`
+		Spec *podSpec `json:"spec"`
 	}
 	if err := json.Unmarshal(b, &pod); err != nil {
 		return Pod{}, fmt.Errorf("%w: %w; compare it with what kubectl get pod -o json prints", ErrNotAPod, err)
@@ -96,21 +105,52 @@ func parsePodObject(b []byte) (Pod, error) {
 	}
 	p := Pod{annotations: pod.Metadata.Annotations}
 	if pod.Spec != nil {
-		p.known = true
-		p.volumes = pod.Spec.Volumes
-		for _, c := range pod.Spec.InitContainers {
-			c.ends = c.RestartPolicy != "Always"
-			p.containers = append(p.containers, c)
-		}
-		p.containers = append(p.containers, pod.Spec.Containers...)
+		p.learn(*pod.Spec)
 	}
 	return p, nil
 }
 
-func (p Pod) volumeOf(name string) (volume, bool) {
-	i := slices.IndexFunc(p.volumes, func(v volume) bool { return v.Name == name })
-	if i < 0 {
-		return volume{}, false
-	}
-	return p.volumes[i], true
+// podSpec is what is read of a Pod's spec.
+type podSpec struct {
+	RuntimeClassName    string      `json:"runtimeClassName"`
+	NodeName            string      `json:"nodeName"`
+	Volumes             []volume    `json:"volumes"`
+	InitContainers      []container `json:"initContainers"`
+	Containers          []container `json:"containers"`
+	EphemeralContainers []container `json:"ephemeralContainers"`
 }
+
+func (p *Pod) learn(s podSpec) {
+	p.known, p.runtimeClass, p.node = true, s.RuntimeClassName, s.NodeName
+	p.volumes = map[string]volume{}
+	for _, v := range s.Volumes {
+		if _, twice := p.volumes[v.Name]; !twice {
+			p.volumes[v.Name] = v
+		}
+		p.claims = p.claims || v.claimed()
+	}
+	for _, c := range s.InitContainers {
+		c.ends = c.RestartPolicy != "Always"
+		p.containers = append(p.containers, c)
+	}
+	p.containers = append(p.containers, s.Containers...)
+	p.containers = append(p.containers, s.EphemeralContainers...)
+	p.subPaths = map[string]string{}
+	for _, c := range p.containers {
+		for i, vm := range c.VolumeMounts {
+			if vm.hasSubPath() {
+				// What an expression becomes is not known; it is in the volume.
+				p.subPaths[subPathSource(c, i)] = path.Join(p.mountSource(vm.Name), "/"+vm.SubPath+vm.SubPathExpr)
+			}
+		}
+	}
+}
+
+func (p Pod) volumeOf(name string) (volume, bool) {
+	v, ok := p.volumes[name]
+	return v, ok
+}
+
+// Equal reports whether the two are the same in all that is read here, so that
+// what becomes of one becomes of the other.
+func (p Pod) Equal(q Pod) bool { return reflect.DeepEqual(p, q) }

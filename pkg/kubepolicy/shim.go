@@ -10,9 +10,9 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// This file does to a pod what the gVisor containerd shim and the kubelet will
-// do to it before the runtime sees its containers: pkg/shim/v1/utils/volumes.go
-// of the gVisor module, UpdateVolumeAnnotations. Paths that depend on the node
+// This file does to a pod what the containerd shim and the kubelet will do to it
+// before the runtime sees its containers: ociconfig.ForShim, and then
+// pkg/shim/v1/utils/volumes.go of the gVisor module, UpdateVolumeAnnotations. Paths that depend on the node
 // have placeholders in them; only whether two of them are equal matters.
 
 const (
@@ -24,10 +24,12 @@ const (
 )
 
 // sandboxSpec is the spec of the pod's first container when the shim is done
-// with it. The shim looks for a volume by the name of every mount annotation
-// that has a type, and for no other.
+// with it. By the name of every mount annotation that has a type, the shim looks
+// for a volume that must be there, and for one that may be by that of every other
+// hint without a source.
 func (p Pod) sandboxSpec() *specs.Spec {
 	spec := p.spec(directfspolicy.PodSandbox)
+	spec.Annotations, _, _ = ociconfig.ForShim(spec.Annotations, p.directory)
 	for _, name := range p.typed() {
 		spec.Annotations[ociconfig.MountKey(name, "source")] = volumesDir + name
 		v, _ := p.volumeOf(name)
@@ -49,7 +51,7 @@ func (p Pod) containerSpec(c container) *specs.Spec {
 	for i, vm := range c.VolumeMounts {
 		m := specs.Mount{Destination: vm.MountPath, Type: "bind", Source: p.mountSource(vm.Name), Options: []string{"rbind"}}
 		if vm.hasSubPath() {
-			m.Source = p.subPathSource(c, i)
+			m.Source = subPathSource(c, i)
 		}
 		if vm.ReadOnly {
 			m.Options = append(m.Options, "ro")
@@ -60,13 +62,23 @@ func (p Pod) containerSpec(c container) *specs.Spec {
 	return spec
 }
 
+// directory implements ociconfig.VolumeFunc. It has what there may be: every name
+// where the volumes are not known, or where it can be a PersistentVolume's.
+func (p Pod) directory(name string) (string, bool, error) {
+	v, ok := p.volumeOf(name)
+	if p.known && (ok && (v.HostPath != nil || v.Ephemeral != nil) || !ok && !p.claims) {
+		return "", false, nil
+	}
+	return p.mountSource(name), true, nil
+}
+
 // mountSource is the path on the node that the kubelet gives a container for a
 // volume.
 func (p Pod) mountSource(name string) string {
 	switch v, _ := p.volumeOf(name); {
 	case v.HostPath != nil:
 		return v.HostPath.Path
-	case v.claimed():
+	case v.Ephemeral != nil:
 		return volumesDir + "PERSISTENTVOLUME-OF-" + name
 	case v.CSI != nil:
 		return volumesDir + name + "/mount"
@@ -80,20 +92,15 @@ func (p Pod) sources(file string, _ bool) ([]directfspolicy.Source, error) {
 	const node = "the node's"
 	file = path.Clean(file)
 	s := directfspolicy.Source{Path: file, Filesystem: node, Within: file}
-	for _, c := range p.containers {
-		for i, vm := range c.VolumeMounts {
-			if vm.hasSubPath() && file == p.subPathSource(c, i) {
-				// What an expression becomes is not known; it is in the volume.
-				s.Within = path.Join(p.mountSource(vm.Name), "/"+vm.SubPath+vm.SubPathExpr)
-			}
-		}
+	if within, ok := p.subPaths[file]; ok {
+		s.Within = within
 	}
 	return []directfspolicy.Source{s}, nil
 }
 
 // subPathSource is where the kubelet mounts what a container has of a volume by
 // a subPath.
-func (p Pod) subPathSource(c container, i int) string {
+func subPathSource(c container, i int) string {
 	return path.Join(subPathsDir, c.VolumeMounts[i].Name, c.Name, strconv.Itoa(i))
 }
 

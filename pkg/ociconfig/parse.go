@@ -119,12 +119,12 @@ func relativeSource(key, source string) error {
 }
 
 // noSource says how a name comes to a source. In a pod the shim fills it in,
-// for names of the pod's volumes that have a type.
+// for names of the pod's volumes; gVisor's own does for those with a type.
 func (p *parser) noSource(m mountHint, key, value string) error {
 	name := key[:strings.LastIndexByte(key, '.')]
 	fix := fmt.Sprintf("add %s.source with the source of the mount that is meant", name)
 	if _, typed := m.fields["type"]; !typed && p.scope != directfspolicy.Standalone {
-		fix = fmt.Sprintf("add %s.type=bind and, if the name is that of a volume of the pod, the gVisor shim fills in the source; or, for a hostPath volume, add %s.source with its path", name, name)
+		fix = fmt.Sprintf("give the hint the name of one of the pod's volumes, or, for a claim, of its PersistentVolume, and the shim of this runtime fills in the source (gVisor's own needs %s.type=bind for that); or, for a hostPath volume, add %s.source with its path", name, name)
 	}
 	return &directfspolicy.HintError{Key: key, Value: value, Fix: fix, Err: ErrNoSource}
 }

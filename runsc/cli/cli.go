@@ -13,10 +13,12 @@ import (
 	"github.com/directfs/runsc/runsc/internal/boot"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/gofer"
+	"github.com/directfs/runsc/runsc/internal/install"
 	"github.com/directfs/runsc/runsc/internal/preinit"
 	"github.com/directfs/runsc/runsc/internal/sandbox"
 	"github.com/directfs/runsc/runsc/internal/supervise"
 	"github.com/directfs/runsc/runsc/internal/volumes"
+	"github.com/directfs/runsc/runsc/internal/webhook"
 	"github.com/google/subcommands"
 	enginecli "gvisor.dev/gvisor/runsc/cli"
 	"gvisor.dev/gvisor/runsc/cmd"
@@ -86,8 +88,8 @@ func commands() map[util.SubCommand]string {
 	add("", new(cmd.Checkpoint), new(cmd.Events), sandbox.Exec(), new(cmd.PS),
 		new(cmd.Pause), new(cmd.Resume), new(cmd.Spec), new(cmd.Update), new(cmd.Wait),
 		new(cmd.FSCheckpoint), new(cmd.PortForward), new(cmd.Read), new(cmd.Tar))
-	add("helpers", new(cmd.Install), new(cmd.Mitigate), new(cmd.Uninstall), new(nvproxy.Nvproxy), new(trace.Trace),
-		new(cmd.CPUFeatures), new(cmd.Features))
+	add("helpers", install.Install(), new(cmd.Mitigate), install.Uninstall(), new(nvproxy.Nvproxy), new(trace.Trace),
+		new(cmd.CPUFeatures), new(cmd.Features), webhook.Command())
 	addCompletion(add, table)
 	add("debug", new(cmd.Debug), new(profile.Profile), new(cmd.Statefile), new(cmd.Symbolize), new(cmd.Usage),
 		new(cmd.ReadControl), new(cmd.WriteControl))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/directfs/runsc/pkg/ociconfig"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/runsc/cmd/util"
@@ -31,6 +32,7 @@ func (c inBundle) FetchSpec(conf *config.Config, f *flag.FlagSet) (string, *spec
 	}
 	id, spec, err := c.SubCommand.FetchSpec(conf, f)
 	if err == nil && spec != nil {
+		ociconfig.FromShim(spec)
 		err = engine.Hints.CheckConfigBundles(conf, spec)
 	}
 	if err == nil && spec != nil {
