@@ -38,7 +38,7 @@ func TestLicenceFiles(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"LICENSE": "Apache License, Version 2.0", "NOTICE": "Copyright", "a/LICENCE.md": "Permission is hereby granted, free of charge, to any person",
-		"a/b/license.go": "package b", "a/b/COPYING": "to be used with care", "license/x.txt": "",
+		"a/b/license.go": "package b", "a/b/COPYING": "to be used with care", "LICENSE.docs": "may be shown", "license/x.txt": "",
 	} {
 		write(t, filepath.Join(dir, name), text)
 	}
