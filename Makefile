@@ -65,7 +65,11 @@ $(BIN)/runsc:
 
 $(BIN)/volumed:
 	@echo "building $@"
-	@go build -C $(BLOB) -ldflags '$(BLOBLDFLAGS)' -o $(abspath $@) ./cmd/volumed
+	@go build -C $(BLOB) -ldflags '$(BLOBLDFLAGS)' -o '$(CURDIR)/$@' ./cmd/volumed
+
+$(BIN)/containerd-shim-runsc-v1:
+	@echo "building $@"
+	@go build -C $(SHIM) -ldflags '$(SHIMLDFLAGS)' -o '$(CURDIR)/$@' .
 
 package: check-go ## Debian packages, tarballs and SBOMs in dist, for ARCHES (default amd64 arm64)
 	@rm -rf dist
@@ -75,10 +79,6 @@ package: check-go ## Debian packages, tarballs and SBOMs in dist, for ARCHES (de
 
 test-package: check-go ## build packages twice, compare, and install one in a clean Debian (root; ten minutes)
 	cd runsc/packaging && go test -count=1 -timeout 1h -v ./packagetest
-
-$(BIN)/containerd-shim-runsc-v1:
-	@echo "building $@"
-	@go build -C $(SHIM) -ldflags '$(SHIMLDFLAGS)' -o $(abspath $@) .
 
 # containerd 2, its clients and the clients of its CRI, built once.
 bin/clients/containerd: $(CONTAINERD)/go.mod $(CONTAINERD)/go.sum

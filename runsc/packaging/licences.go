@@ -90,6 +90,9 @@ func (l *licence) read(module, dir string) error {
 
 func (l *licence) add(module, file string) error {
 	path := filepath.Join(module, file)
+	if strings.HasSuffix(file, ".docs") {
+		return nil // of documentation, which is not linked
+	}
 	info, err := os.Stat(path)
 	if err != nil || info.IsDir() || !licenceFile.MatchString(filepath.Base(file)) || strings.HasSuffix(file, ".go") || l.texts[file] != "" {
 		return nil

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -37,7 +38,7 @@ func TestLicenceFiles(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"LICENSE": "Apache License, Version 2.0", "NOTICE": "Copyright", "a/LICENCE.md": "Permission is hereby granted, free of charge, to any person",
-		"a/b/license.go": "package b", "a/b/COPYING": "to be used with care", "license/x.txt": "",
+		"a/b/license.go": "package b", "a/b/COPYING": "to be used with care", "LICENSE.docs": "may be shown", "license/x.txt": "",
 	} {
 		write(t, filepath.Join(dir, name), text)
 	}
@@ -95,6 +96,7 @@ func TestSBOM(t *testing.T) {
 // A tree is written with its own modes and times, whatever the umask.
 func TestWrite(t *testing.T) {
 	dir := t.TempDir()
+	defer syscall.Umask(syscall.Umask(0o077))
 	files := tree{{path: "usr/bin/a", mode: 0o755}, {path: "usr/share/b", mode: 0o644, data: []byte("b")}}
 	if err := files.write(dir, epoch); err != nil {
 		t.Fatal(err)

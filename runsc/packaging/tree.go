@@ -135,7 +135,7 @@ func (b *build) documentation(programs string) (tree, error) {
 }
 
 // shipped are the files of docs and of examples that readers want.
-var shipped = regexp.MustCompile(`\.(md|svg|yaml|yml|json|toml)$`)
+var shipped = regexp.MustCompile(`(\.(md|svg|yaml|yml|json|toml)|/Containerfile)$`)
 
 func (b *build) directory(from, to string) (tree, error) {
 	var t tree

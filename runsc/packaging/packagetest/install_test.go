@@ -79,12 +79,13 @@ func TestInstall(t *testing.T) {
 	before := enter(t, root, everything)
 	enter(t, root, "apt-get install -q -y /srv/runsc.deb && dpkg -V runsc-directfs && dpkg --audit")
 	for script, want := range map[string]string{
-		"runsc --version":            "runsc version ",
-		"volumed version":            "volumed ",
-		"man -w runsc":               "/usr/share/man/man1/runsc.1.gz",
-		"man volumed | cat":          "serve object stores as volumes",
-		"man runsc-policy | cat":     "--what-if=NAME=VALUE",
-		"man -k runsc-poli || mandb": "",
+		"runsc --version":             "runsc version ",
+		"volumed version":             "volumed ",
+		"containerd-shim-runsc-v1 -v": "github.com/directfs/runsc",
+		"man -w runsc":                "/usr/share/man/man1/runsc.1.gz",
+		"man volumed | cat":           "serve object stores as volumes",
+		"man runsc-policy | cat":      "--what-if=NAME=VALUE",
+		"man -k runsc-poli || mandb":  "",
 		`runsc --network=none do --volume /srv:/srv --volume-directfs /srv=off ls /srv 2>&1`: "runsc.deb",
 		// As bash does it for the first line that begins with runsc.
 		`. /usr/share/bash-completion/bash_completion; _completion_loader runsc || [ $? = 124 ]
@@ -180,10 +181,10 @@ func TestArm64(t *testing.T) {
 		t.Skip("no amd64 machine with qemu-user-static")
 	}
 	dir := filepath.Join(unpacked(t, "arm64"), "usr/bin")
-	for program, args := range map[string]string{"runsc": "--version", "volumed": "version"} {
-		got := run(t, emulator, filepath.Join(dir, program), args)
-		if !strings.HasPrefix(got, program+" ") {
-			t.Errorf("%s %s: %s", program, args, got)
+	for program, want := range map[string][2]string{"runsc": {"--version", "runsc version "}, "volumed": {"version", "volumed "},
+		"containerd-shim-runsc-v1": {"-v", "github.com/directfs/runsc"}} {
+		if got := run(t, emulator, filepath.Join(dir, program), want[0]); !strings.Contains(got, want[1]) {
+			t.Errorf("%s %s: %s", program, want[0], got)
 		}
 	}
 }
