@@ -3,7 +3,7 @@ package cli
 import (
 	"context"
 
-	"github.com/directfs/runsc/internal/cmdline"
+	"github.com/directfs/runsc/pkg/cmdline"
 	"github.com/directfs/runsc/runsc/internal/policycmd"
 	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"

@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"github.com/cpuguy83/go-md2man/v2/md2man"
-	"github.com/directfs/runsc/internal/cmdline"
+	"github.com/directfs/runsc/pkg/cmdline"
 )
 
 // texts are the handwritten parts of manual pages: of each program, and of

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/directfs/runsc/internal/cmdline"
+	"github.com/directfs/runsc/pkg/cmdline"
 	"github.com/directfs/runsc/runsc/packaging/internal/schema"
 )
 

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/directfs/runsc/internal/cmdline"
+	"github.com/directfs/runsc/pkg/cmdline"
 	"github.com/google/subcommands"
 )
 
