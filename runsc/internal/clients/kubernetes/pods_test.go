@@ -76,16 +76,17 @@ func testPods(t *testing.T, c *cluster) {
 			t.Errorf("%s: %s; want the warning %q", what, r.All(), warning)
 		}
 	}
-	typ, off, bad := "mount.v.type=bind", "mount.v.directfs=off", "mount.v.directfs=maybe"
+	typ, off, bad, lost := "mount.v.type=bind", "mount.v.directfs=off", "mount.v.directfs=maybe", "mount.w.directfs=off"
 	created("no hint", pod("default", "plain", "runsc"), "")
 	created("a hint", pod("default", "good", "runsc", typ, off), "")
+	created("a hint alone", pod("default", "alone", "runsc", off), "")
 	created("another class", pod("default", "other", "gvisor", typ, bad), "")
 	created("no class", pod("default", "none", "", typ, bad), "")
 	created("kube-system", pod("kube-system", "bad", "runsc", typ, bad), "")
 	created("a warning", pod("default", "warned", "runsc", "mount.z.source=/nowhere", "mount.z.directfs=off"), "matches no mount of any container")
-	refused(t, "every finding", c.create(pod("default", "bad", "runsc", off, "mount.z.directfs=maybe", "mount.z.source=/x", "rootfs.direct-fs=off", "rootfs.directfs=on", "mount.c.cache=none", "mount.c.type=bind")),
+	refused(t, "every finding", c.create(pod("default", "bad", "runsc", lost, "mount.z.directfs=maybe", "mount.z.source=/x", "rootfs.direct-fs=off", "rootfs.directfs=on", "mount.c.cache=none", "mount.c.type=bind")),
 		`admission webhook "pods.webhook.runsc" denied the request: `,
-		`dev.gvisor.spec.mount.v.directfs="off": hint names no mount source; add dev.gvisor.spec.mount.v.type=bind`,
+		`dev.gvisor.spec.mount.w.directfs="off": hint names no mount source; give the hint the name of one of the pod's volumes`,
 		`dev.gvisor.spec.mount.z.directfs="maybe"`,
 		`dev.gvisor.spec.rootfs.direct-fs="off": invalid key`,
 		`dev.gvisor.spec.mount.c.cache="none"`,
@@ -99,7 +100,7 @@ func testPods(t *testing.T, c *cluster) {
 		t.Errorf("a dry run: %s", r.All())
 	}
 	// What kubectl was told is what the command says of the same file.
-	yaml := pod("default", "words", "runsc", off, "rootfs.direct-fs=off")
+	yaml := pod("default", "words", "runsc", lost, "rootfs.direct-fs=off")
 	said := c.create(yaml).Stderr
 	check := c.Try("bash", "-c", "kubectl create --dry-run=client -o json -f "+c.Write(yaml, "words.yaml")+" | runsc --directfs-hints=narrow policy check --kubernetes")
 	for line := range strings.Lines(check.Stderr) {
