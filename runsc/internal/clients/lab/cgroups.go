@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -62,7 +63,10 @@ func cgroupsNamed(name string) (hierarchies, error) {
 			path = own[strings.TrimPrefix(h.options, "none,")]
 		}
 		h.group = filepath.Join(m.Mountpoint, path, name)
-		all = append(all, h)
+		// In a machine, its mounts hide the host's.
+		if !slices.ContainsFunc(all, func(o hierarchy) bool { return o.group == h.group }) {
+			all = append(all, h)
+		}
 	}
 	return all, nil
 }
