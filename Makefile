@@ -10,6 +10,10 @@ FUZZCOUNT ?= 3000
 # How often make test-faults kills in each of its tests.
 KILLS ?= 300
 
+# How often make soak-clients starts something, and how often it kills.
+CYCLES    ?= 1000
+SOAKKILLS ?= 200
+
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X github.com/directfs/runsc/runsc/cli.Version=$(VERSION)
 
@@ -39,7 +43,7 @@ export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false -t
 export RUNSC_BIN := $(CURDIR)/bin/runsc
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-blob test test-clients test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays clean check-go check-machine check-tools check-engines
+.PHONY: help build demo demo-blob test test-clients soak-clients test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays clean check-go check-machine check-tools check-engines
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +90,9 @@ test: check-machine check-tools build ## all tests: vet, unit with -race, fuzz s
 # Packages of different engines do not run at once: each is a machine of its own.
 test-clients: check-machine check-engines build bin/clients/containerd ## tests with real container engines, which are installed from Debian (root)
 	cd $(CLIENTS) && go vet ./... && go test -count=1 -p 1 -timeout 30m ./...
+
+soak-clients: check-machine check-engines build bin/clients/containerd ## start and stop CYCLES containers and pods under containerd, with SOAKKILLS kills of their processes, twenty minutes (root)
+	cd $(CLIENTS) && RUNSC_TEST_CLIENT_CYCLES=$(CYCLES) RUNSC_TEST_CLIENT_KILLS=$(SOAKKILLS) go test -count=1 -timeout 4h -v -run '^TestSoak$$' ./containerd
 
 test-faults: check-machine build ## the long tests of faults: KILLS kills (default 300) of what serves a bucket, five minutes (root)
 	cd $(BLOB) && RUNSC_TEST_BLOB_KILLS=$(KILLS) go test -count=1 -timeout 2h -v -run '^TestKill$$' . ./internal/e2e

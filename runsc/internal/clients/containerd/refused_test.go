@@ -57,7 +57,7 @@ func refusedPod(t *testing.T, d *Daemon) {
 	host := p.Volume(emptyDir, "data")
 	d.refuses(t, p, ContainerSpec{Name: "a", Mounts: []Mount{{Container: "/data", Host: host}}, Annotations: map[string]string{
 		key("data", "source"): host, key("data", "cache"): "never", "dev.gvisor.spec.rootfs.directfs": "Off",
-	}}, `dev.gvisor.spec.mount.data.cache="never" (mount "` + host + `"): invalid value`, `dev.gvisor.spec.rootfs.directfs="Off" (mount "/"): invalid value`)
+	}}, `dev.gvisor.spec.mount.data.cache="never" (mount "`+host+`"): invalid value`, `dev.gvisor.spec.rootfs.directfs="Off" (mount "/"): invalid value`)
 }
 
 // What users see of a configuration that is wrong.
