@@ -14,7 +14,8 @@ KILLS ?= 300
 CYCLES    ?= 1000
 SOAKKILLS ?= 200
 
-VERSION := $(shell git describe --always --dirty 2>/dev/null || echo devel)
+# The length of the hash does not depend on what else is in the clone.
+VERSION := $(shell git describe --always --dirty --abbrev=12 --match 'v[0-9]*' 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X github.com/directfs/runsc/runsc/cli.Version=$(VERSION)
 
 # Packages that do not link the engine: building them with -race is cheap.
@@ -34,6 +35,9 @@ SHIMLDFLAGS := -s -w -X github.com/containerd/containerd/v2/version.Version=$(VE
 # are built for them.
 CLIENTS     := runsc/internal/clients
 CONTAINERD  := $(CLIENTS)/tools/containerd
+OCITOOLS    := $(CLIENTS)/tools/runtimetools
+# Programs of Kubernetes for them, which are built once.
+KUBERNETES  := bin/clients/etcd bin/clients/kube-apiserver bin/clients/kubectl
 
 # One set of flags for all that links the engine, so that it is compiled once.
 # The version comes from git describe above; Go need not ask git again, which
@@ -42,32 +46,65 @@ export CGO_ENABLED := 0
 export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false -trimpath)
 export RUNSC_BIN := $(CURDIR)/bin/runsc
 
+# PROGRAMS are all that are built and packaged, and BIN is where they go.
+BIN      := bin
+PROGRAMS := runsc volumed containerd-shim-runsc-v1
+
+# What make package builds for, and the time that all files in a package have.
+ARCHES ?= amd64 arm64
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
+
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-blob test test-clients soak-clients test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays clean check-go check-machine check-tools check-engines
+.PHONY: help build demo demo-blob test test-clients soak-clients conformance manifests test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays bench-webhook package test-package clean check-go check-machine check-tools check-engines
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: check-go bin/runsc bin/volumed bin/containerd-shim-runsc-v1 ## build bin/runsc, bin/volumed and bin/containerd-shim-runsc-v1, static
+build: check-go $(PROGRAMS:%=$(BIN)/%) ## build bin/runsc, bin/volumed and bin/containerd-shim-runsc-v1, static
 
-.PHONY: bin/runsc bin/volumed bin/containerd-shim-runsc-v1
-bin/runsc:
-	@echo "building bin/runsc (the first time takes some minutes)"
-	@go build -ldflags '$(LDFLAGS)' -o bin/runsc ./runsc
+.PHONY: $(PROGRAMS:%=$(BIN)/%)
+$(BIN)/runsc:
+	@echo "building $@ (the first time takes some minutes)"
+	@go build -ldflags '$(LDFLAGS)' -o $@ ./runsc
 
-bin/volumed:
-	@echo "building bin/volumed"
-	@go build -C $(BLOB) -ldflags '$(BLOBLDFLAGS)' -o $(CURDIR)/bin/volumed ./cmd/volumed
+$(BIN)/volumed:
+	@echo "building $@"
+	@go build -C $(BLOB) -ldflags '$(BLOBLDFLAGS)' -o '$(CURDIR)/$@' ./cmd/volumed
 
-bin/containerd-shim-runsc-v1:
-	@echo "building bin/containerd-shim-runsc-v1"
-	@go build -C $(SHIM) -ldflags '$(SHIMLDFLAGS)' -o $(CURDIR)/bin/containerd-shim-runsc-v1 .
+$(BIN)/containerd-shim-runsc-v1:
+	@echo "building $@"
+	@go build -C $(SHIM) -ldflags '$(SHIMLDFLAGS)' -o '$(CURDIR)/$@' .
+
+package: check-go ## Debian packages, tarballs and SBOMs in dist, for ARCHES (default amd64 arm64)
+	@rm -rf dist
+	@for arch in $(ARCHES); do GOARCH=$$arch $(MAKE) --no-print-directory build BIN=dist/build/$$arch || exit; done
+	@go run -C runsc/packaging . -root '$(CURDIR)' -programs '$(CURDIR)/dist/build' -out '$(CURDIR)/dist' -version '$(VERSION)' -epoch '$(or $(SOURCE_DATE_EPOCH),-1)'
+	@rm -rf dist/build
+
+test-package: check-go ## build packages twice, compare, and install one in a clean Debian (root; ten minutes)
+	cd runsc/packaging && go test -count=1 -timeout 1h -v ./packagetest
 
 # containerd 2, its clients and the clients of its CRI, built once.
 bin/clients/containerd: $(CONTAINERD)/go.mod $(CONTAINERD)/go.sum
 	@echo "building containerd and crictl (the first time takes some minutes)"
 	@mkdir -p bin/clients
 	@go build -C $(CONTAINERD) -tags 'no_btrfs no_devmapper no_zfs' -o $(CURDIR)/bin/clients/ $$(cd $(CONTAINERD) && go list tool)
+	@touch $@
+
+# The suites of conformance, and the runtime that this one is compared with.
+bin/clients/critest: $(CONTAINERD)/go.mod $(CONTAINERD)/go.sum
+	@echo "building critest"
+	@go test -C $(CONTAINERD) -c -o $(CURDIR)/$@ sigs.k8s.io/cri-tools/cmd/critest
+
+bin/clients/runsc-upstream: go.mod go.sum
+	@echo "building upstream's runsc"
+	@go build -ldflags '-s -w' -o $@ gvisor.dev/gvisor/runsc
+
+bin/clients/runtimetools/runtimetest: $(OCITOOLS)/go.mod $(OCITOOLS)/go.sum
+	@echo "building OCI runtime-tools"
+	@mkdir -p $(@D)
+	@go build -C $(OCITOOLS) -ldflags '-s -w' -o $(CURDIR)/$(@D)/ $$(cd $(OCITOOLS) && go list tool)
+	@install -m 644 $$(cd $(OCITOOLS) && go list -m -f '{{.Dir}}' github.com/opencontainers/runtime-tools)/rootfs-amd64.tar.gz bin/clients/runtimetools-rootfs.tar.gz
 	@touch $@
 
 demo: check-machine build ## run containers with mixed decisions and look at their sandboxes (root)
@@ -85,11 +122,26 @@ test: check-machine check-tools build ## all tests: vet, unit with -race, fuzz s
 	cd $(BLOB) && go test ./...
 	cd $(SHIM) && go vet ./... && go test ./...
 	cd benchmarks && go vet ./... && go test ./...
+	cd runsc/packaging && go vet ./... && go test .
 	go test -count=1 -timeout 20m $$(go list ./... | grep -vxF "$$(go list $(PURE))")
 
 # Packages of different engines do not run at once: each is a machine of its own.
-test-clients: check-machine check-engines build bin/clients/containerd ## tests with real container engines, which are installed from Debian (root)
-	cd $(CLIENTS) && go vet ./... && go test -count=1 -p 1 -timeout 30m ./...
+test-clients: check-machine check-engines build bin/clients/containerd $(KUBERNETES) ## tests with real container engines, which are installed from Debian (root)
+	cd $(CLIENTS) && go vet ./... && go test -count=1 -p 1 -timeout 30m $$(go list ./... | grep -v /conformance$$)
+
+conformance: check-machine check-engines build bin/clients/containerd bin/clients/critest bin/clients/runsc-upstream bin/clients/runtimetools/runtimetest ## critest and OCI runtime-tools, with upstream's runsc and runc too, fifteen minutes (root)
+	cd $(CLIENTS) && go vet ./conformance/... && go test ./conformance/baseline && go test -count=1 -v -parallel 5 -timeout 40m ./conformance
+
+bin/clients/etcd: PROGRAM := go.etcd.io/etcd/server/v3
+bin/clients/%: PROGRAM = k8s.io/kubernetes/cmd/$*
+# The version is what the API server says that it can emulate.
+$(KUBERNETES) bin/clients/kubelet: bin/clients/%: $(CLIENTS)/tools/kubernetes/go.mod
+	@echo "building $@ (minutes)"
+	@go build -C $(<D) -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$$(go list -C $(<D) -m -f '{{.Version}}' k8s.io/kubernetes)" -o $(CURDIR)/$@ $(PROGRAM)
+
+manifests: bin/clients/kubectl ## the plain YAML of runsc/deploy/kubernetes, from its overlays
+	@cd runsc/deploy/kubernetes && for o in own-certificate cert-manager; do \
+	 { echo "# Generated from overlays/$$o by make manifests; change that."; $(CURDIR)/bin/clients/kubectl kustomize overlays/$$o; } >runsc-$$o.yaml; done
 
 soak-clients: check-machine check-engines build bin/clients/containerd ## start and stop CYCLES containers and pods under containerd, with SOAKKILLS kills of their processes, twenty minutes (root)
 	cd $(CLIENTS) && RUNSC_TEST_CLIENT_CYCLES=$(CYCLES) RUNSC_TEST_CLIENT_KILLS=$(SOAKKILLS) go test -count=1 -timeout 4h -v -run '^TestSoak$$' ./containerd
@@ -105,6 +157,7 @@ lint: check-go ## gofmt, go vet, staticcheck
 	cd benchmarks && go vet ./... && go run $(STATICCHECK) ./...
 	cd $(SHIM) && go vet ./... && go run $(STATICCHECK) ./...
 	cd $(CLIENTS) && go vet ./... && go run $(STATICCHECK) ./...
+	cd runsc/packaging && go vet ./... && go run $(STATICCHECK) ./...
 
 fuzz-short: check-go ## every fuzz target with FUZZCOUNT inputs (default 3000)
 	@.ci/fuzz-short $(FUZZCOUNT)
@@ -127,8 +180,12 @@ bench-overlays: check-machine ## compare our overlay mounts with overlays mounte
 	@go build -C benchmarks -o ../bin/bench .
 	@bin/bench overlays $(BENCHFLAGS)
 
-clean: ## remove what make build leaves
-	rm -rf bin
+bench-webhook: build ## the admission webhook at 1000 reviews a second, a minute (BENCHFLAGS)
+	@go build -C benchmarks -o ../bin/bench .
+	@bin/bench webhook $(BENCHFLAGS)
+
+clean: ## remove what make build and make package leave
+	rm -rf bin dist
 
 check-go:
 	@command -v go >/dev/null || { echo "go is not in PATH; install Go $(MIN_GO) or newer from https://go.dev/dl/ (under sudo: sudo env \"PATH=\$$PATH\" make ...)" >&2; exit 1; }

@@ -1,8 +1,9 @@
 // Command benchmarks compares this module's runsc with upstream's, with runc
 // and with the host itself; with the argument volumes, its volumes with FUSE
 // clients; with the argument overlays, its overlay mounts with overlays that are
-// mounted by hand. docs/benchmarks.md, docs/benchmarks-volumes.md and
-// docs/benchmarks-overlays.md say what is measured and how.
+// mounted by hand; with the argument webhook, its admission webhook alone.
+// docs/benchmarks.md, docs/benchmarks-volumes.md, docs/benchmarks-overlays.md and
+// docs/webhook.md say what is measured and how.
 package main
 
 import (
@@ -49,6 +50,9 @@ func run(ctx context.Context) error {
 	}
 	if len(os.Args) > 1 && os.Args[1] == overlaysWord {
 		return runOverlays(ctx, os.Args[2:])
+	}
+	if len(os.Args) > 1 && os.Args[1] == webhookWord {
+		return runWebhook(ctx, os.Args[2:])
 	}
 	c, err := parse(os.Args[1:])
 	if err != nil {

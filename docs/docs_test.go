@@ -23,7 +23,11 @@ func documents(t *testing.T) []string {
 	if err != nil || len(files) < 5 {
 		t.Fatalf("documents: %v, %v", files, err)
 	}
-	return append(files, "../README.md", "../SECURITY.md", "../CHANGELOG.md")
+	clients, err := filepath.Glob("clients/*.md")
+	if err != nil || len(clients) == 0 {
+		t.Fatalf("documents of clients: %v, %v", clients, err)
+	}
+	return append(append(files, clients...), "../README.md", "../SECURITY.md", "../CHANGELOG.md")
 }
 
 func read(t *testing.T, name string) string {

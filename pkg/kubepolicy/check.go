@@ -7,6 +7,7 @@ import (
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/ociconfig"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // Level says what a Finding means for the pod.
@@ -33,27 +34,41 @@ type Finding struct {
 // this runtime makes of them, and what ociconfig.Plan then decides for each container.
 // The options are those of the runtime, without a Pod. If the pod's volumes are
 // not known, it checks what the annotations alone tell.
-func Check(p Pod, o ociconfig.Options) []Finding {
-	c := checker{pod: p, o: o, seen: map[string]bool{}}
+func Check(p Pod, o ociconfig.Options) []Finding { return check(p, o, true) }
+
+// Problems is Check without notes, for who does not need them: they take a third
+// of its time.
+func Problems(p Pod, o ociconfig.Options) []Finding { return check(p, o, false) }
+
+func check(p Pod, o ociconfig.Options, notes bool) []Finding {
+	if f, tooMuch := p.tooMuch(); tooMuch {
+		return []Finding{f}
+	}
+	c := newChecker(p, o)
 	for _, name := range p.typed() {
 		c.typedName(name)
 	}
 	for _, name := range ociconfig.Unsourced(p.annotations) {
 		c.untypedName(name)
 	}
-	o.Sources = p.sources
-	c.o = o
-	_, err := ociconfig.Plan(p.sandboxSpec(), o)
+	sandbox := p.sandboxSpec()
+	running, err := ociconfig.Plan(sandbox, c.o)
 	c.problems("pod", err)
 	if !p.known {
-		c.add(Note, "the pod's volumes are not known from its annotations; give the whole Pod to see what each hint is for")
+		if notes {
+			c.add(Note, "the pod's volumes are not known from its annotations; give the whole Pod to see what each hint is for")
+		}
+		return c.sorted()
 	}
-	c.containers()
-	rank := []Level{Refused, Warning, Note}
-	slices.SortStableFunc(c.findings, func(a, b Finding) int {
-		return slices.Index(rank, a.Level) - slices.Index(rank, b.Level)
-	})
-	return c.findings
+	plans := c.containers(sandbox, running, err == nil)
+	if c.refused() {
+		return c.sorted()
+	}
+	if notes {
+		c.decisions(plans)
+	}
+	c.unmatched(running, plans)
+	return c.sorted()
 }
 
 type checker struct {
@@ -61,6 +76,22 @@ type checker struct {
 	o        ociconfig.Options
 	findings []Finding
 	seen     map[string]bool // problems of the pod are problems of each container
+	pairs    int             // mounts that coexist has compared
+	promise  []bool          // by container: see promises
+}
+
+func newChecker(p Pod, o ociconfig.Options) *checker {
+	o.Sources = p.sources
+	return &checker{pod: p, o: o, seen: map[string]bool{}}
+}
+
+// sorted returns the findings, the worst first.
+func (c *checker) sorted() []Finding {
+	rank := []Level{Refused, Warning, Note}
+	slices.SortStableFunc(c.findings, func(a, b Finding) int {
+		return slices.Index(rank, a.Level) - slices.Index(rank, b.Level)
+	})
+	return c.findings
 }
 
 func (c *checker) add(l Level, format string, args ...any) {
@@ -99,12 +130,16 @@ func (c *checker) typedName(name string) {
 	v, ok := c.pod.volumeOf(name)
 	switch {
 	case !c.pod.known:
-	case !ok && !c.pod.claims():
+	case !ok && !c.pod.claims:
 		c.add(Refused, "pod: %s: the pod has no volume %q, and the shim refuses a pod in which it finds no directory of that name; write the name of a volume, or remove .type and give .source", typ, name)
 	case !ok:
 		c.add(Warning, "%s: the pod has no volume %q; unless that is the name of a PersistentVolume, the shim finds no directory and refuses the pod; write the name of a volume", typ, name)
 	case v.HostPath != nil:
 		c.add(Refused, "pod: %s: the volume is a hostPath, for which there is no directory of the pod, so the shim refuses the pod; remove .type and .share and set %s=%q", typ, sourceKey, v.HostPath.Path)
+	case v.Image != nil:
+		c.add(Refused, "pod: %s: the volume is an image, for which there is no directory of the pod, so the shim refuses the pod; remove the annotations of this name", typ)
+	case !c.pod.mounted[name] && !c.pod.claims:
+		c.add(Refused, "pod: %s: no container mounts the volume, so there is no directory of it, and the shim refuses the pod; mount the volume, or remove the annotations of this name", typ)
 	default:
 		c.claimed(typ, name, v)
 	}
@@ -119,7 +154,7 @@ func (c *checker) untypedName(name string) {
 	case !c.pod.known:
 	case ok:
 		c.claimed(key, name, v)
-	case c.pod.claims():
+	case c.pod.claims:
 		c.add(Warning, "%s: the pod has no volume %q; unless that is the name of a PersistentVolume, the shim finds no directory and the hint is refused; write the name of a volume, or add the source", key, name)
 	}
 }
@@ -151,17 +186,14 @@ func (c *checker) replacedSource(name, source string) {
 	c.add(Refused, "pod: %s, but not for the containers that join: they are refused because the two differ; remove .type or .source", text)
 }
 
-// containers resolves each container as it would join the pod's sandbox.
-func (c *checker) containers() {
-	if !c.pod.known {
-		return
-	}
-	sandbox := c.pod.sandboxSpec()
+// containers resolves each container as it would join the pod's sandbox, which
+// has the spec and, if that is known, the plan. A container that is refused has
+// the zero Plan.
+func (c *checker) containers(sandbox *specs.Spec, running directfspolicy.Plan, known bool) []directfspolicy.Plan {
 	o := c.o
 	o.Pod = sandbox
-	running, err := ociconfig.Plan(sandbox, c.o)
-	known := err == nil
 	plans := make([]directfspolicy.Plan, len(c.pod.containers))
+	c.promise = make([]bool, len(plans))
 	for i, ct := range c.pod.containers {
 		where := fmt.Sprintf("container %q", ct.Name)
 		plan, err := ociconfig.Plan(c.pod.containerSpec(ct), o)
@@ -172,18 +204,22 @@ func (c *checker) containers() {
 		if err != nil {
 			continue
 		}
-		plans[i] = plan
-		c.coexist(i, plans)
-	}
-	if c.refused() {
-		return
-	}
-	for i, ct := range c.pod.containers {
-		for _, d := range plans[i].Decisions() {
-			c.decision(ct.Name, d)
+		plans[i], c.promise[i] = plan, promises(plan)
+		if c.pairs <= maxPairs && !c.coexist(i, plans) {
+			c.add(Refused, "pod: too large to check: containers with cache=exclusive are compared with every other, mount by mount; allowed: %d mounts in all pairs; split the pod, or remove the hint", maxPairs)
 		}
 	}
-	c.unmatched(running, plans)
+	return plans
+}
+
+func (c *checker) decisions(plans []directfspolicy.Plan) {
+	for i, ct := range c.pod.containers {
+		for _, d := range plans[i].Decisions() {
+			if d.Mount == "/" || ct.mounts(d.Mount) {
+				c.decision(ct.Name, d)
+			}
+		}
+	}
 }
 
 func (c *checker) decision(container string, d directfspolicy.Decision) {
@@ -199,22 +235,41 @@ func (c *checker) decision(container string, d directfspolicy.Decision) {
 }
 
 // coexist finds the containers that run when the one with the index starts and
-// that it does not go together with.
-func (c *checker) coexist(i int, plans []directfspolicy.Plan) {
+// that it does not go together with. It returns false when that takes too long.
+func (c *checker) coexist(i int, plans []directfspolicy.Plan) bool {
 	name := c.pod.containers[i].Name
 	for j, before := range c.pod.containers[:i] {
-		if before.ends {
+		if before.ends || !c.promise[i] && !c.promise[j] {
 			continue
+		}
+		c.pairs += len(c.pod.containers[i].VolumeMounts) + len(before.VolumeMounts) + 1
+		if c.pairs > maxPairs {
+			return false
 		}
 		c.problems(fmt.Sprintf("container %q", name), plans[i].Coexist(name, plans[j], before.Name))
 	}
+	return true
+}
+
+// promises reports whether Coexist has anything to find: a hint by which nothing
+// else changes the files of a mount.
+func promises(p directfspolicy.Plan) bool {
+	return slices.ContainsFunc(p.Decisions(), func(d directfspolicy.Decision) bool {
+		_, hinted := d.WhyCache.Hint()
+		return hinted && d.Cache == directfspolicy.CacheExclusive
+	})
 }
 
 // unmatched warns of hints that find no mount of any container.
 func (c *checker) unmatched(running directfspolicy.Plan, plans []directfspolicy.Plan) {
+	missed := map[directfspolicy.Hint]int{}
+	for _, p := range plans {
+		for _, h := range p.Unmatched() {
+			missed[h]++
+		}
+	}
 	for _, h := range running.Unmatched() {
-		found := slices.ContainsFunc(plans, func(p directfspolicy.Plan) bool { return !slices.Contains(p.Unmatched(), h) })
-		if !found {
+		if missed[h] == len(plans) {
 			c.add(Warning, "%s: the hint matches no mount of any container of the pod, so it changes nothing; make its source the source of a mount", h)
 		}
 	}

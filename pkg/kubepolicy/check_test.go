@@ -74,6 +74,8 @@ func TestPodVolumes(t *testing.T) {
 		{"hint alone, claim", claim, off, kubepolicy.Warning, `unless that is "v" too`},
 		{"hint alone, ephemeral", `,"ephemeral":{}`, off, kubepolicy.Refused, "the volume is ephemeral"},
 		{"hint alone, hostPath", hostPath, off, kubepolicy.Refused, "for a hostPath volume, add dev.gvisor.spec.mount.v.source"},
+		{"hint alone, image", `,"image":{}`, off, kubepolicy.Refused, "hint names no mount source"},
+		{"image, type", `,"image":{}`, typ + "," + off, kubepolicy.Refused, "the volume is an image"},
 		{"hint of no volume", configMap, strings.ReplaceAll(off, "mount.v.", "mount.w."), kubepolicy.Refused, "hint names no mount source"},
 		{"hint of no volume, claim", claim, strings.ReplaceAll(off, "mount.v.", "mount.w."), kubepolicy.Warning, "unless that is the name of a PersistentVolume"},
 		{"source replaced", configMap, typ + "," + off + "," + vkey("source", "/x"), kubepolicy.Refused, "because the two differ"},
@@ -106,6 +108,42 @@ func TestPodVolumes(t *testing.T) {
 				t.Errorf("refused: %t; %+v", refused, found)
 			}
 		})
+	}
+}
+
+// What is expected of a pod of other volumes and containers than those of pod.
+func TestMountsOfPods(t *testing.T) {
+	const empty = `"volumes":[{"name":"v","emptyDir":{}}],"containers":[{"name":"c"}]`
+	const two = `"containers":[{"name":"a"%s},{"name":"b"%[1]s}]`
+	const given = `"dev.gvisor.spec.mount.x.cache":"exclusive","dev.gvisor.spec.mount.x.source":`
+	off := vkey("directfs", "off")
+	hosts := fmt.Sprintf(two, `,"volumeMounts":[{"name":"h","mountPath":"/etc/hosts/","readOnly":true}]`) + `,"volumes":[{"name":"h","hostPath":{"path":"/srv/hosts"}}]`
+	for name, tt := range map[string]struct{ annotations, spec, refused string }{
+		"no container mounts it":                 {off, empty, "that a container mounts"},
+		"no container mounts it, type":           {off + "," + vkey("type", "bind"), empty, "no container mounts the volume"},
+		"no container mounts it, maybe a claim":  {off, strings.Replace(empty, "}],", `},{"name":"w","persistentVolumeClaim":{}}],`, 1), ""},
+		"two containers have the kubelet's file": {given + `"/var/lib/kubelet"`, fmt.Sprintf(two, ""), `mount "/etc/hosts" of container "a"`},
+		"each has a log of its own":              {given + `"/var/lib/kubelet/pods/UID/containers"`, fmt.Sprintf(two, ""), ""},
+		"containerd's files":                     {given + `"/var/lib/containerd"`, fmt.Sprintf(two, ""), `mount "/etc/hostname" of container "a"`},
+		"containerd's files, read-only":          {given + `"/var/lib/containerd"`, fmt.Sprintf(two, `,"securityContext":{"readOnlyRootFilesystem":true}`), ""},
+		"a volume in place of the kubelet's":     {given + `"/var/lib/kubelet/pods/UID/etc-hosts"`, hosts, ""},
+	} {
+		p, err := kubepolicy.ParsePod(fmt.Appendf(nil, `{"metadata":{"annotations":{%s}},"spec":{%s}}`, tt.annotations, tt.spec))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		refused := ""
+		for _, f := range kubepolicy.Check(p, ociconfig.Options{Flag: true}) {
+			if f.Level == kubepolicy.Refused {
+				refused += f.Text + "\n"
+			}
+			if f.Level == kubepolicy.Note && strings.Contains(f.Text, "/etc/resolv.conf") {
+				t.Errorf("%s: a note on what is no volume: %s", name, f.Text)
+			}
+		}
+		if !strings.Contains(refused, tt.refused) || tt.refused == "" && refused != "" {
+			t.Errorf("%s: refused: %q, want %q", name, refused, tt.refused)
+		}
 	}
 }
 

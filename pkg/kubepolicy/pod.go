@@ -1,22 +1,55 @@
 package kubepolicy
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
+	"reflect"
 	"slices"
 )
 
 // Pod is what matters here of a Kubernetes Pod.
 type Pod struct {
+	meta metadata
+
 	annotations map[string]string
 
 	// known is set if the volumes and containers are known and not the
 	// annotations alone.
-	known      bool
-	volumes    []volume
-	containers []container
+	known        bool
+	runtimeClass string
+	node         string // that it is bound to; its sandbox may be there already
+	volumes      map[string]volume
+	mounted      map[string]bool // by some container; of others there is nothing on the node
+	claims       bool            // whether a PersistentVolume is behind one of them
+	containers   []container
+
+	// subPaths are the sources of mounts with a subPath, and what of the node
+	// is there.
+	subPaths map[string]string
 }
+
+// metadata is what is read of a Pod's besides its annotations.
+type metadata struct {
+	Name              string `json:"name"`
+	GenerateName      string `json:"generateName"`
+	DeletionTimestamp string `json:"deletionTimestamp"`
+}
+
+// Name is the pod's name, or what one is to be generated from.
+func (p Pod) Name() string { return cmp.Or(p.meta.Name, p.meta.GenerateName) }
+
+// Deleted reports whether the pod is on its way out.
+func (p Pod) Deleted() bool { return p.meta.DeletionTimestamp != "" }
+
+// HasSpec reports whether more is known than annotations.
+func (p Pod) HasSpec() bool { return p.known }
+
+// RuntimeClass is the name of the pod's RuntimeClass; empty if it has none, or
+// if only its annotations are known.
+func (p Pod) RuntimeClass() string { return p.runtimeClass }
 
 type container struct {
 	Name         string        `json:"name"`
@@ -25,8 +58,17 @@ type container struct {
 	// RestartPolicy is Always for an init container that is a sidecar.
 	RestartPolicy string `json:"restartPolicy"`
 
+	SecurityContext struct {
+		ReadOnlyRootFilesystem bool `json:"readOnlyRootFilesystem"`
+	} `json:"securityContext"`
+
 	// ends is set for an init container that has ended when the next starts.
 	ends bool
+}
+
+// mounts reports whether the container has a volume there.
+func (c container) mounts(destination string) bool {
+	return slices.ContainsFunc(c.VolumeMounts, func(vm volumeMount) bool { return path.Clean("/"+vm.MountPath) == destination })
 }
 
 type volumeMount struct {
@@ -50,14 +92,12 @@ type volume struct {
 	Claim     *struct{} `json:"persistentVolumeClaim"`
 	Ephemeral *struct{} `json:"ephemeral"`
 	CSI       *struct{} `json:"csi"`
+	Image     *struct{} `json:"image"`
 }
 
 // claimed reports whether a PersistentVolume is behind the volume. The kubelet
 // calls its directory by the PersistentVolume's name.
 func (v volume) claimed() bool { return v.Claim != nil || v.Ephemeral != nil }
-
-// claims reports whether a PersistentVolume is behind any volume.
-func (p Pod) claims() bool { return slices.ContainsFunc(p.volumes, volume.claimed) }
 
 // ErrNotAPod: the input is neither a Pod nor its annotations.
 var ErrNotAPod = errors.New("neither a Pod nor an object of annotations")
@@ -70,7 +110,7 @@ func ParsePod(b []byte) (Pod, error) {
 		return Pod{}, fmt.Errorf("%w: %w; give the JSON of either", ErrNotAPod, err)
 	}
 	if _, ok := fields["metadata"]; ok {
-		return parsePodObject(b)
+		return ParsePodObject(b)
 	}
 	p := Pod{annotations: map[string]string{}}
 	if err := json.Unmarshal(b, &p.annotations); err != nil {
@@ -79,17 +119,15 @@ func ParsePod(b []byte) (Pod, error) {
 	return p, nil
 }
 
-func parsePodObject(b []byte) (Pod, error) {
+// ParsePodObject reads the JSON of a Pod, or of the template of one.
+func ParsePodObject(b []byte) (Pod, error) {
 	var pod struct {
 		Kind     string `json:"kind"`
 		Metadata struct {
+			metadata
 			Annotations map[string]string `json:"annotations"`
 		} `json:"metadata"`
-		Spec *struct {
-			Volumes        []volume    `json:"volumes"`
-			InitContainers []container `json:"initContainers"`
-			Containers     []container `json:"containers"`
-		} `json:"spec"`
+		Spec *podSpec `json:"spec"`
 	}
 	if err := json.Unmarshal(b, &pod); err != nil {
 		return Pod{}, fmt.Errorf("%w: %w; compare it with what kubectl get pod -o json prints", ErrNotAPod, err)
@@ -97,23 +135,55 @@ func parsePodObject(b []byte) (Pod, error) {
 	if pod.Kind != "" && pod.Kind != "Pod" {
 		return Pod{}, fmt.Errorf("%w: kind=%q; allowed: Pod; give one pod, such as the output of kubectl get pod NAME -o json", ErrNotAPod, pod.Kind)
 	}
-	p := Pod{annotations: pod.Metadata.Annotations}
+	p := Pod{meta: pod.Metadata.metadata, annotations: pod.Metadata.Annotations}
 	if pod.Spec != nil {
-		p.known = true
-		p.volumes = pod.Spec.Volumes
-		for _, c := range pod.Spec.InitContainers {
-			c.ends = c.RestartPolicy != "Always"
-			p.containers = append(p.containers, c)
-		}
-		p.containers = append(p.containers, pod.Spec.Containers...)
+		p.learn(*pod.Spec)
 	}
 	return p, nil
 }
 
-func (p Pod) volumeOf(name string) (volume, bool) {
-	i := slices.IndexFunc(p.volumes, func(v volume) bool { return v.Name == name })
-	if i < 0 {
-		return volume{}, false
-	}
-	return p.volumes[i], true
+// podSpec is what is read of a Pod's spec.
+type podSpec struct {
+	RuntimeClassName    string      `json:"runtimeClassName"`
+	NodeName            string      `json:"nodeName"`
+	Volumes             []volume    `json:"volumes"`
+	InitContainers      []container `json:"initContainers"`
+	Containers          []container `json:"containers"`
+	EphemeralContainers []container `json:"ephemeralContainers"`
 }
+
+func (p *Pod) learn(s podSpec) {
+	p.known, p.runtimeClass, p.node = true, s.RuntimeClassName, s.NodeName
+	p.volumes = map[string]volume{}
+	for _, v := range s.Volumes {
+		if _, twice := p.volumes[v.Name]; !twice {
+			p.volumes[v.Name] = v
+		}
+		p.claims = p.claims || v.claimed()
+	}
+	for _, c := range s.InitContainers {
+		c.ends = c.RestartPolicy != "Always"
+		p.containers = append(p.containers, c)
+	}
+	p.containers = append(p.containers, s.Containers...)
+	p.containers = append(p.containers, s.EphemeralContainers...)
+	p.mounted, p.subPaths = map[string]bool{}, map[string]string{}
+	for _, c := range p.containers {
+		for i, vm := range c.VolumeMounts {
+			p.mounted[vm.Name] = true
+			if vm.hasSubPath() {
+				// What an expression becomes is not known; it is in the volume.
+				p.subPaths[subPathSource(c, i)] = path.Join(p.mountSource(vm.Name), "/"+vm.SubPath+vm.SubPathExpr)
+			}
+		}
+	}
+}
+
+func (p Pod) volumeOf(name string) (volume, bool) {
+	v, ok := p.volumes[name]
+	return v, ok
+}
+
+// Equal reports whether the two are the same in all that is read here, so that
+// what becomes of one becomes of the other.
+func (p Pod) Equal(q Pod) bool { return reflect.DeepEqual(p, q) }

@@ -17,8 +17,13 @@ import (
 
 const (
 	// volumesDir is where the kubelet has a pod's volumes.
-	volumesDir  = "/var/lib/kubelet/pods/UID/volumes/PLUGIN/"
-	subPathsDir = "/var/lib/kubelet/pods/UID/volume-subpaths/"
+	podDir      = "/var/lib/kubelet/pods/UID/"
+	volumesDir  = podDir + "volumes/PLUGIN/"
+	subPathsDir = podDir + "volume-subpaths/"
+
+	// containerd has the pod's own files, and images that are volumes.
+	sandboxDir = "/var/lib/containerd/io.containerd.grpc.v1.cri/sandboxes/ID/"
+	imagesDir  = "/var/lib/containerd/io.containerd.grpc.v1.cri/image-volumes/"
 
 	emptyDirPrefix = "dev.gvisor.empty-dir."
 )
@@ -51,7 +56,7 @@ func (p Pod) containerSpec(c container) *specs.Spec {
 	for i, vm := range c.VolumeMounts {
 		m := specs.Mount{Destination: vm.MountPath, Type: "bind", Source: p.mountSource(vm.Name), Options: []string{"rbind"}}
 		if vm.hasSubPath() {
-			m.Source = p.subPathSource(c, i)
+			m.Source = subPathSource(c, i)
 		}
 		if vm.ReadOnly {
 			m.Options = append(m.Options, "ro")
@@ -59,14 +64,42 @@ func (p Pod) containerSpec(c container) *specs.Spec {
 		p.changeType(&m, vm.Name)
 		spec.Mounts = append(spec.Mounts, m)
 	}
+	spec.Mounts = append(spec.Mounts, given(c)...)
 	return spec
+}
+
+// given are the files that every container has besides its volumes, by the
+// kubelet and by containerd. Only a hint for a directory of the node that they
+// are in finds them.
+func given(c container) []specs.Mount {
+	var mounts []specs.Mount
+	add := func(destination, source string, readOnly bool) {
+		if c.mounts(destination) {
+			return
+		}
+		m := specs.Mount{Destination: destination, Type: "bind", Source: source, Options: []string{"rbind"}}
+		if readOnly {
+			m.Options = append(m.Options, "ro")
+		}
+		mounts = append(mounts, m)
+	}
+	readOnly := c.SecurityContext.ReadOnlyRootFilesystem
+	add("/etc/hosts", podDir+"etc-hosts", false)
+	add("/dev/termination-log", podDir+"containers/"+c.Name+"/LOG", false)
+	add("/etc/hostname", sandboxDir+"hostname", readOnly)
+	add("/etc/resolv.conf", sandboxDir+"resolv.conf", readOnly)
+	return mounts
 }
 
 // directory implements ociconfig.VolumeFunc. It has what there may be: every name
 // where the volumes are not known, or where it can be a PersistentVolume's.
 func (p Pod) directory(name string) (string, bool, error) {
 	v, ok := p.volumeOf(name)
-	if p.known && (ok && (v.HostPath != nil || v.Ephemeral != nil) || !ok && !p.claims()) {
+	switch {
+	case !p.known:
+	case v.HostPath != nil, v.Ephemeral != nil, v.Image != nil:
+		return "", false, nil
+	case !p.claims && (!ok || !p.mounted[name]):
 		return "", false, nil
 	}
 	return p.mountSource(name), true, nil
@@ -82,6 +115,8 @@ func (p Pod) mountSource(name string) string {
 		return volumesDir + "PERSISTENTVOLUME-OF-" + name
 	case v.CSI != nil:
 		return volumesDir + name + "/mount"
+	case v.Image != nil:
+		return imagesDir + name
 	}
 	return volumesDir + name
 }
@@ -92,20 +127,15 @@ func (p Pod) sources(file string, _ bool) ([]directfspolicy.Source, error) {
 	const node = "the node's"
 	file = path.Clean(file)
 	s := directfspolicy.Source{Path: file, Filesystem: node, Within: file}
-	for _, c := range p.containers {
-		for i, vm := range c.VolumeMounts {
-			if vm.hasSubPath() && file == p.subPathSource(c, i) {
-				// What an expression becomes is not known; it is in the volume.
-				s.Within = path.Join(p.mountSource(vm.Name), "/"+vm.SubPath+vm.SubPathExpr)
-			}
-		}
+	if within, ok := p.subPaths[file]; ok {
+		s.Within = within
 	}
 	return []directfspolicy.Source{s}, nil
 }
 
 // subPathSource is where the kubelet mounts what a container has of a volume by
 // a subPath.
-func (p Pod) subPathSource(c container, i int) string {
+func subPathSource(c container, i int) string {
 	return path.Join(subPathsDir, c.VolumeMounts[i].Name, c.Name, strconv.Itoa(i))
 }
 

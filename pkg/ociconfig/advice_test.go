@@ -12,7 +12,7 @@ import (
 func TestAdviceCanBeFollowed(t *testing.T) {
 	without := notes{mountKey + "v.directfs": "off"}
 	const source = mountKey + `v.directfs="off": hint names no mount source; `
-	const typed = source + `give the hint the name of one of the pod's volumes, or, for a claim, of its PersistentVolume, and the shim of this runtime fills in the source (gVisor's own needs ` + mountKey + `v.type=bind for that); or, for a hostPath volume, add ` + mountKey + `v.source with its path`
+	const typed = source + `give the hint the name of one of the pod's volumes that a container mounts, or, for a claim, of its PersistentVolume, and the shim of this runtime fills in the source (gVisor's own needs ` + mountKey + `v.type=bind for that); or, for a hostPath volume, add ` + mountKey + `v.source with its path`
 	const untyped = source + `add ` + mountKey + `v.source with the source of the mount that is meant`
 	pod := ociconfig.Options{Pod: container(nil)}
 	checkError(t, container(join(without, notes{criType: "sandbox"})), ociconfig.Options{}, ociconfig.ErrNoSource, typed)

@@ -105,7 +105,7 @@ func (d describer) mount(sm specs.Mount, named bool) (m directfspolicy.Mount, er
 	if ok {
 		m.Cache = eh.cache()
 	}
-	readOnly := slices.Contains(sm.Options, "ro")
+	readOnly := slices.Contains(StripOptions(sm.Options), "ro")
 	// A mount that is local to the sandbox gets an overlay in any case.
 	m.Overlay = ok && eh.share != "shared" || d.o.MountOverlay && !readOnly
 	d.writes(&m, m.Overlay || readOnly)

@@ -124,7 +124,7 @@ func (p *parser) noSource(m mountHint, key, value string) error {
 	name := key[:strings.LastIndexByte(key, '.')]
 	fix := fmt.Sprintf("add %s.source with the source of the mount that is meant", name)
 	if _, typed := m.fields["type"]; !typed && p.scope != directfspolicy.Standalone {
-		fix = fmt.Sprintf("give the hint the name of one of the pod's volumes, or, for a claim, of its PersistentVolume, and the shim of this runtime fills in the source (gVisor's own needs %s.type=bind for that); or, for a hostPath volume, add %s.source with its path", name, name)
+		fix = fmt.Sprintf("give the hint the name of one of the pod's volumes that a container mounts, or, for a claim, of its PersistentVolume, and the shim of this runtime fills in the source (gVisor's own needs %s.type=bind for that); or, for a hostPath volume, add %s.source with its path", name, name)
 	}
 	return &directfspolicy.HintError{Key: key, Value: value, Fix: fix, Err: ErrNoSource}
 }

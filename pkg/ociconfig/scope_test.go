@@ -108,9 +108,9 @@ func TestPodSandboxUnmatched(t *testing.T) {
 }
 
 func TestStripOptions(t *testing.T) {
-	in := []string{"ro", "directfs=on", "directfs", "DirectFS=x", " directfs =", "directfsx=1", "x=directfs", "dcache=1,directfs", "cache=shared", "cache=exclusive", "cache=default", "cache=none", "cache", "dcache=1"}
+	in := []string{"ro", "directfs=on", "directfs", "DirectFS=x", " directfs =", "directfsx=1", "x=directfs", "dcache=1,directfs", "cache=shared", "cache=exclusive", "cache=default", "cache=none", "cache", "dcache=1", "rro", "rrw", "rnosuid", "rnodev", "rnoexec", "rnoatime"}
 	before := slices.Clone(in)
-	want := []string{"ro", "directfsx=1", "x=directfs", "dcache=1,directfs", "cache=none", "cache", "dcache=1"}
+	want := []string{"ro", "directfsx=1", "x=directfs", "dcache=1,directfs", "cache=none", "cache", "dcache=1", "ro", "rrw", "nosuid", "nodev", "noexec", "noatime"}
 	if got := ociconfig.StripOptions(in); !slices.Equal(got, want) || !slices.Equal(in, before) {
 		t.Errorf("got %q, want %q; the argument is %q", got, want, in)
 	}

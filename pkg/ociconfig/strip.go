@@ -27,9 +27,28 @@ func accepts(k directfspolicy.Knob, value string) bool {
 }
 
 // StripOptions returns the options without those that Request reads. What is
-// left is for the engine.
+// left is for the engine, in words that it knows.
 func StripOptions(options []string) []string {
-	return slices.DeleteFunc(slices.Clone(options), isHintOption)
+	return engineWords(slices.DeleteFunc(slices.Clone(options), isHintOption))
+}
+
+// recursive are attributes for a mount and all that is mounted in it, where they
+// keep something from it. The engine knows them by the other word only, and ignores
+// words that it does not know: the mount would be writable. Here every attribute of
+// a mount is one of all that is mounted in it.
+var recursive = map[string]string{"rro": "ro", "rnosuid": "nosuid", "rnodev": "nodev", "rnoexec": "noexec", "rnoatime": "noatime"}
+
+// RecursiveOptions are the words, sorted.
+func RecursiveOptions() []string { return slices.Sorted(maps.Keys(recursive)) }
+
+// engineWords changes the options that it is given.
+func engineWords(options []string) []string {
+	for i, o := range options {
+		if word, ok := recursive[o]; ok {
+			options[i] = word
+		}
+	}
+	return options
 }
 
 // StripAnnotations returns the annotations without the hints that Request

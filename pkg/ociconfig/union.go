@@ -72,21 +72,11 @@ func fileSystemOptions(options []string) []string {
 	return slices.DeleteFunc(slices.Clone(options), func(o string) bool { return isHintOption(o) || isOverlayOption(o) })
 }
 
-// recursive are attributes for a mount and all that is mounted in it, where they keep
-// something from it. Nothing is mounted in an overlay, and the engine knows them by the
-// other word only.
-var recursive = map[string]string{"rro": "ro", "rnosuid": "nosuid", "rnodev": "nodev", "rnoexec": "noexec", "rnoatime": "noatime"}
-
 // parseOverlay reads the options of an overlay: layers, and attributes that any mount
 // can have.
 func parseOverlay(sm specs.Mount) (m overlaymount.Mount, attributes []string, err error) {
 	m, attributes, err = overlaymount.Parse(fileSystemOptions(sm.Options))
-	for i, a := range attributes {
-		if word, ok := recursive[a]; ok {
-			attributes[i] = word
-		}
-	}
-	return m, attributes, err
+	return m, engineWords(attributes), err
 }
 
 // refuseLayers refuses a mount for each thing that is wrong with its layers.

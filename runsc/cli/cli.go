@@ -13,11 +13,13 @@ import (
 	"github.com/directfs/runsc/runsc/internal/boot"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	"github.com/directfs/runsc/runsc/internal/gofer"
-	"github.com/directfs/runsc/runsc/internal/policycmd"
+	"github.com/directfs/runsc/runsc/internal/install"
+	"github.com/directfs/runsc/runsc/internal/node"
 	"github.com/directfs/runsc/runsc/internal/preinit"
 	"github.com/directfs/runsc/runsc/internal/sandbox"
 	"github.com/directfs/runsc/runsc/internal/supervise"
 	"github.com/directfs/runsc/runsc/internal/volumes"
+	"github.com/directfs/runsc/runsc/internal/webhook"
 	"github.com/google/subcommands"
 	enginecli "gvisor.dev/gvisor/runsc/cli"
 	"gvisor.dev/gvisor/runsc/cmd"
@@ -72,6 +74,8 @@ func startsProcesses(arg string) bool {
 	return slices.Contains([]string{"create", "run", "restore", "do"}, arg)
 }
 
+const internalGroup = "internal use only"
+
 // commands is every command by its group, as the engine has them in
 // runsc/cli/maincli.
 func commands() map[util.SubCommand]string {
@@ -86,12 +90,14 @@ func commands() map[util.SubCommand]string {
 	add("", new(cmd.Checkpoint), sandbox.Tidy(new(cmd.Events)), sandbox.Tidy(sandbox.Exec()), sandbox.Tidy(new(cmd.PS)),
 		sandbox.Tidy(new(cmd.Pause)), sandbox.Tidy(new(cmd.Resume)), new(cmd.Spec), new(cmd.Update), sandbox.Tidy(new(cmd.Wait)),
 		new(cmd.FSCheckpoint), new(cmd.PortForward), new(cmd.Read), new(cmd.Tar))
-	add("helpers", new(cmd.Install), new(cmd.Mitigate), new(cmd.Uninstall), new(nvproxy.Nvproxy), new(trace.Trace),
-		new(cmd.CPUFeatures), new(cmd.Features), policycmd.Command())
+	add("helpers", install.Install(), new(cmd.Mitigate), install.Uninstall(), new(nvproxy.Nvproxy), new(trace.Trace),
+		new(cmd.CPUFeatures), new(features))
+	addCompletion(add, table)
 	add("debug", new(cmd.Debug), new(profile.Profile), new(cmd.Statefile), new(cmd.Symbolize), new(cmd.Usage),
 		new(cmd.ReadControl), new(cmd.WriteControl))
 	add("metrics", new(cmd.MetricMetadata), new(cmd.MetricExport), new(cmd.MetricServer))
-	add("internal use only", new(boot.Boot), new(gofer.Command), new(sentrycmd.Umount))
+	add("kubernetes", webhook.Command(), node.Command())
+	add(internalGroup, new(boot.Boot), new(gofer.Command), new(sentrycmd.Umount))
 	for c, group := range alias.Commands() {
 		table[c] = group
 	}

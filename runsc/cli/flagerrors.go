@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,17 +57,22 @@ func logFlag() string {
 	return flag.Lookup("log").Value.String()
 }
 
-// flagOutput is where an error in the flags is written, and then their usage.
-type flagOutput struct{ reported bool }
+// flagOutput is where an error in the flags is written, and then their usage; or
+// the usage alone, for who asks for it.
+type flagOutput struct{ begun bool }
+
+// flagErrors are the beginnings of all errors that package flag has.
+var flagErrors = []string{"invalid value ", "invalid boolean ", "flag provided but not defined: ", "flag needs an argument: ", "bad flag syntax: "}
 
 func (o *flagOutput) Write(b []byte) (int, error) {
-	if !o.reported {
-		o.reported = true
+	isError := slices.ContainsFunc(flagErrors, func(start string) bool { return strings.HasPrefix(string(b), start) })
+	if !o.begun && isError {
 		// As the engine's util.Errorf has it.
 		record, err := json.Marshal(map[string]any{"level": "error", "time": time.Now(), "msg": strings.TrimSpace(string(b))})
 		if err == nil {
 			_, _ = util.ErrorLogger.Write(record) // stderr has it in any case
 		}
 	}
+	o.begun = true
 	return os.Stderr.Write(b)
 }

@@ -28,6 +28,9 @@ func TestFlagErrorsAreLogged(t *testing.T) {
 		{"--log=LOG --nosuch=1 state x", "flag provided but not defined: -nosuch"},
 		{"--nosuch=1 --root /r --debug --log LOG --log-format json state x", "flag provided but not defined: -nosuch"},
 		{"--directfs-hints=some -log LOG state x", `--directfs-hints="some": invalid value; allowed: all, narrow, none`},
+		{"--log LOG --debug=x state x", `invalid boolean value "x" for -debug`},
+		{"--log LOG ---debug state x", "bad flag syntax: ---debug"},
+		{"--log LOG --help state x", ""},
 		{"--log LOG --overlay2=x state x", `invalid value "x" for flag -overlay2`},
 		{"--nosuch state --log=LOG", ""}, // a flag of the command
 		{"--nosuch state x", ""},
@@ -37,7 +40,7 @@ func TestFlagErrorsAreLogged(t *testing.T) {
 			cmd.Env = append(os.Environ(), mainEnv+"=1")
 			out, err := cmd.CombinedOutput()
 			var exit *exec.ExitError
-			if !errors.As(err, &exit) || exit.ExitCode() != 2 || !strings.Contains(string(out), tc.want) {
+			if isHelp := strings.Contains(tc.args, "--help"); isHelp != (err == nil) || !isHelp && (!errors.As(err, &exit) || exit.ExitCode() != 2) || !strings.Contains(string(out), tc.want) {
 				t.Errorf("%v\n%s", err, out)
 			}
 			text, err := os.ReadFile(log)

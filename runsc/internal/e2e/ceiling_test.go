@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"os"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/directfs/runsc/runsc/harness"
@@ -61,4 +64,31 @@ func TestCeilingIsNotOverridden(t *testing.T) {
 			lab.CheckGone(t, id)
 		})
 	}
+}
+
+// The configuration that docs/operators.md recommends where tenants do not trust
+// each other.
+func TestRecommendedForTenants(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/operators.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(text), "<!-- tested: tenants -->")
+	block, _, _ = strings.Cut(block, "\n\n")
+	var flags []string
+	for _, m := range regexp.MustCompile(`(?m)^  ([a-z-]+) = "([a-z]+)"$`).FindAllStringSubmatch(block, -1) {
+		flags = append(flags, "--"+m[1]+"="+m[2])
+	}
+	if len(flags) != 3 {
+		t.Fatalf("flags of the document: %q", flags)
+	}
+	lab := newLab(t, flags...)
+	checkRefusedBy(t, lab, lab.Runtime, `mount option directfs="on" (mount "/a"): not permitted by --directfs-hints; allowed: off, false, default; `+
+		`--directfs-hints=narrow lets a hint only take directfs away, and --directfs=false does not grant it: remove the hint, or ask the operator`, "create",
+		"--bundle="+lab.Bundle(t, mountA("rw", "directfs=on")).Dir)
+	c := lab.Serve(t, lab.Bundle(t, mountA("rw", "cache=exclusive"), harness.Args("serve", "/", "/a")))
+	checkPrivileges(t, c, false)
+	checkHeld(t, c, nil)
+	checkVerified(t, lab.Runtime, c.ID)
+	stop(t, lab, c)
 }

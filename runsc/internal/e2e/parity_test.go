@@ -12,11 +12,13 @@ import (
 )
 
 // ourCommands are those that the engine does not have.
-var ourCommands = []string{"policy"}
+var ourCommands = []string{"completion", "node", "policy", "webhook"}
 
 // ours are the flags that we add to the engine's, by command.
 var ours = map[string][]string{
-	"do": {"rootfs-directfs", "volume-directfs"},
+	"do":        {"rootfs-directfs", "volume-directfs"},
+	"install":   {"client", "discard-edits", "dry-run"},
+	"uninstall": {"client", "discard-edits", "dry-run"},
 	// For its own second run alone.
 	"gofer": {"prepared-fd"},
 }

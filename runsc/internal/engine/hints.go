@@ -57,3 +57,8 @@ func (f *HintsFlag) CheckConfigBundles(conf *config.Config, spec *specs.Spec) er
 	}
 	return errors.Join(errs...)
 }
+
+// PodAnnotations is the pattern by which containerd passes a pod's annotations
+// for this runtime, and no others (pod_annotations of a runtime in its
+// configuration).
+const PodAnnotations = "dev.gvisor.*"

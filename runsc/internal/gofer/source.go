@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/directfs/runsc/pkg/ociconfig"
 	"github.com/directfs/runsc/runsc/internal/engine"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -129,7 +130,7 @@ func (c *connection) keepTimes() error {
 		return nil
 	}
 	attr := unix.MountAttr{Attr_clr: unix.MOUNT_ATTR__ATIME}
-	asked := specutils.OptionsToFlags(c.mount.Options)
+	asked := specutils.OptionsToFlags(ociconfig.StripOptions(c.mount.Options))
 	switch {
 	case asked&unix.MS_NOATIME != 0:
 		attr.Attr_set = unix.MOUNT_ATTR_NOATIME

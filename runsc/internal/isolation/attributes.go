@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/bits"
 
+	"github.com/directfs/runsc/pkg/ociconfig"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/runsc/specutils"
@@ -63,9 +64,10 @@ func OfRootfs(spec *specs.Spec, overlay bool) (Attributes, error) {
 // (pkg/sentry/platform/systrap/subprocess.go, MapFile), which the kernel
 // refuses on such a mount.
 func OfMount(m specs.Mount, overlay bool) (Attributes, error) {
-	follows, err := followsHost(m.Options)
-	a := Attributes{ReadOnly: overlay || specutils.IsReadonlyMount(m.Options), Follows: follows}
-	if specutils.OptionsToFlags(m.Options)&unix.MS_NOEXEC != 0 {
+	options := ociconfig.StripOptions(m.Options)
+	follows, err := followsHost(options)
+	a := Attributes{ReadOnly: overlay || specutils.IsReadonlyMount(options), Follows: follows}
+	if specutils.OptionsToFlags(options)&unix.MS_NOEXEC != 0 {
 		a.More = unix.MOUNT_ATTR_NOEXEC
 	}
 	return a, err

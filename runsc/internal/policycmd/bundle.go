@@ -134,7 +134,7 @@ func readBundle(dir string, conf *config.Config) (spec *specs.Spec, own *config.
 func engineRefuses(conf *config.Config, spec *specs.Spec) (refused []error) {
 	own := engine.CheckBundle(spec)
 	bundles := engine.Hints.CheckConfigBundles(conf, spec) // of the flags before
-	for _, err := range []error{own, bundles, specutils.FixConfig(conf, spec)} {
+	for _, err := range []error{own, bundles, engine.ApplyFlags(conf, spec)} {
 		refused = append(refused, directfspolicy.Findings(err)...)
 	}
 	return refused

@@ -9,6 +9,7 @@ import (
 
 	"github.com/directfs/runsc/directfspolicy"
 	"github.com/directfs/runsc/pkg/kubepolicy"
+	"github.com/directfs/runsc/runsc/internal/volumes"
 	"github.com/google/subcommands"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/flag"
@@ -98,15 +99,8 @@ func (c *check) pod(conf *config.Config, r io.Reader) subcommands.ExitStatus {
 	if err != nil {
 		return fail(c.Name(), usagef("stdin: %w", err))
 	}
-	own := *conf
 	var refused []error
-	for _, err := range engineRefuses(&own, pod.Spec()) {
-		refused = append(refused, fmt.Errorf("pod: %w", err))
-	}
-	o := options(&own)
-	// The pod's paths and devices are those of its node.
-	o.Sources, o.HostDevices = nil, nil
-	for _, f := range kubepolicy.Check(pod, o) {
+	for _, f := range NewPodChecker(conf, volumes.Gofers("", "")).CheckAndNote(pod) {
 		if f.Level == kubepolicy.Refused {
 			refused = append(refused, errors.New(f.Text))
 			continue

@@ -27,10 +27,13 @@ const (
 )
 
 // policy is the "policy" command.
-type policy struct{ help bool }
+type policy struct {
+	help bool
+	more []subcommands.Command
+}
 
-// Command returns the "policy" command.
-func Command() util.SubCommand { return new(policy) }
+// Command returns the "policy" command, with more subcommands than its own.
+func Command(more ...subcommands.Command) util.SubCommand { return &policy{more: more} }
 
 // Name implements subcommands.Command.Name.
 func (*policy) Name() string { return "policy" }
@@ -39,10 +42,10 @@ func (*policy) Name() string { return "policy" }
 func (*policy) Synopsis() string { return "explain and check decisions about directfs and cache modes" }
 
 // Usage implements subcommands.Command.Usage.
-func (*policy) Usage() string {
+func (p *policy) Usage() string {
 	var b strings.Builder
 	b.WriteString("policy <subcommand> [options] - explain and check decisions about directfs and cache modes, without starting anything.\n\n")
-	for _, c := range subcommandList() {
+	for _, c := range p.Subcommands() {
 		fmt.Fprintf(&b, "  %-11s %s\n", c.Name(), c.Synopsis())
 	}
 	b.WriteString(`
@@ -84,41 +87,41 @@ func (p *policy) run(ctx context.Context, f *flag.FlagSet, args ...any) subcomma
 		fmt.Print(p.Usage())
 		return exitOK
 	}
-	cdr := commander(f)
+	cdr := p.commander(f)
 	if f.NArg() == 0 {
 		fmt.Fprint(os.Stderr, p.Usage())
 		return exitUsage
 	}
 	name := f.Arg(0)
 	known := name == "help"
-	for _, c := range subcommandList() {
+	for _, c := range p.Subcommands() {
 		known = known || c.Name() == name
 	}
 	if !known {
-		return failUsage("policy", fmt.Errorf("unknown subcommand %q; allowed: %s", name, strings.Join(subcommandNames(), ", ")))
+		return failUsage("policy", fmt.Errorf("unknown subcommand %q; allowed: %s", name, strings.Join(p.names(), ", ")))
 	}
 	return cdr.Execute(ctx, args...)
 }
 
-func commander(f *flag.FlagSet) *subcommands.Commander {
+func (p *policy) commander(f *flag.FlagSet) *subcommands.Commander {
 	cdr := subcommands.NewCommander(f, "runsc policy")
 	cdr.ExplainCommand = explainCommand
-	cdr.Explain = func(w io.Writer) { fmt.Fprint(w, new(policy).Usage()) }
+	cdr.Explain = func(w io.Writer) { fmt.Fprint(w, p.Usage()) }
 	cdr.Register(cdr.HelpCommand(), "")
-	for _, c := range subcommandList() {
+	for _, c := range p.Subcommands() {
 		cdr.Register(&helpful{Command: c}, "")
 	}
 	return cdr
 }
 
-// subcommandList is every subcommand, in the order in which they are shown.
-func subcommandList() []subcommands.Command {
-	return []subcommands.Command{new(explain), new(check), new(matrix), verify.Command(), new(completion)}
+// Subcommands is every subcommand, in the order in which they are shown.
+func (p *policy) Subcommands() []subcommands.Command {
+	return append([]subcommands.Command{new(explain), new(check), new(matrix), verify.Command()}, p.more...)
 }
 
-func subcommandNames() []string {
+func (p *policy) names() []string {
 	var all []string
-	for _, c := range subcommandList() {
+	for _, c := range p.Subcommands() {
 		all = append(all, c.Name())
 	}
 	return all

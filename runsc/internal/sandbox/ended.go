@@ -129,3 +129,14 @@ func because(err error, reasons []string) error {
 	}
 	return fmt.Errorf("%w; %s", err, strings.Join(reasons, "; "))
 }
+
+// endUnstarted ends a sandbox process that could not start its first container,
+// for which it only waits to exit: two seconds, so that the error gets here
+// (runsc/boot/loader.go:1224). containerd's shim for runc calls the container
+// created until then, and an engine that gives it up at once, such as docker,
+// cannot delete it and leaves all of it behind.
+func endUnstarted(h *supervise.Held, err error) {
+	if isRemote(err) && strings.Contains(err.Error(), "starting sandbox: ") { // runsc/boot/controller.go:313
+		h.Kill(supervise.Sandbox, patience)
+	}
+}

@@ -111,7 +111,9 @@ func startFirst(conf *config.Config, c *container.Container, plan directfspolicy
 	err = late.end(start.do(conf))
 	c.Spec.Hooks = hooks
 	if err != nil {
-		return because(fmt.Errorf("starting container: %w", err), whyEnded(held, c, err))
+		reasons := whyEnded(held, c, err)
+		endUnstarted(held, err)
+		return because(fmt.Errorf("starting container: %w", err), reasons)
 	}
 	err = awaitFirstProcess(conf.RootDir, c.Saver.ID, report)
 	if errors.Is(err, firstprocess.ErrUnfinished) {

@@ -90,6 +90,17 @@ func (h *Held) Signal(kind Kind, s unix.Signal) {
 	}
 }
 
+// Kill kills the processes of a kind and waits until they have ended, which takes
+// no longer than patience. Of a nil Held there are none.
+func (h *Held) Kill(kind Kind, patience time.Duration) {
+	h.Signal(kind, unix.SIGKILL)
+	for _, p := range h.processes() {
+		if p.Kind == kind && p.pidfd >= 0 {
+			readable(p.pidfd, patience)
+		}
+	}
+}
+
 // Ended reports whether a process of a kind is held that has ended. Of a nil Held
 // there are none.
 func (h *Held) Ended(kind Kind) bool {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/container"
@@ -131,5 +132,47 @@ func locate(conf *config.Config, id string) (found, error) {
 	if rootGiven() {
 		return find([]string{conf.RootDir}, id)
 	}
-	return find(roots(conf.RootDir), id)
+	f, err := find(roots(conf.RootDir), id)
+	if elsewhere := rootsOfProcesses(id); err != nil && exitStatus(err) == exitUnknown && len(elsewhere) > 0 {
+		return f, fail(exitUnknown, "%v; processes that call themselves its sandbox or gofer have --root=%s", err, strings.Join(elsewhere, ", --root="))
+	}
+	return f, err
+}
+
+// rootsOfProcesses are the directories that running sandboxes and gofers of
+// containers whose ids begin so were given. It is advice, and nothing is looked for
+// there unasked: a process can write to its own arguments.
+func rootsOfProcesses(id string) []string {
+	names, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	var all []string
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil || id == "" {
+			continue // it is gone
+		}
+		if root := rootOf(strings.Split(strings.TrimRight(string(text), "\x00"), "\x00"), id); root != "" {
+			all = append(all, root)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// rootOf is the directory among the arguments of a sandbox or gofer of the
+// container, which may also be in the name of a file.
+func rootOf(args []string, id string) string {
+	if args[0] != "runsc-sandbox" && args[0] != "runsc-gofer" {
+		return ""
+	}
+	root, named := "", false
+	for _, a := range args[1:] {
+		if dir, ok := strings.CutPrefix(a, "--root="); ok {
+			root = dir
+		}
+		named = named || slices.ContainsFunc(strings.Split(a, "/"), func(part string) bool { return strings.HasPrefix(part, id) })
+	}
+	if !named || strings.ContainsFunc(root, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return ""
+	}
+	return root
 }

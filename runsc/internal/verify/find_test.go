@@ -89,3 +89,20 @@ func TestRoots(t *testing.T) {
 		t.Errorf("other users' directories are among %v", all)
 	}
 }
+
+func TestRootOf(t *testing.T) {
+	for line, want := range map[string]string{
+		"runsc-sandbox --root=/x/moby boot --bundle=/b/abcdef abcdef": "/x/moby",
+		"runsc-gofer --root=/x --log=/run/abcdef/log.json gofer":      "/x",
+		"runsc-sandbox --root=/x boot other":                          "",
+		"runsc-sandbox boot abcdef":                                   "",
+		"sleep --root=/x abcdef":                                      "",
+		"runsc-gofer --root=/x\n\x1b[31m abcdef":                      "",
+		"runsc-gofer --root=/x nabcdef":                               "",
+		"":                                                            "",
+	} {
+		if got := rootOf(strings.Split(line, " "), "abc"); got != want {
+			t.Errorf("%q: %q, want %q", line, got, want)
+		}
+	}
+}

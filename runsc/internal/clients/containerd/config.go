@@ -23,7 +23,8 @@ type Handler struct {
 	// flags make of it.
 	Text string
 
-	// Type is the shim, io.containerd.runsc.v1 if it is empty.
+	// Type is the shim, io.containerd.runsc.v1 if it is empty. Another one gets no
+	// configuration.
 	Type string
 
 	// Mounts, as in a spec, are those of the spec that every container of the
@@ -44,6 +45,8 @@ disabled_plugins = ["io.containerd.tracing.processor.v1.otlp", "io.containerd.in
   use_local_image_pull = true
 [plugins."io.containerd.cri.v1.runtime"]
   restrict_oom_score_adj = true
+  [plugins."io.containerd.cri.v1.runtime".containerd]
+    default_runtime_name = "runsc"
   [plugins."io.containerd.cri.v1.runtime".cni]
     bin_dirs = ["/usr/lib/cni"]
     conf_dir = %q
@@ -54,14 +57,17 @@ const handlerConfig = `  [plugins."io.containerd.cri.v1.runtime".containerd.runt
     pod_annotations = ["dev.gvisor.*"]
     container_annotations = ["dev.gvisor.*"]
     base_runtime_spec = %q
-    [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.%[1]s.options]
-      TypeUrl = "io.containerd.runsc.v1.options"
-      ConfigPath = %[4]q
 `
 
-// cni is a bridge of the machine's own network.
+const shimConfig = `    [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.%s.options]
+      TypeUrl = "io.containerd.runsc.v1.options"
+      ConfigPath = %q
+`
+
+// cni is a bridge of the machine's own network, with ports of the host.
 const cni = `{"cniVersion":"1.0.0","name":"lab","plugins":[
-{"type":"bridge","bridge":"cni-lab","isGateway":true,"ipam":{"type":"host-local","dataDir":%q,"ranges":[[{"subnet":"198.51.100.0/24"}]],"routes":[{"dst":"0.0.0.0/0"}]}}]}
+{"type":"bridge","bridge":"cni-lab","isGateway":true,"ipam":{"type":"host-local","dataDir":%q,"ranges":[[{"subnet":"198.51.100.0/24"}]],"routes":[{"dst":"0.0.0.0/0"}]}},
+{"type":"portmap","capabilities":{"portMappings":true}}]}
 `
 
 // configure writes the files of the daemon.
@@ -69,7 +75,10 @@ func (d *Daemon) configure(tb testing.TB, handlers []Handler) {
 	tb.Helper()
 	text := fmt.Sprintf(config, d.Path("root"), d.Path("state"), d.Address, d.Path("cni"))
 	for _, h := range handlers {
-		text += fmt.Sprintf(handlerConfig, h.Name, cmp.Or(h.Type, "io.containerd.runsc.v1"), d.baseSpec(tb, h), d.Configure(h))
+		text += fmt.Sprintf(handlerConfig, h.Name, cmp.Or(h.Type, "io.containerd.runsc.v1"), d.baseSpec(tb, h))
+		if h.Type == "" {
+			text += fmt.Sprintf(shimConfig, h.Name, d.Configure(h))
+		}
 	}
 	d.Write(text, "config.toml")
 	d.Write(fmt.Sprintf(cni, d.Path("ipam")), "cni/10-lab.conflist")

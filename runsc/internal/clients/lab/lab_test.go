@@ -92,7 +92,7 @@ func TestLeft(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if left, err := before.Left(l.Dir); err != nil || left != nil {
+	if left, err := before.Left(func(string) bool { return false }, l.Dir); err != nil || left != nil {
 		t.Errorf("left: %q, %v", left, err)
 	}
 }

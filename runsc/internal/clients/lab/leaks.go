@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -108,19 +109,19 @@ func (s Snapshot) rules() error {
 const settle = 20 * time.Second
 
 // Leaks fails the test if there is something on the machine at its end that was
-// not there at the time of the call, but for lines in own. What is being taken
-// down gets some seconds.
+// not there at the time of the call, but for lines that match one of own, which
+// are regular expressions. What is being taken down gets some seconds.
 func Leaks(tb testing.TB, own []string, directories ...string) {
 	tb.Helper()
 	before, err := Take(directories...)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	for _, line := range own {
-		before[line] = true
+	match := func(line string) bool {
+		return slices.ContainsFunc(own, func(pattern string) bool { return regexp.MustCompile(pattern).MatchString(line) })
 	}
 	tb.Cleanup(func() {
-		leaks, err := before.Left(directories...)
+		leaks, err := before.Left(match, directories...)
 		if err != nil {
 			tb.Error(err)
 		}
@@ -130,8 +131,9 @@ func Leaks(tb testing.TB, own []string, directories ...string) {
 	})
 }
 
-// Left returns what is there and was not before, sorted, after some seconds.
-func (before Snapshot) Left(directories ...string) ([]string, error) {
+// Left returns what is there and was not before, sorted, after some seconds. Lines
+// that are the engine's own are left out.
+func (before Snapshot) Left(own func(line string) bool, directories ...string) ([]string, error) {
 	for end := time.Now().Add(settle); ; time.Sleep(50 * time.Millisecond) {
 		now, err := Take(directories...)
 		if err != nil {
@@ -139,7 +141,7 @@ func (before Snapshot) Left(directories ...string) ([]string, error) {
 		}
 		var left []string
 		for what := range now {
-			if !before[what] {
+			if !before[what] && !own(what) {
 				left = append(left, what)
 			}
 		}

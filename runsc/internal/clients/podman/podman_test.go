@@ -21,9 +21,9 @@ func engine(tb testing.TB, flags ...string) *suite.Engine {
 	}
 	e := &suite.Engine{
 		Lab: l, Client: command, StateRoot: "/run/runsc", Keeper: "conmon",
-		NoSuchCommand: 126, Annotations: true, Forgets: true,
+		Remove: []string{"rm", "-f", "-t", "0"}, NoSuchCommand: 126, Annotations: true, Forgets: true,
 		// It is there while a container is mounted, and longer.
-		Own: []string{"mount tmpfs on /var/lib/containers/storage/overlay"},
+		Own: []string{"^mount tmpfs on /var/lib/containers/storage/overlay$"},
 	}
 	e.Do(tb, "load", "-q", "-i", l.Image(tb, l.Rootfs(tb, "rootfs")))
 	// Now all is there that podman and the runtime make once.

@@ -29,7 +29,7 @@ func rootless(t *testing.T, flags ...string) *suite.Engine {
 	for _, f := range flags {
 		client = append(client, "--runtime-flag", f)
 	}
-	e := &suite.Engine{Lab: root.Lab, Client: client, StateRoot: runtimeDir + "/runsc", Keeper: "conmon", NoSuchCommand: 126, Annotations: true, Forgets: true}
+	e := &suite.Engine{Lab: root.Lab, Client: client, StateRoot: runtimeDir + "/runsc", Keeper: "conmon", Remove: []string{"rm", "-f", "-t", "0"}, NoSuchCommand: 126, Annotations: true, Forgets: true}
 	e.Do(t, "load", "-q", "-i", "image.tar")
 	// podman keeps a process for the user's namespaces.
 	t.Cleanup(func() { e.Do(t, "system", "migrate") })

@@ -23,6 +23,9 @@ type Engine struct {
 	// StateRoot is the directory that the engine gives to the runtime as --root.
 	StateRoot string
 
+	// Elsewhere: that is where no engine has it by default.
+	Elsewhere bool
+
 	// Keeper is the name of the engine's process for each container.
 	Keeper string
 
@@ -36,6 +39,9 @@ type Engine struct {
 	// Forgets: after the keeper's death the engine removes containers without
 	// asking the runtime to. What is left, but no process, is for "delete".
 	Forgets bool
+
+	// Remove are the arguments that remove a running container at once.
+	Remove []string
 
 	// Own are lines of lab.Snapshot for what the engine makes at any time.
 	Own []string
@@ -87,7 +93,7 @@ func (e *Engine) Start(tb testing.TB, args ...string) string {
 	if len(id) != 64 {
 		tb.Fatalf("the id of a container is %q", id)
 	}
-	tb.Cleanup(func() { e.Ask("rm", "-f", id) })
+	tb.Cleanup(func() { e.Ask(append(e.Remove[:len(e.Remove):len(e.Remove)], id)...) })
 	return id
 }
 

@@ -38,3 +38,23 @@ func HoldsOnly(tb testing.TB, pid int, held, other string) {
 		}
 	}
 }
+
+// HoldsNothing fails the test if the sandbox process has a capability that
+// directfs needs, or a directory.
+func HoldsNothing(tb testing.TB, pid int) {
+	tb.Helper()
+	status, err := harness.ReadStatus(pid)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if status.Effective&harness.DirectFSCaps != 0 || status.Uid[1] == 0 {
+		tb.Errorf("the sandbox process has %v and user %v", status.Effective.Names(), status.Uid)
+	}
+	dirs, err := harness.DirFDs(pid)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, d := range dirs {
+		tb.Errorf("the sandbox process holds %+v", d)
+	}
+}

@@ -74,7 +74,7 @@ func many(t *testing.T, e *Engine) {
 			return nil
 		})
 	})
-	at(func(i int) { e.Do(t, "rm", "-f", ids[i]) })
+	at(func(i int) { e.Do(t, append(e.Remove[:len(e.Remove):len(e.Remove)], ids[i])...) })
 }
 
 // Whatever process of a container is killed, the engine notices that the
@@ -122,10 +122,18 @@ func killKeeper(t *testing.T, e *Engine) {
 
 func verify(t *testing.T, e *Engine) {
 	id := e.Start(t, "-v", e.Mkdir("v")+":/v", "IMAGE", "sleep", "1000")
-	// No --root: the runtime looks where engines have containers, and the
+	// Without --root the runtime looks where engines have containers, and the
 	// beginning of an id is enough.
+	command := []string{"policy", "verify"}
+	if e.Elsewhere {
+		r := e.Try("runsc", append(command, id)...)
+		if r.Code != 3 || !strings.Contains(r.Stderr, "have --root="+e.StateRoot) {
+			t.Errorf("with private roots: %+v", r)
+		}
+		command = append([]string{"--root", e.StateRoot}, command...)
+	}
 	for _, name := range []string{id, id[:12]} {
-		r := e.Try("runsc", "policy", "verify", name)
+		r := e.Try("runsc", append(command, name)...)
 		if r.Code != 0 || !strings.Contains(r.Stdout, "verdict: ok") || !strings.Contains(r.Stdout, "ok       /v access: directfs") {
 			t.Errorf("verify %s: %+v", name, r)
 		}

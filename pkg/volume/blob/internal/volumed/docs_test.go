@@ -107,7 +107,7 @@ func flags(c subcommands.Command) string {
 	b.WriteString("| flag | default | meaning |\n| --- | --- | --- |\n")
 	set.VisitAll(func(f *flag.Flag) {
 		value, usage := flag.UnquoteUsage(f)
-		usage, _, _ = strings.Cut(usage, " (default "+defaultStateDir())
+		usage, _, _ = strings.Cut(usage, " (default: /var")
 		if value != "" {
 			value = "=" + value
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/directfs/runsc/pkg/cmdline"
 	"github.com/google/subcommands"
 )
 
@@ -18,6 +19,7 @@ func Main(ctx context.Context, args []string) int {
 	c.Register(new(serve), "")
 	c.Register(new(check), "")
 	c.Register(version{}, "")
+	c.Register(&cmdline.Completion{Program: "volumed", Of: func() cmdline.Program { return cmdline.Of("volumed", c) }}, "")
 	top.Usage = func() { c.Explain(os.Stderr) }
 	if err := top.Parse(args); err != nil {
 		return int(subcommands.ExitUsageError)

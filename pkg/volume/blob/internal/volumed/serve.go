@@ -58,7 +58,7 @@ configuration names. The runtime is told with --volume-daemon=NAME=unix:PATH.
 func (c *serve) SetFlags(f *flag.FlagSet) {
 	c.source.setFlags(f)
 	f.StringVar(&c.source.over.Socket, "socket", "", "listen at the unix socket `PATH`")
-	f.StringVar(&c.source.over.StateDir, "state-dir", "", "`DIR` for cached and staged files (default "+defaultStateDir()+")")
+	f.StringVar(&c.source.over.StateDir, "state-dir", "", "`DIR` for cached and staged files (default: /var/lib/volumed for root, else volumed in $XDG_STATE_HOME or ~/.local/state)")
 	f.StringVar(&c.source.over.Metrics, "metrics", "", "serve metrics for Prometheus at `ADDRESS`, HOST:PORT or unix:PATH (default: not at all)")
 	f.DurationVar(&c.progress, "progress", 10*time.Second, "log how far an upload is every `TIME`; 0 for never")
 	c.log.setFlags(f)
