@@ -10,6 +10,10 @@ FUZZCOUNT ?= 3000
 # How often make test-faults kills in each of its tests.
 KILLS ?= 300
 
+# How often make soak-clients starts something, and how often it kills.
+CYCLES    ?= 1000
+SOAKKILLS ?= 200
+
 # The length of the hash does not depend on what else is in the clone.
 VERSION := $(shell git describe --always --dirty --abbrev=12 --match 'v[0-9]*' 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X github.com/directfs/runsc/runsc/cli.Version=$(VERSION)
@@ -51,7 +55,7 @@ ARCHES ?= amd64 arm64
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-blob test test-clients conformance manifests test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays bench-webhook package test-package clean check-go check-machine check-tools check-engines
+.PHONY: help build demo demo-blob test test-clients soak-clients conformance manifests test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays bench-webhook package test-package clean check-go check-machine check-tools check-engines
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -138,6 +142,9 @@ $(KUBERNETES) bin/clients/kubelet: bin/clients/%: $(CLIENTS)/tools/kubernetes/go
 manifests: bin/clients/kubectl ## the plain YAML of runsc/deploy/kubernetes, from its overlays
 	@cd runsc/deploy/kubernetes && for o in own-certificate cert-manager; do \
 	 { echo "# Generated from overlays/$$o by make manifests; change that."; $(CURDIR)/bin/clients/kubectl kustomize overlays/$$o; } >runsc-$$o.yaml; done
+
+soak-clients: check-machine check-engines build bin/clients/containerd ## start and stop CYCLES containers and pods under containerd, with SOAKKILLS kills of their processes, twenty minutes (root)
+	cd $(CLIENTS) && RUNSC_TEST_CLIENT_CYCLES=$(CYCLES) RUNSC_TEST_CLIENT_KILLS=$(SOAKKILLS) go test -count=1 -timeout 4h -v -run '^TestSoak$$' ./containerd
 
 test-faults: check-machine build ## the long tests of faults: KILLS kills (default 300) of what serves a bucket, five minutes (root)
 	cd $(BLOB) && RUNSC_TEST_BLOB_KILLS=$(KILLS) go test -count=1 -timeout 2h -v -run '^TestKill$$' . ./internal/e2e

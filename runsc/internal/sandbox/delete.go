@@ -95,7 +95,13 @@ func destroy(conf *config.Config, c *container.Container) error {
 		log.Warningf("Looking for files behind overlays of container %q: %v", c.ID, err)
 	}
 	stop := watchEnd(c)
+	removeMemberCgroups(conf.RootDir, c)
 	err = withoutGoneFilestores(c.Destroy())
+	if err != nil && c.Sandbox != nil && !c.Sandbox.IsRootContainer(c.ID) && isEnding(c) {
+		// Its sandbox was destroyed meanwhile, which the engine did not expect: it
+		// has left the gofer and the cgroup.
+		err = withoutGoneFilestores(c.Destroy())
+	}
 	stop()
 	if err != nil && isDestroyed(c, err) {
 		err = removeCgroup(c)

@@ -2,11 +2,13 @@ package statedir
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/runsc/container"
 )
 
 // maxFile is more than a state, or a Plan, is ever long.
@@ -33,4 +35,15 @@ func readFile(name string) ([]byte, error) {
 	data := bytes.NewBuffer(make([]byte, 0, info.Size()+bytes.MinRead))
 	_, err = data.ReadFrom(io.LimitReader(f, maxFile))
 	return data.Bytes(), err
+}
+
+// Peek reads what the engine has saved of a container, and does not wait for
+// who has it locked. Nothing must be done with it that the engine would save.
+func Peek(root string, id ID) (*container.Container, error) {
+	data, err := readFile(path(root, id, engineSuffix))
+	if err != nil {
+		return nil, err
+	}
+	c := &container.Container{}
+	return c, json.Unmarshal(data, c)
 }

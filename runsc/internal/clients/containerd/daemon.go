@@ -67,6 +67,7 @@ func Prepare(tb testing.TB, handlers ...Handler) *Daemon {
 	l.Setenv("CONTAINER_RUNTIME_ENDPOINT", "unix://"+d.Address)
 	l.Setenv("IMAGE_SERVICE_ENDPOINT", "unix://"+d.Address)
 	l.Write("timeout: 60\n", "home/.crictl/crictl.yaml")
+	tb.Cleanup(func() { d.Down(tb) })
 	d.configure(tb, append([]Handler{{Name: "runsc"}}, handlers...))
 	return d
 }
@@ -95,7 +96,6 @@ func (d *Daemon) Up(tb testing.TB) {
 	if err := d.cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { d.Down(tb) })
 	if err := awaitReady(conn); err != nil {
 		tb.Fatalf("%s does not say that it is ready: %v\n%s", d.program, err, d.Log())
 	}
@@ -144,7 +144,7 @@ func (d *Daemon) Log() string {
 	if err != nil {
 		return err.Error()
 	}
-	return string(b[max(0, len(b)-20000):])
+	return string(b[max(0, len(b)-60000):])
 }
 
 // Import gives the daemon its images.

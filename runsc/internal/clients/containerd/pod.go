@@ -42,14 +42,14 @@ func (d *Daemon) PreparePod(tb testing.TB, s PodSpec) *Pod {
 	if p.Handler == "" {
 		p.Handler = "runsc"
 	}
-	logs := d.Mkdir("logs", "ns_pod_"+p.UID)
+	logs := d.Mkdir("logs", "ns_"+p.UID+"_"+p.UID)
 	for _, v := range s.Volumes {
 		if err := os.MkdirAll(filepath.Join(KubeletPods, p.UID, "volumes", v), 0o755); err != nil {
 			tb.Fatal(err)
 		}
 	}
 	p.config = d.writeJSON(tb, p.UID+".json", map[string]any{
-		"metadata":      map[string]any{"name": "pod", "namespace": "ns", "uid": p.UID},
+		"metadata":      map[string]any{"name": p.UID, "namespace": "ns", "uid": p.UID},
 		"hostname":      "pod",
 		"log_directory": logs,
 		"annotations":   s.Annotations,
@@ -109,14 +109,21 @@ func (d *Daemon) Pod(tb testing.TB, s PodSpec) *Pod {
 	return p
 }
 
-// Remove stops and removes the pod, without force, as a kubelet does.
+// Remove stops and removes the pod, without force, as a kubelet does: again, if
+// containerd has not yet noticed that a container has ended.
 func (p *Pod) Remove(tb testing.TB) {
 	tb.Helper()
 	if p.ID == "" {
 		return
 	}
-	p.Ask(tb, "stopp", p.ID)
-	p.Ask(tb, "rmp", p.ID)
+	lab.Eventually(tb, "removal of the pod", func() error {
+		for _, command := range []string{"stopp", "rmp"} {
+			if r := p.Crictl(command, p.ID); r.Code != 0 {
+				return fmt.Errorf("%s: %+v", command, r)
+			}
+		}
+		return nil
+	})
 	p.ID = ""
 	if err := os.RemoveAll(filepath.Join(KubeletPods, p.UID)); err != nil {
 		tb.Error(err)
@@ -180,7 +187,7 @@ func (d *Daemon) ExecSync(id string, args ...string) lab.Result {
 
 // ContainerLog is what a container has written, as the kubelet finds it.
 func (p *Pod) ContainerLog(name string) string {
-	b, err := os.ReadFile(p.Path("logs", "ns_pod_"+p.UID, name+".log"))
+	b, err := os.ReadFile(p.Path("logs", "ns_"+p.UID+"_"+p.UID, name+".log"))
 	if err != nil {
 		return err.Error()
 	}

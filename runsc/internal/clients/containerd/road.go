@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/directfs/runsc/runsc/internal/clients/lab"
 	"github.com/directfs/runsc/runsc/internal/clients/suite"
@@ -177,20 +178,22 @@ func (f *Foreground) Wait() int {
 	return f.Cmd.ProcessState.ExitCode()
 }
 
+// fifos are the directories in which a client has the streams of a container.
+func fifos(id string) []string {
+	var dirs []string
+	found, _ := filepath.Glob("/run/containerd/fifo/*/" + id + "-*") // the pattern is right
+	for _, f := range found {
+		if dir := filepath.Dir(f); !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
 // kill ends a process as a crash would.
 func kill(tb testing.TB, pid int) {
 	tb.Helper()
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		tb.Fatal(err)
-	}
-}
-
-// within fails the test if the function takes longer.
-func within(tb testing.TB, limit time.Duration, what string, do func()) {
-	tb.Helper()
-	start := time.Now()
-	do()
-	if took := time.Since(start); took > limit {
-		tb.Errorf("%s took %v, more than %v", what, took, limit)
 	}
 }
