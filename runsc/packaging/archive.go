@@ -41,9 +41,9 @@ Description: gVisor container runtime with directfs decided per mount
  server outside (LisaFS), and gives the sandbox only the privileges that the
  decisions need. It accepts the commands and flags of gVisor's runsc.
  .
- containerd-shim-runsc-v1 runs containers of containerd with it. volumed serves
- object stores as volumes of its containers. "runsc install" puts the runtime into
- the configuration of Docker, podman or containerd.
+ containerd-shim-runsc-v1 runs containers of containerd with it. volumed
+ serves object stores as volumes of its containers. "runsc install" puts the
+ runtime into the configuration of Docker, podman or containerd.
 `, name, c.version, c.arch, maintainer, c.size, ours)
 }
 

@@ -24,7 +24,7 @@ func unpacked(t *testing.T, arch string) string {
 }
 
 func TestModes(t *testing.T) {
-	seconds, err := strconv.ParseInt(strings.TrimSpace(run(t, "git", "log", "-1", "--format=%ct")), 10, 64)
+	seconds, err := strconv.ParseInt(strings.TrimSpace(run(t, "git", "-C", built(t), "log", "-1", "--format=%ct")), 10, 64)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,7 @@ func TestInstall(t *testing.T) {
 	for script, want := range map[string]string{
 		"runsc --version":             "runsc version ",
 		"volumed version":             "volumed ",
-		"containerd-shim-runsc-v1 -v": "github.com/directfs/runsc",
+		"containerd-shim-runsc-v1 -v": "Version:",
 		"man -w runsc":                "/usr/share/man/man1/runsc.1.gz",
 		"man volumed | cat":           "serve object stores as volumes",
 		"man runsc-policy | cat":      "--what-if=NAME=VALUE",
@@ -182,7 +182,7 @@ func TestArm64(t *testing.T) {
 	}
 	dir := filepath.Join(unpacked(t, "arm64"), "usr/bin")
 	for program, want := range map[string][2]string{"runsc": {"--version", "runsc version "}, "volumed": {"version", "volumed "},
-		"containerd-shim-runsc-v1": {"-v", "github.com/directfs/runsc"}} {
+		"containerd-shim-runsc-v1": {"-v", "Version:"}} {
 		if got := run(t, emulator, filepath.Join(dir, program), want[0]); !strings.Contains(got, want[1]) {
 			t.Errorf("%s %s: %s", program, want[0], got)
 		}
