@@ -58,6 +58,9 @@ func HostPath(name, path string) Object {
 	return Object{"name": name, "hostPath": Object{"path": path}}
 }
 
+// named is the same pod with another name.
+func (p Pod) named(name string) Pod { p.Name = name; return p }
+
 // Manifest is the pod's JSON.
 func (p Pod) Manifest(tb testing.TB) string {
 	tb.Helper()
@@ -227,7 +230,22 @@ func (n *Node) Exec(tb testing.TB, c ContainerStatus, args ...string) string {
 	if r.Code != 0 {
 		tb.Fatalf("exec in %s: %q: %+v", c.Name, args, r)
 	}
-	return r.Stdout
+	return strings.TrimRight(r.Stdout, "\n") // crictl adds some
+}
+
+// Gone waits until the kubelet has no such pod and none of its processes is left.
+// What containerd knows of it is removed by the kubelet within a minute.
+func (n *Node) Gone(tb testing.TB, pod string) {
+	tb.Helper()
+	wait(tb, "the end of "+pod, func() error {
+		if s, err := n.Status(pod); err == nil {
+			return fmt.Errorf("the kubelet has it: %+v", s)
+		}
+		if r := n.Crictl("pods", "--quiet", "--state", "ready", "--name", "^"+pod+"-node$"); r.Code != 0 || r.Stdout != "" {
+			return fmt.Errorf("a sandbox is ready: %+v", r)
+		}
+		return nil
+	})
 }
 
 // SandboxID is the id of the pod's sandbox.
