@@ -55,7 +55,7 @@ ARCHES ?= amd64 arm64
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-blob test test-clients soak-clients conformance manifests test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays bench-webhook package test-package clean check-go check-machine check-tools check-engines
+.PHONY: help build demo demo-blob test test-clients soak-clients test-kubelet conformance manifests test-faults lint fuzz-short mutants bench bench-quick bench-volumes bench-overlays bench-webhook package test-package clean check-go check-machine check-tools check-engines
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -127,17 +127,20 @@ test: check-machine check-tools build ## all tests: vet, unit with -race, fuzz s
 
 # Packages of different engines do not run at once: each is a machine of its own.
 test-clients: check-machine check-engines build bin/clients/containerd $(KUBERNETES) ## tests with real container engines, which are installed from Debian (root)
-	cd $(CLIENTS) && go vet ./... && go test -count=1 -p 1 -timeout 30m $$(go list ./... | grep -v /conformance$$)
+	cd $(CLIENTS) && go vet ./... && go test -count=1 -p 1 -timeout 30m $$(go list ./... | grep -vE '/(conformance|kubelet)$$')
 
 conformance: check-machine check-engines build bin/clients/containerd bin/clients/critest bin/clients/runsc-upstream bin/clients/runtimetools/runtimetest ## critest and OCI runtime-tools, with upstream's runsc and runc too, fifteen minutes (root)
 	cd $(CLIENTS) && go vet ./conformance/... && go test ./conformance/baseline && go test -count=1 -v -parallel 5 -timeout 40m ./conformance
+
+test-kubelet: check-machine check-engines build bin/clients/containerd bin/clients/kubelet ## pods of a real kubelet, four minutes after it is built (root)
+	cd $(CLIENTS) && go vet ./kubelet && go test -count=1 -timeout 20m -v ./kubelet
 
 bin/clients/etcd: PROGRAM := go.etcd.io/etcd/server/v3
 bin/clients/%: PROGRAM = k8s.io/kubernetes/cmd/$*
 # The version is what the API server says that it can emulate.
 $(KUBERNETES) bin/clients/kubelet: bin/clients/%: $(CLIENTS)/tools/kubernetes/go.mod
 	@echo "building $@ (minutes)"
-	@go build -C $(<D) -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$$(go list -C $(<D) -m -f '{{.Version}}' k8s.io/kubernetes)" -o $(CURDIR)/$@ $(PROGRAM)
+	@.ci/progress go build -C $(<D) -v -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$$(go list -C $(<D) -m -f '{{.Version}}' k8s.io/kubernetes)" -o $(CURDIR)/$@ $(PROGRAM)
 
 manifests: bin/clients/kubectl ## the plain YAML of runsc/deploy/kubernetes, from its overlays
 	@cd runsc/deploy/kubernetes && for o in own-certificate cert-manager; do \
