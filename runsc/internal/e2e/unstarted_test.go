@@ -33,5 +33,9 @@ func TestUnstartedSandboxHasEnded(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	// containerd's shim for runc kills before it deletes, and knows runc's words.
+	if res, err := lab.Command(harness.Context(t), "kill", id, "KILL"); err != nil || res.ExitCode != 128 || !strings.Contains(res.Stderr, "container not running") {
+		t.Errorf("kill: %+v, %v", res, err)
+	}
 	checkAfterKill(t, lab, id)
 }

@@ -1,12 +1,14 @@
 package sandbox
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/directfs/runsc/runsc/internal/statedir"
 	"github.com/directfs/runsc/runsc/internal/supervise"
+	"github.com/google/subcommands"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/log"
@@ -94,4 +96,22 @@ func killed(f *flag.FlagSet) []string {
 }
 
 // Kill returns the "kill" command.
-func Kill() util.SubCommand { return Clean(&ending{new(cmd.Kill), killed}) }
+func Kill() util.SubCommand { return Clean(killer{&ending{new(cmd.Kill), killed}}) }
+
+// killer is the "kill" command, and says of a container whose sandbox has ended
+// what runc says. containerd's shim for runc looks for these words, also when it
+// removes a container that could not be started
+// (cmd/containerd-shim-runc-v2/process/utils.go, checkKillError).
+type killer struct{ util.SubCommand }
+
+// Execute implements subcommands.Command.Execute.
+func (k killer) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
+	conf := args[0].(*config.Config)
+	if f.NArg() > 0 {
+		c, err := container.Load(conf.RootDir, statedir.ID{ContainerID: f.Arg(0)}, container.LoadOpts{SkipCheck: true})
+		if err == nil && !c.IsSandboxRunning() {
+			return util.Errorf("container not running: the sandbox of %q has ended", f.Arg(0))
+		}
+	}
+	return k.SubCommand.Execute(ctx, f, args...)
+}

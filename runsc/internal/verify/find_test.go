@@ -43,7 +43,7 @@ func TestFind(t *testing.T) {
 	for id, words := range map[string][]string{
 		"abcd":    {`"abcd" is 3 containers`, "abcd1 in ", "abcd3 in " + second, "give more of the id, or the directory with --root"},
 		"twice":   {`"twice" is 2 containers`, "twice in " + own, "give the directory with --root"},
-		"nothing": {`no container "nothing"; looked in ` + own, dir + "/none", dir + "/shim/*", "--root"},
+		"nothing": {`no container "nothing"; looked in ` + own, dir + "/none", dir + "/shim/*", "; give its directory with --root, as its client does"},
 		"":        {`no container ""`},
 	} {
 		got, err := find(patterns, id)

@@ -10,7 +10,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(lab.Main(m, "dockerd", "containerd", "containerd-shim-runc-v2", "runc", "script"))
+	os.Exit(lab.Main(m, "dockerd", "podman", "containerd", "containerd-shim-runc-v2", "runc", "script"))
 }
 
 func TestDocker(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -42,9 +43,9 @@ func hierarchiesFromEnv() hierarchies {
 	return all
 }
 
-// makeCgroups makes a cgroup for the machine in every hierarchy, below that of
-// this process.
-func makeCgroups(name string) (hierarchies, error) {
+// cgroupsNamed are the cgroups with the name in every hierarchy, below that of
+// this process, whether they are there or not.
+func cgroupsNamed(name string) (hierarchies, error) {
 	own, err := ownCgroups()
 	if err != nil {
 		return nil, err
@@ -62,13 +63,27 @@ func makeCgroups(name string) (hierarchies, error) {
 			path = own[strings.TrimPrefix(h.options, "none,")]
 		}
 		h.group = filepath.Join(m.Mountpoint, path, name)
-		if err := os.Mkdir(h.group, 0o755); err != nil {
-			return all, fmt.Errorf("a cgroup for the tests: %w", err)
+		// In a machine, its mounts hide the host's.
+		if !slices.ContainsFunc(all, func(o hierarchy) bool { return o.group == h.group }) {
+			all = append(all, h)
 		}
-		all = append(all, h)
+	}
+	return all, nil
+}
+
+// makeCgroups makes a cgroup for the machine in every hierarchy.
+func makeCgroups(name string) (hierarchies, error) {
+	all, err := cgroupsNamed(name)
+	if err != nil {
+		return nil, err
+	}
+	for i, h := range all {
+		if err := os.Mkdir(h.group, 0o755); err != nil {
+			return all[:i], fmt.Errorf("a cgroup for the tests: %w", err)
+		}
 		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
 			if err := inherit(h, file); err != nil {
-				return all, err
+				return all[:i+1], err
 			}
 		}
 	}
@@ -156,6 +171,9 @@ func (h hierarchies) remove() error {
 	for _, one := range h {
 		var dirs []string
 		errs = append(errs, filepath.WalkDir(one.group, func(path string, e fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
 			if err == nil && e.IsDir() {
 				dirs = append(dirs, path)
 			}

@@ -2,9 +2,11 @@ package lab
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -105,5 +107,46 @@ func TestImage(t *testing.T) {
 		if !strings.Contains(list, want) {
 			t.Errorf("%s is not in\n%s", want, list)
 		}
+	}
+}
+
+// What a killed machine leaves is removed by the next one, and nothing of one that
+// is alive.
+func TestSweep(t *testing.T) {
+	dir, err := os.MkdirTemp("", prefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := makeCgroups(filepath.Base(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := func() bool {
+		_, err := os.Stat(dir)
+		_, err2 := os.Stat(groups[0].group)
+		return err == nil && err2 == nil
+	}
+	lock, err := flock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sweep(); !there() {
+		t.Error("a machine with its lock was swept")
+	}
+	lock.Close()
+	sleep := exec.Command("sleep", "1000")
+	if err := sleep.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(groups[0].group, "cgroup.procs"), fmt.Append(nil, sleep.Process.Pid), 0o644); err != nil {
+		t.Error(err)
+	}
+	if sweep(); !there() {
+		t.Error("a machine with a process was swept")
+	}
+	_ = sleep.Process.Kill()
+	_ = sleep.Wait() // killed
+	if sweep(); there() {
+		t.Error("it is still there")
 	}
 }

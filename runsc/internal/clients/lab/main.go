@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -75,10 +76,17 @@ func isolate(programs []string) (code int, err error) {
 	if _, err := os.Stat(binary); err != nil {
 		return 0, fmt.Errorf("the runtime under test: %w; run make build, or set %s", err, binaryEnv)
 	}
-	dir, err := os.MkdirTemp("", "lab")
+	sweep()
+	dir, err := os.MkdirTemp("", prefix)
 	if err != nil {
 		return 0, err
 	}
+	// As long as this process lives: see sweep.
+	lock, err := flock(dir)
+	if err != nil {
+		return 0, err
+	}
+	defer lock.Close()
 	groups, err := makeCgroups(filepath.Base(dir))
 	defer func() { err = errors.Join(err, groups.remove(), os.Remove(dir)) }()
 	if err != nil {
@@ -91,9 +99,15 @@ func isolate(programs []string) (code int, err error) {
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
 		Pdeathsig:  syscall.SIGKILL,
 	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
 	if err := cmd.Start(); err != nil {
 		return 0, fmt.Errorf("starting the machine: %w", err)
 	}
+	go func() {
+		<-signals
+		_ = cmd.Process.Kill() // and the kernel all others of its PID namespace
+	}()
 	return exitCode(cmd.Wait())
 }
 
