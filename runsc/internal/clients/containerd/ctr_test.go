@@ -53,8 +53,8 @@ func run(t *testing.T, r *Road) {
 		if got := r.Ctr(r.runArgs(id, []string{"--rm", "IMAGE", command})...); got.Code == 0 || !strings.Contains(got.Stderr, command) {
 			t.Errorf("%s: %+v", command, got)
 		}
-		if !r.gvisor() {
-			r.Remove(id) // ctr may ask runc's shim to do so too early
+		if got := r.Ctr("container", "info", id); got.Code == 0 {
+			t.Errorf("%s: --rm has not removed the container", command)
 		}
 	}
 }
