@@ -64,8 +64,8 @@ const shimConfig = `    [plugins."io.containerd.cri.v1.runtime".containerd.runti
       ConfigPath = %q
 `
 
-// cni is a bridge of the machine's own network, with ports of the host.
-const cni = `{"cniVersion":"1.0.0","name":"lab","plugins":[
+// cniConfig is a bridge of the machine's own network, with ports of the host.
+const cniConfig = `{"cniVersion":"1.0.0","name":"lab","plugins":[
 {"type":"bridge","bridge":"cni-lab","isGateway":true,"ipam":{"type":"host-local","dataDir":%q,"ranges":[[{"subnet":"198.51.100.0/24"}]],"routes":[{"dst":"0.0.0.0/0"}]}},
 {"type":"portmap","capabilities":{"portMappings":true}}]}
 `
@@ -81,8 +81,10 @@ func (d *Daemon) configure(tb testing.TB, handlers []Handler) {
 		}
 	}
 	d.Write(text, "config.toml")
-	d.Write(fmt.Sprintf(cni, d.Path("ipam")), "cni/10-lab.conflist")
+	d.Write(d.cni(), "cni/10-lab.conflist")
 }
+
+func (d *Daemon) cni() string { return fmt.Sprintf(cniConfig, d.Path("ipam")) }
 
 // baseSpec writes the spec that containers of a handler are derived from, if they
 // are from one that is not containerd's own.

@@ -3,11 +3,14 @@ package containerd
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/directfs/runsc/runsc/harness"
 	"github.com/directfs/runsc/runsc/internal/clients/lab"
 	"github.com/directfs/runsc/runsc/internal/clients/suite"
 )
@@ -16,7 +19,7 @@ import (
 func lifecycle(t *testing.T, r *Road) {
 	for name, test := range map[string]func(*testing.T, *Road){
 		"Run": run, "Exec": execute, "Kill": killed, "Streams": streams, "Terminal": terminal,
-		"Pause": pause, "Volumes": volumes, "Mixed": mixed, "Options": options, "Refused": refused,
+		"Pause": pause, "Volumes": volumes, "Mixed": mixed, "Options": options, "Refused": refused, "Overlay": ctrOverlay, "Privileges": privileges,
 	} {
 		t.Run(name, func(t *testing.T) {
 			r.Leaks(t)
@@ -41,10 +44,17 @@ func run(t *testing.T, r *Road) {
 	is(t, r.Run("echo", "hello"), 0, "hello\n")
 	is(t, r.Run("sh", "-c", "exit 7"), 7, "")
 	is(t, r.Run("sh", "-c", "kill -TERM $$"), 143, "")
-	is(t, r.Run("--env", "A=b", "--cwd", "/tmp", "--user", "5:6", "IMAGE", "sh", "-c", "echo $A $PWD; id -u; id -g"), 0, "b /tmp\n5\n6\n")
+	is(t, r.Run("--env", "A=b", "--cwd", "/tmp", "IMAGE", "sh", "-c", "echo $A $PWD"), 0, "b /tmp\n")
+	if !r.NoUser {
+		is(t, r.Run("--user", "5:6", "IMAGE", "sh", "-c", "id -u; id -g"), 0, "5\n6\n")
+	}
 	for _, command := range []string{"/no/such", "/etc"} {
-		if got := r.Run(command); got.Code == 0 || !strings.Contains(got.Stderr, command) {
+		id := r.ID()
+		if got := r.Ctr(r.runArgs(id, []string{"--rm", "IMAGE", command})...); got.Code == 0 || !strings.Contains(got.Stderr, command) {
 			t.Errorf("%s: %+v", command, got)
+		}
+		if got := r.Ctr("container", "info", id); got.Code == 0 {
+			t.Errorf("%s: --rm has not removed the container", command)
 		}
 	}
 }
@@ -267,4 +277,59 @@ func refused(t *testing.T, r *Road) {
 		t.Errorf("the refused container has a task that is %s", state)
 	}
 	r.Do(t, "container", "rm", id)
+}
+
+// ctr takes a mount of type overlay: its driver's options have no colons.
+func ctrOverlay(t *testing.T, r *Road) {
+	dir := r.Mkdir("overlay" + r.ID())
+	for _, d := range []string{"lower", "upper", "work"} {
+		r.Mkdir(filepath.Base(dir), d)
+	}
+	r.Write("below\n", filepath.Base(dir), "lower/f")
+	is(t, r.Run("--mount", "type=overlay,src=overlay,dst=/o,options=lowerdir="+dir+"/lower:upperdir="+dir+"/upper:workdir="+dir+"/work", "IMAGE",
+		"sh", "-c", "cat /o/f; echo above >/o/g"), 0, "below\n")
+	if text, err := os.ReadFile(dir + "/upper/g"); err != nil || string(text) != "above\n" {
+		t.Errorf("in the upper layer: %q, %v", text, err)
+	}
+}
+
+// The shim works without CAP_SYS_RESOURCE, which the daemon has not to give.
+func privileges(t *testing.T, r *Road) {
+	id := r.Start(t, "sleep", "1000")
+	status, err := harness.ReadStatus(suite.Process(t, r.Shim, id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(status.Effective.Names(), "CAP_SYS_RESOURCE") {
+		t.Errorf("the shim has %v", status.Effective.Names())
+	}
+	if !slices.Contains(status.Effective.Names(), "CAP_SYS_ADMIN") {
+		t.Errorf("it has not even CAP_SYS_ADMIN: %v", status.Effective.Names())
+	}
+}
+
+// gVisor's shim makes no checkpoints.
+func TestCheckpoint(t *testing.T) {
+	r := Start(t).GVisor(nil)
+	id := r.Start(t, "sleep", "1000")
+	if got := r.Ctr("task", "checkpoint", "--image-path", r.Mkdir("image"), id); got.Code == 0 || !strings.Contains(got.Stderr, "not implemented") {
+		t.Errorf("%+v", got)
+	}
+	is(t, r.Exec(id, "echo", "x"), 0, "x\n")
+}
+
+// Debian's containerd has runc's shim alone.
+func TestDebian(t *testing.T) {
+	d := Prepare(t)
+	d.program = "/usr/bin/containerd"
+	d.Setenv("PATH", filepath.Join(d.Module, "bin")+":/usr/sbin:/usr/bin:/sbin:/bin")
+	d.Write(fmt.Sprintf("version = 2\nroot = %q\nstate = %q\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n[grpc]\n  address = %q\n", d.Path("root"), d.Path("state"), d.Address), "config.toml")
+	d.Up(t)
+	d.Import(t)
+	r := d.Runc()
+	r.NoUser = true
+	if got := r.Run("true"); got.Code != 0 {
+		t.Fatalf("%+v\n%s", got, d.Log())
+	}
+	lifecycle(t, r)
 }

@@ -33,12 +33,13 @@ type Daemon struct {
 	// the shim has the runtime keep containers, one for each namespace.
 	Address, StateRoot string
 
-	// Cap, if not empty, are options of capsh that the daemon is started with.
+	// Cap, if it is not empty, is a program and its arguments that start the
+	// daemon's.
 	Cap []string
 
-	program string
-	cmd     *exec.Cmd
-	log     *os.File
+	program, config string // the file
+	cmd             *exec.Cmd
+	log             *os.File
 }
 
 // Start starts a daemon with handlers of the CRI, and stops it at the test's end.
@@ -62,7 +63,7 @@ func Prepare(tb testing.TB, handlers ...Handler) *Daemon {
 	tb.Helper()
 	l := lab.New(tb)
 	l.Setenv("PATH", filepath.Join(l.Module, "bin")+":"+filepath.Join(l.Module, "bin/clients")+":/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin")
-	d := &Daemon{Lab: l, Address: l.Path("c.sock"), StateRoot: "/run/containerd/runsc", program: filepath.Join(l.Module, "bin/clients/containerd")}
+	d := &Daemon{Lab: l, Address: l.Path("c.sock"), StateRoot: "/run/containerd/runsc", program: filepath.Join(l.Module, "bin/clients/containerd"), config: l.Path("config.toml")}
 	l.Setenv("CONTAINERD_ADDRESS", d.Address)
 	l.Setenv("CONTAINER_RUNTIME_ENDPOINT", "unix://"+d.Address)
 	l.Setenv("IMAGE_SERVICE_ENDPOINT", "unix://"+d.Address)
@@ -71,6 +72,10 @@ func Prepare(tb testing.TB, handlers ...Handler) *Daemon {
 	d.configure(tb, append([]Handler{{Name: "runsc"}}, handlers...))
 	return d
 }
+
+// withoutSysResource starts a program with less. Many containers that run containerd
+// themselves lack this capability.
+var withoutSysResource = []string{"setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource"}
 
 // Up starts the daemon and waits until it says that it is ready.
 func (d *Daemon) Up(tb testing.TB) {
@@ -87,7 +92,7 @@ func (d *Daemon) Up(tb testing.TB) {
 	if d.log, err = os.OpenFile(d.Path("containerd.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
 		tb.Fatal(err)
 	}
-	args := append(append([]string{}, d.Cap...), d.program, "--config", d.Path("config.toml"), "--log-level", "debug")
+	args := append(append(append(append([]string{}, d.Cap...), withoutSysResource...), d.program), "--config", d.config, "--log-level", "debug")
 	d.cmd = exec.Command(args[0], args[1:]...)
 	d.cmd.Env, d.cmd.Dir = append(d.Env(), "NOTIFY_SOCKET="+ready), d.Dir
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log

@@ -24,6 +24,9 @@ type Road struct {
 	// Options are those of "ctr run" for the shim, Shim the name of its process.
 	Options []string
 	Shim    string
+
+	// NoUser: "ctr run" has no --user.
+	NoUser bool
 }
 
 // GVisor is the road through this runtime's shim, with flags for the runtime.
