@@ -44,7 +44,9 @@ func check(p Pod, o ociconfig.Options, notes bool) []Finding {
 	if f, tooMuch := p.tooMuch(); tooMuch {
 		return []Finding{f}
 	}
+	p, lost := p.passed()
 	c := newChecker(p, o)
+	c.findings = lost
 	for _, name := range p.typed() {
 		c.typedName(name)
 	}

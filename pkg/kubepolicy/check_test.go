@@ -147,6 +147,35 @@ func TestMountsOfPods(t *testing.T) {
 	}
 }
 
+// Keys that Kubernetes or containerd keep from the runtime.
+func TestKeysThatDoNotArrive(t *testing.T) {
+	for key, want := range map[string]string{
+		"dev.gvisor.spec.mount.a/v.directfs":                             "matches no slash, so the hint would not count",
+		"dev.gvisor.spec.mount." + strings.Repeat("v", 32) + ".directfs": "",
+		"dev.gvisor.spec.mount." + strings.Repeat("v", 33) + ".directfs": "Kubernetes refuses a key of 64 characters; allowed: 63",
+		"dev.gvisor.spec.mount.*.directfs":                               "Kubernetes refuses the key",
+		"dev.gvisor.spec.mount.v.directfs ":                              "Kubernetes refuses the key",
+		"example.com/" + strings.Repeat("x", 63):                         "",
+		"io.kubernetes.cri." + strings.Repeat("not the runtime's ", 5):   "",
+	} {
+		name := strings.TrimSuffix(strings.TrimPrefix(key, "dev.gvisor.spec.mount."), ".directfs")
+		p, err := kubepolicy.ParsePod(fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"off"}},"spec":{"volumes":[{"name":%q,"emptyDir":{}}],
+			"containers":[{"name":"c","volumeMounts":[{"name":%[2]q,"mountPath":"/v"}]}]}}`, key, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused := ""
+		for _, f := range kubepolicy.Check(p, ociconfig.Options{Flag: true}) {
+			if f.Level == kubepolicy.Refused {
+				refused += f.Text + "\n"
+			}
+		}
+		if !strings.Contains(refused, want) || strings.Count(refused, "\n") != min(1, len(want)) {
+			t.Errorf("%s: refused: %q, want %q", key, refused, want)
+		}
+	}
+}
+
 // A gofer hint for the volume of a pod: by the shim's source, and by one that is
 // written by hand.
 func TestPodGofers(t *testing.T) {
