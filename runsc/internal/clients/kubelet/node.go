@@ -160,6 +160,21 @@ func (n *Node) Events(pod string) string {
 	return found.String()
 }
 
+// complaints are lines of the log about a pod's file.
+func (n *Node) complaints(pod string) string {
+	b, err := os.ReadFile(n.Path("kubelet.log"))
+	if err != nil {
+		return err.Error()
+	}
+	var found strings.Builder
+	for line := range strings.Lines(string(b)) {
+		if strings.Contains(line, n.manifest(pod)) && line[0] == 'E' {
+			found.WriteString(line)
+		}
+	}
+	return found.String()
+}
+
 // event is the last one with the reason, "" if there is none.
 func (n *Node) event(pod, reason string) string {
 	all := strings.Split(n.Events(pod), `reason="`+reason+`" `)

@@ -23,7 +23,7 @@ func TestNode(t *testing.T) {
 		name string
 		test func(*testing.T, *Node)
 	}{
-		{"Verdicts", verdicts}, {"Narrow", narrow}, {"Mixed", mixed}, {"Gofer", gofer}, {"Propagation", propagation}, {"Probes", probes},
+		{"Verdicts", verdicts}, {"Narrow", narrow}, {"Attacks", attacks}, {"Links", links}, {"Mixed", mixed}, {"Gofer", gofer}, {"Propagation", propagation}, {"Probes", probes},
 		{"Refused", refused}, {"Restarts", restarts},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.test(t, n) })

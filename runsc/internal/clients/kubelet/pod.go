@@ -21,7 +21,7 @@ type Object = map[string]any
 
 // Pod is a static pod of the namespace default.
 type Pod struct {
-	Name        string
+	Name, UID   string
 	Annotations map[string]string
 	Volumes     []Object
 	Init        []Object
@@ -68,7 +68,7 @@ func (p Pod) Manifest(tb testing.TB) string {
 	for k, v := range p.More {
 		spec[k] = v
 	}
-	b, err := json.Marshal(Object{"apiVersion": "v1", "kind": "Pod", "metadata": Object{"name": p.Name, "annotations": p.Annotations}, "spec": spec})
+	b, err := json.Marshal(Object{"apiVersion": "v1", "kind": "Pod", "metadata": Object{"name": p.Name, "uid": p.UID, "annotations": p.Annotations}, "spec": spec})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -20,9 +20,21 @@ type verdict struct {
 	// refused are parts of the reason; without one the pod runs.
 	refused []string
 
+	// invalid is a part of the reason for which the kubelet, as an API server
+	// would, does not take the pod at all.
+	invalid string
+
+	// ignored is a part of the reason for which policy check refuses the pod,
+	// which runs as if the annotation were not there.
+	ignored string
+
 	// access of mounts of containers, "CONTAINER PATH ACCESS".
 	access []string
 }
+
+func ignored(p Pod, reason string) verdict { return verdict{Pod: p, ignored: reason} }
+
+func invalid(p Pod, reason string) verdict { return verdict{Pod: p, invalid: reason} }
 
 // runs is a pod that runs.
 func runs(p Pod, access ...string) verdict { return verdict{Pod: p, access: access} }
@@ -45,7 +57,25 @@ func judge(t *testing.T, n *Node, flags map[string]string, table map[string]verd
 
 func (v verdict) check(t *testing.T, n *Node, flags map[string]string) {
 	checked := n.check(v.Manifest(t), flags)
+	if v.invalid != "" {
+		if checked.Code != 1 || !strings.Contains(checked.Stderr, v.invalid) {
+			t.Errorf("policy check: no %q in %+v", v.invalid, checked)
+		}
+		wait(t, "the kubelet's reason", func() error {
+			if all := n.complaints(v.Name); !strings.Contains(all, v.invalid) {
+				return fmt.Errorf("no %q in %s", v.invalid, all)
+			}
+			return nil
+		})
+		return
+	}
 	status, refused := n.Outcome(t, v.Name)
+	if v.ignored != "" {
+		if refused != "" || checked.Code != 1 || !strings.Contains(checked.Stderr, v.ignored) {
+			t.Errorf("no %q in %+v, the kubelet: %s", v.ignored, checked, refused)
+		}
+		return
+	}
 	if (checked.Code == 1) != (refused != "") || checked.Code > 1 {
 		t.Errorf("policy check: exit status %d\n%s\nthe kubelet: %q", checked.Code, checked.All(), refused)
 	}
