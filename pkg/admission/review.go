@@ -149,12 +149,15 @@ func (r Reviewer) pod(req *request, v *Verdict) error {
 		return err
 	}
 	v.Name = cmp.Or(v.Name, after.Name())
-	// A pod that is being deleted may lose its finalizers, whatever else is wrong.
-	if !r.reviewed(after) || after.Deleted() {
+	if !r.reviewed(after) {
 		return nil
 	}
 	if req.Operation == "CREATE" {
 		v.conclude(r.Checker.Check(after))
+		return nil
+	}
+	// A pod that is being deleted may lose its finalizers, whatever else is wrong.
+	if after.Deleted() {
 		return nil
 	}
 	before, err := parsePod("oldObject", req.OldObject)

@@ -110,6 +110,7 @@ func TestReview(t *testing.T) {
 		"a deletion":                {ask("DELETE", "null", pod("runsc", wrong), ""), admission.Skipped, ""},
 		"status":                    {ask("UPDATE", pod("runsc", wrong), pod("runsc", good), `,"subResource":"status"`), admission.Skipped, ""},
 		"a finalizer goes":          {ask("UPDATE", deleted, pod("runsc", good), ""), admission.Skipped, ""},
+		"it is born deleted":        {ask("CREATE", deleted, "", ""), admission.Refused, "maybe"},
 		"nothing changes":           {ask("UPDATE", pod("runsc", wrong), pod("runsc", wrong), ""), admission.Allowed, ""},
 		"it was wrong before":       {ask("UPDATE", pod("runsc", wrong+`,"a":"b"`), pod("runsc", wrong), ""), admission.Allowed, ""},
 		"it becomes wrong":          {ask("UPDATE", pod("runsc", wrong), pod("runsc", good), ""), admission.Refused, "maybe"},

@@ -61,5 +61,15 @@ func prepareBundle(bundle, pods string) (first bool, err error) {
 	if b, err = json.Marshal(spec); err != nil {
 		return false, err
 	}
-	return first, os.WriteFile(file, b, 0o600)
+	return first, replace(file, b)
+}
+
+// replace writes a file anew, whole or not at all: what removes a container that a
+// killed shim leaves reads it too.
+func replace(file string, b []byte) error {
+	tmp := file + ".tmp"
+	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, file)
 }

@@ -107,8 +107,8 @@ func runtimeOptions() string {
 // drain lets clients learn that this server ends, and then answers those that
 // wait.
 func (s *server) drain(h *http.Server, delay time.Duration, ended <-chan error) error {
-	s.log.Info("ending", "delay", delay)
 	s.draining.Store(true)
+	s.log.Info("ending", "delay", delay)
 	select {
 	case err := <-ended:
 		return err

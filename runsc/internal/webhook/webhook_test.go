@@ -273,7 +273,7 @@ func TestEndpoints(t *testing.T) {
 
 // A review that has begun is answered, though the server was told to end.
 func TestShutdown(t *testing.T) {
-	p := start(t, nil, "--shutdown-delay=300ms")
+	p := start(t, nil, "--shutdown-delay=2s")
 	conn, err := tls.Dial("tcp", p.address, p.client.Transport.(*http.Transport).TLSClientConfig)
 	if err != nil {
 		t.Fatal(err)
