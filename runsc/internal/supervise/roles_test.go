@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/directfs/runsc/runsc/internal/supervise/socket"
 	"golang.org/x/sys/unix"
@@ -63,7 +64,11 @@ func TestMain(m *testing.M) {
 		for c.send(socket.Hello, nil) == nil {
 		}
 	}
-	select {} // until the client dies, or the test kills it
+	// Until the client dies, or the test kills it. Nothing else may run any more, and
+	// to wait for nothing would be a deadlock.
+	for {
+		time.Sleep(time.Hour)
+	}
 }
 
 // start starts the test program with a role, the way the engine starts its
