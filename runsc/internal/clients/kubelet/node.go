@@ -26,8 +26,8 @@ const PodsDir = "/var/lib/kubelet/pods"
 type Node struct {
 	*containerd.Daemon
 
-	// Manifests is the directory of static pods.
-	Manifests string
+	// Name is the node's, Manifests the directory of static pods.
+	Name, Manifests string
 
 	tb  testing.TB
 	cmd *exec.Cmd
@@ -69,10 +69,9 @@ exec "$@"`
 // of the runtime.
 func Start(tb testing.TB, flags map[string]string) *Node {
 	tb.Helper()
-	n := &Node{Daemon: containerd.Start(tb), tb: tb}
+	n := &Node{Daemon: containerd.Start(tb), Name: "node", tb: tb}
 	n.Flags(flags)
 	n.Manifests = n.Mkdir("manifests")
-	n.Write(fmt.Sprintf(config, n.Manifests, n.Address), "kubelet.yaml")
 	n.Up(tb)
 	return n
 }
@@ -89,12 +88,13 @@ func (n *Node) Up(tb testing.TB) {
 	if _, err := os.Stat(program); err != nil {
 		tb.Fatalf("%v; run make bin/clients/kubelet", err)
 	}
+	n.Write(fmt.Sprintf(config, n.Manifests, n.Address), "kubelet.yaml")
 	var err error
 	if n.log, err = os.OpenFile(n.Path("kubelet.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
 		tb.Fatal(err)
 	}
 	n.cmd = exec.Command("unshare", "--mount", "--propagation=unchanged", "bash", "-ec", start, n.Mkdir("sysctls"),
-		program, "--config="+n.Path("kubelet.yaml"), "--hostname-override=node", "--node-ip=127.0.0.1", "--v=3",
+		program, "--config="+n.Path("kubelet.yaml"), "--hostname-override="+n.Name, "--node-ip=127.0.0.1", "--v=3",
 		"--minimum-container-ttl-duration=0s", "--maximum-dead-containers-per-container=0")
 	n.cmd.Env, n.cmd.Dir = n.Env(), n.Dir
 	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
