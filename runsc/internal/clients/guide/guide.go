@@ -3,7 +3,8 @@
 // Every fenced block with the language "sh" is executed, in order, by one bash,
 // so that variables and the working directory carry over. A block with the
 // language "text" right after it is what the commands print. In it a line "..."
-// stands for any lines, and "..." in a line for any characters.
+// stands for any lines, and "..." in a line for any characters. A guide for several
+// machines says on which one a block is executed: "sh node".
 package guide
 
 import (
@@ -18,6 +19,9 @@ type Block struct {
 	// Line is that of the first command in the document, counted from 1.
 	Line     int
 	Commands []string
+
+	// Where is the word after the language, "" if there is none.
+	Where string
 
 	// Want are the lines that the commands print. They are compared if HasWant.
 	Want     []string
@@ -59,9 +63,10 @@ func Parse(text string) ([]Block, error) {
 			return nil, fmt.Errorf("line %d: the block has no end", start)
 		}
 		content := unindent(lines[start:i], m[1])
-		switch strings.TrimSpace(m[3]) {
+		language, where, _ := strings.Cut(strings.TrimSpace(m[3]), " ")
+		switch language {
 		case "sh":
-			blocks = append(blocks, Block{Line: start + 1, Commands: content})
+			blocks = append(blocks, Block{Line: start + 1, Commands: content, Where: where})
 			follows = true
 		case "text":
 			if follows {

@@ -46,6 +46,18 @@ func TestGuideThatHolds(t *testing.T) {
 	}
 }
 
+func TestBlocksOfMachines(t *testing.T) {
+	blocks, err := Parse(sh("echo a") + text("a") + "```sh node\necho b\n```\n" + text("b"))
+	if err != nil || len(blocks) != 2 || blocks[0].Where != "" || blocks[1].Where != "node" || blocks[1].Want[0] != "b" {
+		t.Errorf("%+v, %v", blocks, err)
+	}
+	name := filepath.Join(t.TempDir(), "guide.md")
+	if err := os.WriteFile(name, []byte("```sh\nfalse\n```\n```sh node\necho b\n```\n"+text("b")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	Run(t, name, Options{Dir: t.TempDir(), Env: os.Environ(), Where: "node"})
+}
+
 func TestGuideThatDoesNot(t *testing.T) {
 	for name, c := range map[string]struct {
 		document string

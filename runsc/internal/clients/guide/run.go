@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,6 +18,9 @@ import (
 type Options struct {
 	Dir string   // the working directory at the beginning
 	Env []string // all variables
+
+	// Where chooses the blocks that are executed: those with this word.
+	Where string
 }
 
 // Deadline is how long a guide may take.
@@ -29,6 +33,7 @@ func Run(tb testing.TB, document string, o Options) {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	blocks = slices.DeleteFunc(blocks, func(b Block) bool { return b.Where != o.Where })
 	if len(blocks) == 0 {
 		tb.Fatalf("%s has no block of commands", document)
 	}
