@@ -145,9 +145,8 @@ func links(t *testing.T, n *Node) {
 		hints map[string]string
 		want  map[string]string
 	}{
-		{annotations("x.source", in("other"), "x.directfs", "off"), map[string]string{"/data": "directfs", "/other": "lisafs", "/third": "directfs"}},
-		{annotations("x.source", in("neighbour"), "x.directfs", "off"), map[string]string{"/data": "directfs", "/other": "directfs", "/third": "directfs"}},
-		{annotations("x.source", in("neighbour/../third"), "x.directfs", "off"), map[string]string{"/data": "directfs", "/other": "directfs", "/third": "directfs"}},
+		{annotations("o.source", in("other"), "o.directfs", "off", "n.source", in("neighbour"), "n.directfs", "off", "p.source", in("neighbour/../third"), "p.directfs", "off"),
+			map[string]string{"/data": "directfs", "/other": "lisafs", "/third": "directfs"}},
 		{annotations("x.source", in("root"), "x.directfs", "off"), map[string]string{"/data": "lisafs", "/other": "lisafs", "/third": "lisafs"}},
 	} {
 		p.Annotations = step.hints
